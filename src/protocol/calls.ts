@@ -1,0 +1,63 @@
+import type { Change, Conversation, MediaRef, Message } from './message.ts';
+
+/** Parameters and results of the calls that a mailbox answers, after validation; shapes as in the protocol. */
+export interface SendMessageParams {
+  readonly conversationId: string;
+  readonly text: string;
+  readonly messageId: string;
+  readonly mediaRef?: MediaRef;
+  readonly replyTo?: number;
+  readonly after?: string;
+}
+
+export interface SendMessageResult {
+  readonly conversationId: string;
+  readonly messageId: string;
+  readonly seq: number;
+  readonly timestamp: number;
+  readonly duplicate: boolean;
+}
+
+export interface GetMessagesParams {
+  readonly conversationId: string;
+  readonly limit: number;
+  readonly offset?: number;
+  readonly before?: number;
+  readonly after?: number;
+}
+
+export interface GetMessagesResult {
+  readonly messages: readonly Message[];
+  readonly hasMore: boolean;
+}
+
+export interface GetConversationsParams {
+  readonly limit: number;
+  readonly offset: number;
+  readonly since?: number;
+}
+
+export interface GetConversationsResult {
+  readonly conversations: readonly Conversation[];
+  readonly hasMore: boolean;
+  readonly serverTime: number;
+}
+
+export interface GetChangesParams {
+  readonly since?: string;
+  readonly limit: number;
+}
+
+export type GetChangesResult =
+  | { readonly changes: readonly Change[]; readonly cursor: string; readonly hasMore: boolean }
+  | { readonly reset: true; readonly cursor: string };
+
+export interface MarkParams {
+  readonly conversationId: string;
+  readonly seq: number;
+}
+
+export interface MarkReadResult {
+  readonly seq: number;
+  readonly unread: number;
+}

@@ -1,0 +1,58 @@
+import type {
+  GetChangesParams,
+  GetChangesResult,
+  GetConversationsParams,
+  GetConversationsResult,
+  GetMessagesParams,
+  GetMessagesResult,
+  MarkParams,
+  MarkReadResult,
+  SendMessageParams,
+  SendMessageResult,
+} from '../protocol/calls.ts';
+import type { Change } from '../protocol/message.ts';
+
+/** What a user's row keeps for logging in. */
+export interface Account {
+  readonly name: string;
+  readonly createdAt: number;
+  /** Encoded password hash; empty where an external issuer vouches for the user. */
+  readonly passwordHash: string;
+  /** Tokens issued before this (epoch ms) are refused. */
+  readonly tokensValidFrom: number;
+}
+
+/** Changes of one commit, in feed order, all durable. */
+export interface ChangeBatch {
+  /** The feed's head before and after this commit: who stands at `previous` has a gap-free continuation here. */
+  readonly previous: string;
+  readonly head: string;
+  readonly changes: readonly Change[];
+}
+
+/** A listener on one user's feed; called synchronously after a commit, must not throw or wait. */
+export type ChangeListener = (batch: ChangeBatch) => void;
+
+/**
+ * One user's mailbox, wherever it lives. Every call rejects with ProtocolError and nothing else;
+ * `deadline` is absolute monotonic milliseconds.
+ */
+export interface MailboxPort {
+  readonly userId: string;
+  /** Rejects with `conflict` where the user exists. */
+  createAccount(account: Account, deadline: number): Promise<void>;
+  /** undefined: no such user. */
+  account(deadline: number): Promise<Account | undefined>;
+  sendMessage(params: SendMessageParams, deadline: number): Promise<SendMessageResult>;
+  getMessages(params: GetMessagesParams, deadline: number): Promise<GetMessagesResult>;
+  getConversations(params: GetConversationsParams, deadline: number): Promise<GetConversationsResult>;
+  getChanges(params: GetChangesParams, deadline: number): Promise<GetChangesResult>;
+  markRead(params: MarkParams, deadline: number): Promise<MarkReadResult>;
+  /** Hears of every later commit with changes, until the returned function is called. Survives eviction. */
+  subscribe(listener: ChangeListener): () => void;
+}
+
+/** Who serves a user: the local actors, and later the node that owns the user. */
+export interface MailboxDirectory {
+  mailbox(userId: string): MailboxPort;
+}
