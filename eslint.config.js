@@ -52,11 +52,23 @@ const noBarrel = {
 };
 const ambient = (selector, instead) => ({ selector, message: `Time and chance are arguments: ${instead}.` });
 const ambientTimeAndChance = [
-  ambient('CallExpression[callee.object.name="Date"][callee.property.name="now"]', 'take a clock'),
-  ambient('CallExpression[callee.object.name="performance"][callee.property.name="now"]', 'take a clock'),
-  ambient('NewExpression[callee.name="Date"][arguments.length=0]', 'take a clock'),
+  ambient(
+    'CallExpression[callee.object.name="Date"][callee.property.name="now"]',
+    'take the Time of src/std',
+  ),
+  ambient(
+    'CallExpression[callee.object.name="performance"][callee.property.name="now"]',
+    'take the Time of src/std',
+  ),
+  ambient('NewExpression[callee.name="Date"][arguments.length=0]', 'take the Time of src/std'),
   ambient('CallExpression[callee.object.name="Math"][callee.property.name="random"]', 'take a random source'),
+  ambient(
+    'CallExpression[callee.object.name="AbortSignal"][callee.property.name="timeout"]',
+    'take the Time of src/std',
+  ),
 ];
+const timers = ['setTimeout', 'setInterval', 'setImmediate'];
+const onlyDoor = 'src/std/time.ts is the only door to timers, so that the simulator can own time.';
 const noAmbientEnvironment = {
   selector: 'MemberExpression[object.name="process"][property.name="env"]',
   message: 'Settings come through src/config; only the command line reads the environment.',
@@ -133,6 +145,11 @@ export default defineConfig(
     ignores: edges,
     rules: {
       'no-console': 'error',
+      'no-restricted-globals': ['error', ...timers.map((name) => ({ name, message: onlyDoor }))],
+      'no-restricted-imports': [
+        'error',
+        ...['timers', 'node:timers', 'timers/promises', 'node:timers/promises'],
+      ],
       'no-restricted-syntax': [
         'error',
         noDefaultExport,
@@ -145,7 +162,11 @@ export default defineConfig(
   {
     // Clients live outside the server: a browser's clock is the clock.
     files: ['src/web/**', 'src/client/**'],
-    rules: { 'no-restricted-syntax': ['error', noDefaultExport, noBarrel] },
+    rules: {
+      'no-restricted-globals': 'off',
+      'no-restricted-imports': 'off',
+      'no-restricted-syntax': ['error', noDefaultExport, noBarrel],
+    },
   },
   {
     files: ['test/**/*.ts'],
