@@ -1,0 +1,55 @@
+import type {
+  GetChangesResult,
+  GetConversationsResult,
+  GetMessagesResult,
+  MarkParams,
+  MarkReadResult,
+  SendMessageResult,
+} from '../protocol/calls.ts';
+import type { MediaRef } from '../protocol/message.ts';
+
+/** Where a message goes: to a user, or into a conversation. */
+export type SendTarget = { readonly to: string } | { readonly conversationId: string };
+
+/** A message as its author made it; `messageId` is made once and kept for every retry. */
+export type OutgoingMessage = SendTarget & {
+  readonly text: string;
+  readonly messageId: string;
+  readonly mediaRef?: MediaRef;
+  readonly replyTo?: number;
+  readonly after?: string;
+};
+
+/** The calls of a session: parameters as the client gives them, results as the server answers. */
+export interface CallMap {
+  readonly sendMessage: { params: OutgoingMessage; result: SendMessageResult };
+  readonly getMessages: {
+    params: { conversationId: string; limit?: number; offset?: number; before?: number; after?: number };
+    result: GetMessagesResult;
+  };
+  readonly getConversations: {
+    params: { limit?: number; offset?: number; since?: number };
+    result: GetConversationsResult;
+  };
+  readonly getChanges: { params: { since?: string; limit?: number }; result: GetChangesResult };
+  readonly markRead: { params: MarkParams; result: MarkReadResult };
+  readonly markDelivered: { params: MarkParams; result: MarkReadResult };
+}
+
+export type CallName = keyof CallMap;
+
+/** The result of `session.open`. */
+export interface Session {
+  readonly userId: string;
+  readonly nodeId: string;
+  readonly cursor: string;
+  readonly serverTime: number;
+  readonly heartbeatMs: number;
+  readonly reset?: boolean;
+  readonly limits: {
+    readonly textBytesMax: number;
+    readonly frameBytesMax: number;
+    readonly batchMax: number;
+    readonly membersMax: number;
+  };
+}
