@@ -1,4 +1,4 @@
-import { ServiceProcess } from './service-process.ts';
+import type { ServiceProcess } from './service-process.ts';
 
 /** Several processes that are one service, each addressed by its name. */
 export class ServiceGroup {

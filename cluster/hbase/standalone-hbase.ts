@@ -61,5 +61,7 @@ function settings(dataDir: string, ports: Ports): Settings {
     // Nothing fails over here; a machine that stalls for a while must not end the only server.
     'zookeeper.session.timeout': sessionTimeoutMs,
     'hbase.zookeeper.property.maxSessionTimeout': sessionTimeoutMs,
+    // On a stop ZooKeeper may be gone before the region server has signed off; more tries only take longer.
+    'zookeeper.recovery.retry': 1,
   };
 }
