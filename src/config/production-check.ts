@@ -1,0 +1,33 @@
+import type { Settings } from './settings.ts';
+
+const everyInterface = /^(0\.0\.0\.0|\[::\]):/;
+
+/** Defaults that are good for trying out and dangerous in production; empty in development. */
+export function productionProblems(settings: Settings): string[] {
+  if (settings.mode !== 'production') return [];
+  const problems: string[] = [];
+  const refuse = (when: boolean, problem: string): void => {
+    if (when) problems.push(`${problem} (mode production)`);
+  };
+  refuse(
+    settings.store.kind === 'memory',
+    'store.kind: memory forgets every message, expected hbase or lmdb',
+  );
+  refuse(
+    settings.clusterSecretFile === undefined,
+    'clusterSecretFile: expected a path; without a secret anybody can pose as a node',
+  );
+  refuse(
+    settings.auth.signingKeyFile === undefined,
+    'auth.signingKeyFile: expected a path; a key made by the node itself is unknown to other nodes and lost with its disk',
+  );
+  refuse(
+    settings.advertise === undefined && everyInterface.test(settings.listen),
+    `advertise: expected ws://… or wss://…; no client can be sent to ${settings.listen}`,
+  );
+  refuse(
+    settings.store.kind === 'hbase' && settings.redis === undefined,
+    'redis: expected redis://…; nodes that share HBase need it to know of each other',
+  );
+  return problems;
+}

@@ -1,0 +1,242 @@
+import Type from 'typebox';
+import type { Static } from 'typebox';
+
+/*
+ * The one table of everything that can be set: name, range, default and meaning. Flags, variables, the files in
+ * config/ and docs/configuration.md are derived from it. Units stand last in a name, before `Max` and `Per…`.
+ */
+
+const kib = 1024;
+const mib = 1024 * kib;
+const gib = 1024 * mib;
+const seconds = 1000;
+const minutes = 60 * seconds;
+const hours = 60 * minutes;
+const days = 24 * hours;
+const million = 1_000_000;
+
+/** A whole number between bounds; its unit is in its name. */
+const amount = (fallback: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: fallback, minimum, maximum, description });
+/** A text of a shape; `title` says in words what the pattern accepts. */
+const text = (fallback: string, title: string, pattern: RegExp, description: string) =>
+  Type.String({ default: fallback, title, pattern: pattern.source, description });
+const optionalText = (title: string, pattern: RegExp, description: string) =>
+  Type.Optional(Type.String({ title, pattern: pattern.source, description }));
+const group = <const T extends Type.TProperties>(description: string, properties: T) =>
+  Type.Object(properties, { description, additionalProperties: false });
+
+const port = String.raw`(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])`;
+const hostAndPort = new RegExp(String.raw`^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):${port}$`);
+const anyPath = /^[^\0]+$/;
+const address = (fallback: string, description: string) =>
+  text(fallback, 'host:port', hostAndPort, description);
+
+export const settingsSchema = group('Settings of a node.', {
+  mode: Type.Enum(['development', 'production'], {
+    default: 'development',
+    description: '`production` refuses what is only good enough for trying out.',
+  }),
+  id: text(
+    'n1',
+    '1 to 64 of A-Z a-z 0-9 _ -',
+    /^[A-Za-z0-9_-]{1,64}$/,
+    'Name of this node, unique in its cluster and kept over restarts.',
+  ),
+  listen: address(
+    '127.0.0.1:7400',
+    'Where clients connect: WebSocket, HTTP and the web page. Port 0 takes a free one.',
+  ),
+  ops: address('127.0.0.1:7500', 'Health, readiness and metrics; not for the public.'),
+  peer: address('127.0.0.1:7600', 'Where the other nodes of the cluster connect.'),
+  advertise: optionalText(
+    'ws://… or wss://…',
+    /^wss?:\/\/[^\s/]+(\/\S*)?$/,
+    'The address under which clients reach this node, as told to clients that are sent here. Default: that of `listen`.',
+  ),
+  data: text(
+    '.data',
+    'a path',
+    anyPath,
+    'Folder of the embedded store and of what development makes by itself.',
+  ),
+  redis: optionalText(
+    'redis://… or rediss://…',
+    /^rediss?:\/\/\S+$/,
+    'Redis of the cluster: leases and news of ring changes. Default: the embedded store does that, on one machine.',
+  ),
+  clusterSecretFile: optionalText(
+    'a path',
+    anyPath,
+    'File with the secret that the nodes of a cluster share (at least 32 bytes).',
+  ),
+
+  store: group('Where mailboxes are kept.', {
+    kind: Type.Enum(['hbase', 'lmdb', 'memory'], {
+      default: 'lmdb',
+      description: '`lmdb`: embedded, one machine. `hbase`: a cluster. `memory`: forgets, for tests.',
+    }),
+    deadlineMs: amount(
+      5 * seconds,
+      10,
+      5 * minutes,
+      'Time for one operation of the store, its retries included.',
+    ),
+  }),
+  hbase: group('Used with store.kind `hbase`.', {
+    servers: Type.Array(Type.String({ pattern: hostAndPort.source }), {
+      default: [],
+      title: 'host:port,host:port,…',
+      description: 'Any masters or region servers to begin with; the rest is found from there.',
+    }),
+    namespace: text('mailring', 'letters, digits, _', /^[A-Za-z0-9_]+$/, 'HBase namespace of the tables.'),
+    inFlightMaxPerServer: amount(
+      200,
+      1,
+      10_000,
+      'Calls under way at one region server; a default server refuses at about 300 waiting calls.',
+    ),
+  }),
+
+  log: group('Structured logs on standard output.', {
+    level: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      default: 'info',
+      description: 'Least severe level that is logged.',
+    }),
+  }),
+  web: group('The web client.', {
+    enabled: Type.Boolean({ default: true, description: 'Serve the web client at `/`.' }),
+  }),
+
+  commit: group('One commit of a mailbox: everything that waited while the last one was in flight.', {
+    bytesMax: amount(1 * mib, 64 * kib, 8 * mib, 'Bytes in one commit.'),
+    inputsMax: amount(256, 1, 10_000, 'Inputs in one commit.'),
+    changesMax: amount(512, 1, 10_000, 'Changes of the feed in one commit.'),
+    deadlineMs: amount(
+      8 * seconds,
+      10,
+      5 * minutes,
+      'Time for one commit, conflicts and attempts of unknown fate included.',
+    ),
+  }),
+  cache: group('Mailboxes in memory.', {
+    budgetBytes: amount(
+      256 * mib,
+      1 * mib,
+      1024 * gib,
+      'Memory for mailboxes on this node; beyond it they are evicted.',
+    ),
+    recentMs: amount(
+      24 * hours,
+      0,
+      30 * days,
+      'Messages younger than this are preferred to be kept in memory.',
+    ),
+  }),
+  changeLog: group('The stored change feed of a mailbox.', {
+    commitsMax: amount(
+      1024,
+      16,
+      65_536,
+      'Slots of the log, one a commit, reused in turn; a cursor older than that gets `reset`. ' +
+        'The same on all nodes; a change lets clients start their feeds anew.',
+    ),
+  }),
+  inbox: group('Inputs that wait for a mailbox.', {
+    inputsMax: amount(1024, 1, million, 'Inputs waiting at one mailbox; beyond it callers get `overloaded`.'),
+  }),
+  outbox: group('What a mailbox owes to others.', {
+    pendingMax: amount(
+      1000,
+      1,
+      million,
+      'Messages of a conversation whose copy for the sender is not confirmed; beyond it sends get `overloaded`.',
+    ),
+  }),
+
+  session: group('One connection of a device.', {
+    openTimeoutMs: amount(
+      10 * seconds,
+      100,
+      10 * minutes,
+      'Time to call `session.open`; then close code 4502.',
+    ),
+    heartbeatMs: amount(
+      30 * seconds,
+      100,
+      10 * minutes,
+      'Interval of pings; a client that stops answering gets close code 4003.',
+    ),
+    writeBufferBytesMax: amount(
+      1 * mib,
+      16 * kib,
+      64 * mib,
+      'Bytes waiting for a slow socket; beyond it pushes pause and go on from the cursor later.',
+    ),
+    stalledMs: amount(
+      60 * seconds,
+      100,
+      60 * minutes,
+      'Time a socket may take no data before close code 4002.',
+    ),
+  }),
+  limits: group('What clients may ask for.', {
+    textBytesMax: amount(8 * kib, 1, 1 * mib, 'Bytes (UTF-8) in the text of a message.'),
+    frameBytesMax: amount(64 * kib, 1 * kib, 16 * mib, 'Bytes in a frame or a request body.'),
+    batchMax: amount(64, 1, 1000, 'Calls in a batch.'),
+    membersMax: amount(1000, 2, million, 'Members of a group.'),
+    conversationsMax: amount(10_000, 1, million, 'Conversations of a user.'),
+    connectionsMax: amount(50_000, 1, million, 'Client connections of this node.'),
+    connectionsPerUserMax: amount(32, 1, 100_000, 'Connections of one user.'),
+    requestsPerSecondPerUser: amount(
+      100,
+      1,
+      million,
+      'Sustained calls of one user; short bursts may be higher.',
+    ),
+    accountsPerMinutePerAddress: amount(10, 1, million, 'Registrations from one address.'),
+    loginsPerMinutePerAddress: amount(30, 1, million, 'Log-ins from one address.'),
+  }),
+  request: group('One call of a client.', {
+    deadlineMs: amount(
+      10 * seconds,
+      100,
+      10 * minutes,
+      'Time for an answer; then the call fails as `unavailable`.',
+    ),
+  }),
+  auth: group('Tokens.', {
+    tokenLifetimeMs: amount(30 * days, 1 * minutes, 3650 * days, 'How long a token is good for.'),
+    signingKeyFile: optionalText(
+      'a path',
+      anyPath,
+      'File with the key that signs tokens, the same on all nodes. Default: one made in the data folder.',
+    ),
+  }),
+  dedup: group('How repeats of a send are recognised.', {
+    windowMs: amount(
+      24 * hours,
+      1 * minutes,
+      25 * hours,
+      'Age of a messageId up to which a repeat is recognised.',
+    ),
+    aheadMs: amount(5 * minutes, 0, 60 * minutes, 'How far ahead of this clock a messageId may be.'),
+  }),
+});
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** All settings of a node, checked; see `settingsSchema` for meanings and units. */
+export type Settings = DeepReadonly<Static<typeof settingsSchema>>;
+
+/** Some settings, to be laid over the defaults. */
+export type SettingsOverride = DeepPartial<Settings>;
+type DeepPartial<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [Key in keyof T]?: DeepPartial<T[Key]> }
+    : T;
