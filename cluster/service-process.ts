@@ -45,12 +45,12 @@ const logTailLines = 40;
  */
 const guardScript = `
 cat >/dev/null
-kill -TERM -- "-$1" 2>/dev/null; kill -CONT -- "-$1" 2>/dev/null
+kill -s TERM -- "-$1" 2>/dev/null; kill -s CONT -- "-$1" 2>/dev/null
 for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   sleep 1
-  kill -0 -- "-$1" 2>/dev/null || exit 0
+  kill -s 0 -- "-$1" 2>/dev/null || exit 0
 done
-kill -KILL -- "-$1"`;
+kill -s KILL -- "-$1"`;
 
 /** One process of a service: started, watched until it is ready, paused, killed, stopped; gone when we are gone. */
 export class ServiceProcess {
