@@ -1,0 +1,6 @@
+/** What a token says, once its signature and its times were checked. Times in epoch milliseconds. */
+export interface VerifiedToken {
+  readonly userId: string;
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+}

@@ -1,0 +1,83 @@
+import Type from 'typebox';
+
+/*
+ * The params of each call on the wire. Fields that are not named here are ignored, so that an older server
+ * takes what a newer client adds. Lengths in bytes (UTF-8) are checked beside these: a schema counts characters.
+ */
+
+/** Limits that are part of the protocol, not of a node's settings. */
+export const mediaRefBytesMax = 1024;
+const getMessagesMax = 200;
+const getConversationsMax = 100;
+const getChangesMax = 1000;
+const tokenCharsMax = 8192;
+
+const id = (description: string) => Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description });
+const seq = (description: string) =>
+  Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description });
+const count = (fallback: number, maximum: number) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum, default: fallback }));
+const offset = Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 }));
+
+const conversationId = Type.String({
+  pattern: '^(?:dm:[A-Za-z0-9_-]{1,64}:[A-Za-z0-9_-]{1,64}|grp:[A-Za-z0-9_-]{1,64})$',
+});
+const messageId = Type.String({
+  pattern: '^(?:0|[1-9][0-9]{0,14})\\.[A-Za-z0-9_-]{1,64}\\.[A-Za-z0-9_-]{1,64}(?:\\.[A-Za-z0-9_-]{1,32})?$',
+  description: '<epochMs>.<senderId>.<deviceId>[.<suffix>]',
+});
+const cursor = Type.String({ maxLength: 256, description: 'A cursor, as it was given out.' });
+
+export const sessionOpenParams = Type.Object({
+  token: Type.String({ maxLength: tokenCharsMax }),
+  deviceId: id('Which device of the user this is.'),
+  since: Type.Optional(cursor),
+});
+
+export const sendMessageParams = Type.Object({
+  to: Type.Optional(id('The recipient; either this or conversationId.')),
+  conversationId: Type.Optional(conversationId),
+  text: Type.String(),
+  messageId,
+  mediaRef: Type.Optional(
+    Type.Object({
+      ref: Type.String({ minLength: 1 }),
+      type: Type.String({ minLength: 1, maxLength: 255 }),
+      size: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    }),
+  ),
+  replyTo: Type.Optional(seq('The message this one answers.')),
+  after: Type.Optional(messageId),
+});
+
+export const getMessagesParams = Type.Object({
+  conversationId,
+  limit: count(50, getMessagesMax),
+  offset,
+  before: Type.Optional(seq('Only messages below this one.')),
+  // 0 asks for the conversation from its beginning.
+  after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+});
+
+export const getConversationsParams = Type.Object({
+  limit: count(30, getConversationsMax),
+  offset,
+  since: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+});
+
+export const getChangesParams = Type.Object({
+  since: Type.Optional(cursor),
+  limit: count(500, getChangesMax),
+});
+
+export const markParams = Type.Object({ conversationId, seq: seq('Up to and with this message.') });
+
+const password = Type.String({ minLength: 1, maxLength: 1024 });
+
+export const registrationBody = Type.Object({
+  userId: id('The new user.'),
+  name: Type.String({ minLength: 1, maxLength: 100, description: 'What others see.' }),
+  password,
+});
+
+export const logInBody = Type.Object({ userId: id('Who logs in.'), password });

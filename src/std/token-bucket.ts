@@ -1,0 +1,36 @@
+/** Grants tokens at a steady rate, with a burst. Time is given by the caller, in monotonic milliseconds. */
+export class TokenBucket {
+  readonly #tokensPerMs: number;
+  readonly #burst: number;
+  #tokens: number;
+  #filledAtMs: number;
+
+  constructor(tokensPerSecond: number, burst: number, nowMs: number) {
+    this.#tokensPerMs = tokensPerSecond / 1000;
+    this.#burst = burst;
+    this.#tokens = burst;
+    this.#filledAtMs = nowMs;
+  }
+
+  /** Takes one token and returns 0; without one it takes nothing and returns the ms until there is one. */
+  take(nowMs: number): number {
+    this.#fill(nowMs);
+    if (this.#tokens >= 1) {
+      this.#tokens -= 1;
+      return 0;
+    }
+    return Math.max(1, Math.ceil((1 - this.#tokens) / this.#tokensPerMs));
+  }
+
+  /** A full bucket is like a new one: it may be forgotten. */
+  isFull(nowMs: number): boolean {
+    this.#fill(nowMs);
+    return this.#tokens >= this.#burst;
+  }
+
+  #fill(nowMs: number): void {
+    if (nowMs <= this.#filledAtMs) return;
+    this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#filledAtMs) * this.#tokensPerMs);
+    this.#filledAtMs = nowMs;
+  }
+}
