@@ -155,11 +155,17 @@ export class FakeServer {
     };
     const user = this.backend.users.get(fields.userId);
     if (request.url === '/v1/users') {
-      if (user !== undefined) { reply(409, {}); return; }
+      if (user !== undefined) {
+        reply(409, {});
+        return;
+      }
       this.backend.addUser(fields.userId, fields.name, fields.password);
       reply(201, { userId: fields.userId, token: `token-${fields.userId}` });
     } else if (request.url === '/v1/sessions') {
-      if (user?.password !== fields.password) { reply(401, {}); return; }
+      if (user?.password !== fields.password) {
+        reply(401, {});
+        return;
+      }
       reply(200, { token: `token-${fields.userId}`, expiresAt: Date.now() + 3_600_000 });
     } else if (request.url === '/metrics') {
       response.end(`process_cpu_seconds_total ${process.cpuUsage().user / 1e6}\n`);

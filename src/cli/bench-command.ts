@@ -1,0 +1,99 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { wsUrlOf } from '../client/account-api.ts';
+import { reportText, scenarios } from './bench/bench-report.ts';
+import type { Scenario } from './bench/bench-report.ts';
+import { runBench } from './bench/bench-run.ts';
+import { opsUrlOf } from './bench/node-cpu.ts';
+
+interface BenchFlags {
+  readonly url: readonly string[];
+  readonly ops?: readonly string[];
+  readonly scenario: Scenario;
+  readonly pairs: number;
+  readonly inflight: number;
+  readonly seconds: number;
+  readonly warmup: number;
+  readonly rate?: number;
+  readonly fill: number;
+  readonly json?: true;
+}
+
+const usageExitCode = 2;
+
+const atLeast = (minimum: number, whole: boolean) => (value: string) => {
+  const number = Number(value);
+  if (value.trim() === '' || !(number >= minimum) || (whole && !Number.isSafeInteger(number))) {
+    throw new InvalidArgumentError(`${whole ? 'a whole number' : 'a number'} from ${minimum} is expected.`);
+  }
+  return number;
+};
+
+const eachAddress =
+  (protocols: readonly string[]) =>
+  (value: string, before: readonly string[] = []): readonly string[] => {
+    const protocol = URL.canParse(value) ? new URL(value).protocol : '';
+    if (!protocols.includes(protocol)) {
+      throw new InvalidArgumentError(
+        `an address that begins with ${protocols.join('// or ')}// is expected.`,
+      );
+    }
+    return [...before, value];
+  };
+
+/** `mailring bench`: loads running nodes and reports what they did. */
+export function benchCommand(): Command {
+  const command = new Command('bench')
+    .description('load generator: registers users, lets them chat and reports rates, latencies and CPU')
+    .requiredOption('--url <ws-url>', 'a node to load; repeat for more', eachAddress(['ws:']))
+    .option(
+      '--ops <http-url>',
+      "a node's operations address, for its CPU (default: port + 100); repeat for more",
+      eachAddress(['http:', 'https:']),
+    )
+    .addOption(new Option('--scenario <name>', 'what the users do').choices(scenarios).default('dm'))
+    .option('--pairs <n>', 'pairs of users', atLeast(1, true), 100)
+    .option('--inflight <n>', 'requests each user keeps under way', atLeast(1, true), 16)
+    .option('--seconds <n>', 'how long to measure', atLeast(0.1, false), 20)
+    .option('--warmup <n>', 'seconds of load before measuring', atLeast(0, false), 2)
+    .option(
+      '--rate <n>',
+      'requests a second in all, on a fixed schedule (default: as many as go)',
+      atLeast(0.1, false),
+    )
+    .option('--fill <n>', 'messages in each history before it is read', atLeast(1, true), 400)
+    .option('--json', 'print the report as one JSON object on the last line')
+    .action(async (flags: BenchFlags) => {
+      await bench(command, flags);
+    });
+  return command;
+}
+
+async function bench(command: Command, flags: BenchFlags): Promise<void> {
+  const { scenario, json } = flags;
+  if (scenario === 'group') {
+    command.error('error: the group scenario is not available yet', { exitCode: usageExitCode });
+  }
+  if (scenario === 'connect' && flags.rate !== undefined) {
+    command.error('error: --rate does not go with the connect scenario', { exitCode: usageExitCode });
+  }
+  const wsUrls = flags.url.map(wsUrlOf);
+  try {
+    const report = await runBench({
+      wsUrls,
+      opsUrls: flags.ops ?? wsUrls.map(opsUrlOf),
+      scenario,
+      pairs: flags.pairs,
+      inflight: flags.inflight,
+      seconds: flags.seconds,
+      warmUpSeconds: flags.warmup,
+      rate: flags.rate,
+      fill: flags.fill,
+      onProgress: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(`${json === true ? JSON.stringify(report) : reportText(report)}\n`);
+    if (report.ackedPerSecond === 0) process.exitCode = 1;
+  } catch (error) {
+    process.stderr.write(`bench failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
