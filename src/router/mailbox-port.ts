@@ -10,7 +10,9 @@ import type {
   SendMessageParams,
   SendMessageResult,
 } from '../protocol/calls.ts';
-import type { Change } from '../protocol/message.ts';
+import type { ChangeListener } from '../actor/change-batch.ts';
+
+export type { ChangeBatch, ChangeListener } from '../actor/change-batch.ts';
 
 /** What a user's row keeps for logging in. */
 export interface Account {
@@ -21,17 +23,6 @@ export interface Account {
   /** Tokens issued before this (epoch ms) are refused. */
   readonly tokensValidFrom: number;
 }
-
-/** Changes of one commit, in feed order, all durable. */
-export interface ChangeBatch {
-  /** The feed's head before and after this commit: who stands at `previous` has a gap-free continuation here. */
-  readonly previous: string;
-  readonly head: string;
-  readonly changes: readonly Change[];
-}
-
-/** A listener on one user's feed; called synchronously after a commit, must not throw or wait. */
-export type ChangeListener = (batch: ChangeBatch) => void;
 
 /**
  * One user's mailbox, wherever it lives. Every call rejects with ProtocolError and nothing else;

@@ -1,0 +1,38 @@
+import { applyDraft } from '../mailbox/apply-draft.ts';
+import {
+  mailboxHeadRanges,
+  queryMailbox,
+  stepMailbox,
+  type MailboxAnswer,
+  type MailboxInput,
+  type MailboxQuery,
+  type MailboxResult,
+} from '../mailbox/mailbox-behaviour.ts';
+import { MailboxDraft } from '../mailbox/mailbox-draft.ts';
+import type { LogCommit, MailboxLimits, MailboxState } from '../mailbox/mailbox-state.ts';
+import { restoreMailbox } from '../mailbox/restore-mailbox.ts';
+import type { Behaviour } from './actor.ts';
+
+export interface MailboxTypes {
+  state: MailboxState;
+  draft: MailboxDraft;
+  input: MailboxInput;
+  result: MailboxResult;
+  query: MailboxQuery;
+  answer: MailboxAnswer;
+  effects: LogCommit;
+}
+
+/** The mailbox's pure rooms in the shape that the actor shell runs. */
+export function mailboxBehaviour(limits: MailboxLimits): Behaviour<MailboxTypes> {
+  const headRanges = mailboxHeadRanges(limits);
+  return {
+    headRanges,
+    restore: (userId, image) => restoreMailbox(userId, image, headRanges),
+    draft: (state, wallMs) => new MailboxDraft(state, wallMs),
+    step: (draft, input, loaded) => stepMailbox(draft, input, loaded, limits),
+    apply: applyDraft,
+    query: (state, query, loaded) => queryMailbox(state, query, loaded),
+    lane: (input) => ('from' in input ? input.from : ''),
+  };
+}

@@ -1,0 +1,55 @@
+import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
+import type { MailboxLimits } from '../mailbox/mailbox-state.ts';
+import type { RowStore } from '../row/row-store.ts';
+import type { Time } from '../std/time.ts';
+import type { ActorLimits } from './actor.ts';
+import type { ChangeBatch } from './change-batch.ts';
+import type { Tenure } from './tenure.ts';
+
+/** How an actor reaches another one, wherever that lives. Rejects with ProtocolError. */
+export interface EnvelopePort {
+  request(to: string, envelope: Envelope, deadline: number): Promise<EnvelopeReply>;
+}
+
+/** What sees to that everything owed to a peer gets there (G5). Times in ms. */
+export interface OutboxTiming {
+  /** A sender that has not confirmed its copies by then is asked, and gets them sent. */
+  readonly settleAfterMs: number;
+  /** Longest pause between two tries. */
+  readonly retryMaxMs: number;
+  /** Cells of conversations in which nothing is owed are cleared after this quiet. */
+  readonly clearAfterMs: number;
+  /** A sender's last confirmation goes out on its own after this, if no envelope has carried it. */
+  readonly confirmAfterMs: number;
+}
+
+/** Limits of what one mailbox lets wait. */
+export interface SendingLimits {
+  /** Sends that wait in one conversation. */
+  readonly waitingMax: number;
+  /** Messages in one envelope. */
+  readonly envelopeMax: number;
+  /** For work that nobody waits for (copies, confirmations), ms. */
+  readonly backgroundDeadlineMs: number;
+}
+
+/** Everything a mailbox needs from the node around it. */
+export interface MailboxHost {
+  readonly store: RowStore;
+  readonly time: Time;
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random: () => number;
+  readonly tenure: Tenure;
+  readonly envelopes: EnvelopePort;
+  readonly actorLimits: ActorLimits;
+  readonly mailboxLimits: MailboxLimits;
+  readonly sendingLimits: SendingLimits;
+  readonly outboxTiming: OutboxTiming;
+  /** Does anybody listen on this user's feed here? */
+  isWatched(userId: string): boolean;
+  /** Changes that are durable, for whoever listens on this user. */
+  publish(userId: string, batch: ChangeBatch): void;
+  /** The mailbox was used or takes another amount of memory now. */
+  accounted(userId: string, bytes: number): void;
+  alarm(error: unknown, what: string): void;
+}

@@ -1,0 +1,214 @@
+import { noteConfirmed } from '../mailbox/apply-draft.ts';
+import type { CopiedMessage, DeliverReply, Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
+import type {
+  MailboxAnswer,
+  MailboxInput,
+  MailboxQuery,
+  MailboxResult,
+  Sending,
+} from '../mailbox/mailbox-behaviour.ts';
+import type { LogCommit, MailboxState } from '../mailbox/mailbox-state.ts';
+import { headCursor } from '../mailbox/query-changes.ts';
+import { wireChange, cursorAfter } from '../mailbox/wire-view.ts';
+import type { SendMessageParams, SendMessageResult } from '../protocol/calls.ts';
+import { dmIdOf, peerInDm } from '../protocol/conversation-id.ts';
+import type { Change } from '../protocol/message.ts';
+import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
+import { hash53 } from '../std/hash.ts';
+import { Actor } from './actor.ts';
+import type { ChangeBatch } from './change-batch.ts';
+import { mailboxBehaviour, type MailboxTypes } from './mailbox-entity.ts';
+import type { MailboxHost } from './mailbox-host.ts';
+import { OutboxDriver } from './outbox-driver.ts';
+import { OutgoingLane, type LaneHost } from './outgoing-lane.ts';
+
+function isRefusal(value: object): value is Refusal {
+  return 'kind' in value && value.kind === 'refused';
+}
+
+function accepted<Value extends object>(value: Value): Exclude<Value, Refusal> {
+  if (isRefusal(value)) throw new ProtocolError(value.error, value.message, value.details);
+  return value as Exclude<Value, Refusal>;
+}
+
+function fingerprintOf({ text, mediaRef, replyTo }: SendMessageParams): number {
+  if (mediaRef === undefined && replyTo === undefined) return hash53(text);
+  return hash53(JSON.stringify([text, mediaRef?.ref, mediaRef?.type, mediaRef?.size, replyTo]));
+}
+
+/**
+ * One user's mailbox on the node that owns it: the actor, the lanes of what the user sends, and the driver of
+ * what is owed to others.
+ */
+export class Mailbox implements LaneHost {
+  readonly userId: string;
+  readonly #host: MailboxHost;
+  readonly #actor: Actor<MailboxTypes>;
+  readonly #lanes = new Map<string, OutgoingLane>();
+  readonly #outbox: OutboxDriver;
+  #published: string | undefined;
+
+  constructor(userId: string, host: MailboxHost) {
+    this.userId = userId;
+    this.#host = host;
+    this.#actor = new Actor<MailboxTypes>(userId, mailboxBehaviour(host.mailboxLimits), {
+      store: host.store,
+      time: host.time,
+      tenure: host.tenure,
+      limits: host.actorLimits,
+      changed: (state, commit) => {
+        this.#changed(state, commit);
+      },
+      alarm: (error, what) => {
+        host.alarm(error, what);
+      },
+    });
+    this.#outbox = new OutboxDriver(userId, this.#actor, host);
+  }
+
+  /** The state in memory, for the cache. */
+  get state(): MailboxState | undefined {
+    return this.#actor.state;
+  }
+
+  /** Nothing is under way and nothing is owed: it may be dropped from memory. */
+  get isIdle(): boolean {
+    return this.#actor.isIdle && this.#lanes.size === 0 && this.#outbox.isIdle;
+  }
+
+  /** Under memory pressure: clear what keeps an idle mailbox in memory. */
+  settleSoon(): void {
+    this.#outbox.clearSoon();
+  }
+
+  /** Activates the mailbox, so that what its row owes is worked off (G5). */
+  async wake(deadline: number): Promise<void> {
+    await this.#actor.query({ kind: 'profile' }, deadline);
+  }
+
+  async submit(input: MailboxInput, deadline: number): Promise<Exclude<MailboxResult, Refusal>> {
+    return accepted(await this.#actor.submit(input, deadline));
+  }
+
+  async query(query: MailboxQuery, deadline: number): Promise<Exclude<MailboxAnswer, Refusal>> {
+    return accepted(await this.#actor.query(query, deadline));
+  }
+
+  /** Calls for one conversation keep their order. Rejects with ProtocolError. */
+  send(params: SendMessageParams, deadline: number): Promise<SendMessageResult> {
+    const { conversationId, messageId, text, mediaRef, replyTo, after } = params;
+    const peer = peerInDm(conversationId, this.userId);
+    if (peer === undefined) return Promise.reject(new ProtocolError('not_found', 'no such conversation'));
+    const message = {
+      messageId,
+      text,
+      fingerprint: fingerprintOf(params),
+      ...(mediaRef && { mediaRef }),
+      ...(replyTo !== undefined && { replyTo }),
+      ...(after !== undefined && { after }),
+    };
+    return this.#lane(conversationId, peer).send(message, deadline);
+  }
+
+  /** What another mailbox sent. Rejects with ProtocolError. */
+  async accept(envelope: Envelope, deadline: number): Promise<EnvelopeReply> {
+    if (dmIdOf(envelope.from, this.userId) !== envelope.conversationId) {
+      throw new ProtocolError('not_found', 'no such conversation');
+    }
+    switch (envelope.kind) {
+      case 'deliver':
+      case 'copy':
+        return (await this.submit(envelope, deadline)) as EnvelopeReply;
+      case 'missing':
+        return (await this.query(envelope, deadline)) as EnvelopeReply;
+      case 'confirm': {
+        const conversation = this.state?.conversations.get(envelope.conversationId);
+        if (conversation !== undefined) noteConfirmed(conversation.outbox, envelope.confirmed);
+        return { kind: 'noted' };
+      }
+    }
+  }
+
+  async sending(conversationId: string, deadline: number): Promise<Sending> {
+    return (await this.query({ kind: 'sending', conversationId }, deadline)) as Sending;
+  }
+
+  async deliver(
+    to: string,
+    envelope: Extract<Envelope, { kind: 'deliver' }>,
+    deadline: number,
+  ): Promise<DeliverReply> {
+    return (await this.#host.envelopes.request(to, envelope, deadline)) as DeliverReply;
+  }
+
+  reserveCopy(): boolean {
+    return this.#actor.reserve();
+  }
+
+  releaseCopy(): void {
+    this.#actor.release();
+  }
+
+  copy(
+    conversationId: string,
+    peer: string,
+    peerName: string,
+    previousSeq: number,
+    messages: readonly CopiedMessage[],
+  ): void {
+    const envelope: Envelope = {
+      kind: 'copy',
+      conversationId,
+      from: peer,
+      fromName: peerName,
+      previousSeq,
+      messages,
+    };
+    this.#outbox.copy(envelope);
+  }
+
+  catchUp(conversationId: string, peer: string, seq: number): void {
+    const known = this.state?.conversations.get(conversationId)?.head.ownSeq ?? 0;
+    if (seq > known) this.#outbox.fetchMissing(conversationId, peer);
+  }
+
+  #lane(conversationId: string, peer: string): OutgoingLane {
+    let lane = this.#lanes.get(conversationId);
+    if (lane === undefined) {
+      lane = new OutgoingLane(conversationId, peer, this, this.#host.time, this.#host.sendingLimits);
+      this.#lanes.set(conversationId, lane);
+    }
+    return lane;
+  }
+
+  /** A lane whose last send is answered is of no use any more. */
+  laneIsIdle(conversationId: string): void {
+    this.#lanes.delete(conversationId);
+  }
+
+  #changed(state: MailboxState, commit: LogCommit | undefined): void {
+    const head = headCursor(state);
+    if (this.#host.isWatched(this.userId)) {
+      this.#host.publish(this.userId, this.#batchOf(state, head, commit));
+    }
+    this.#published = head;
+    this.#host.accounted(this.userId, state.bytes);
+    this.#outbox.changed(state);
+  }
+
+  /**
+   * A load, or a copy that slotted in below what is in memory, publishes the head without changes: whoever
+   * stands lower reads on from its own cursor (G8).
+   */
+  #batchOf(state: MailboxState, head: string, commit: LogCommit | undefined): ChangeBatch {
+    const changes: Change[] = [];
+    const readOn: ChangeBatch = { previous: head, head, changes };
+    if (commit === undefined || this.#published === undefined) return readOn;
+    for (const [index, entry] of commit.entries.entries()) {
+      const change = wireChange(state, entry, cursorAfter(commit, index), () => undefined);
+      if (change === undefined) return { ...readOn, changes: [] };
+      changes.push(change);
+    }
+    return { previous: this.#published, head, changes };
+  }
+}

@@ -1,0 +1,81 @@
+import type { RowSlice, RowStore } from '../row/row-store.ts';
+import type { Cancel, Time } from '../std/time.ts';
+
+export interface SweeperPorts {
+  readonly store: RowStore;
+  readonly time: Time;
+  readonly random: () => number;
+  /** Activates a mailbox, whose driver then works off what is owed. */
+  readonly wake: (userId: string, deadline: number) => Promise<void>;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Times in ms. */
+export interface SweeperTiming {
+  /** Between two turns through all rows. */
+  readonly everyMs: number;
+  /** After a page with something in it, so that what it woke settles before the next. */
+  readonly pagePauseMs: number;
+  /** For one read or one activation. */
+  readonly deadlineMs: number;
+}
+
+const pageRows = 100;
+const retryMaxMs = 30_000;
+
+/**
+ * Finds rows that owe something to others and activates them, at once after a start or take-over and then in
+ * slow rotation: nobody has to come back online for a repair (G5).
+ */
+export class OutboxSweeper {
+  readonly #ports: SweeperPorts;
+  readonly #timing: SweeperTiming;
+  readonly #slice: RowSlice;
+  #timer: Cancel | undefined;
+  #isStopped = false;
+  #failures = 0;
+
+  constructor(slice: RowSlice, ports: SweeperPorts, timing: SweeperTiming) {
+    this.#slice = slice;
+    this.#ports = ports;
+    this.#timing = timing;
+  }
+
+  start(): void {
+    this.#next(0, undefined);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.();
+  }
+
+  #next(delayMs: number, after: string | undefined): void {
+    if (this.#isStopped) return;
+    const jittered = delayMs * (0.75 + this.#ports.random() / 2);
+    this.#timer = this.#ports.time.after(jittered, () => void this.#page(after));
+  }
+
+  async #page(after: string | undefined): Promise<void> {
+    try {
+      const deadline = this.#ports.time.monotonicMs() + this.#timing.deadlineMs;
+      const page = await this.#ports.store.scanOutbox(this.#slice, after, pageRows, deadline);
+      await Promise.all(page.entityIds.map((userId) => this.#wake(userId)));
+      this.#failures = 0;
+      const pauseMs = page.entityIds.length > 0 ? this.#timing.pagePauseMs : 0;
+      this.#next(page.after === undefined ? this.#timing.everyMs : pauseMs, page.after);
+    } catch (error) {
+      this.#ports.failed(error);
+      this.#next(Math.min(retryMaxMs, 500 * 2 ** this.#failures++), after);
+    }
+  }
+
+  /** A row that can't be activated now is found again at the next turn. */
+  async #wake(userId: string): Promise<void> {
+    try {
+      await this.#ports.wake(userId, this.#ports.time.monotonicMs() + this.#timing.deadlineMs);
+    } catch (error) {
+      this.#ports.failed(error);
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { epochMsOf } from '../protocol/message-id.ts';
+import type { RowVersion } from '../row/row-version.ts';
+import type { ConversationDraft, MailboxDraft } from './mailbox-draft.ts';
+import {
+  addConversation,
+  dedupEntriesMax,
+  insertMessages,
+  logCommitsInMemory,
+  type LogCommit,
+  type MailboxState,
+} from './mailbox-state.ts';
+
+const dedupEntryBytes = 150;
+const logEntryBytes = 80;
+
+function applyConversation(state: MailboxState, draft: ConversationDraft, version: number): void {
+  const isNew = draft.base === undefined;
+  const conversation = draft.base ?? addConversation(state, draft.conversationId, draft.head);
+  if (isNew) {
+    conversation.runAbove = 0;
+    conversation.outbox.confirmed = 0;
+  }
+  conversation.head = draft.head;
+  const { outbox } = conversation;
+  if (draft.added.length > 0) {
+    conversation.touchedVersion = version;
+    const { runAbove } = conversation;
+    // A copy below the run is in the store only; a read of that part asks for it.
+    insertMessages(
+      state,
+      conversation,
+      draft.added.filter((message) => message.seq > runAbove),
+    );
+    for (const message of draft.added) if (!message.own) outbox.pending.push(message.seq);
+  }
+  noteConfirmed(conversation.outbox, draft.confirmed);
+  if (draft.outbox !== 'unchanged') outbox.open = draft.outbox === 'open';
+  if (outbox.open) state.outboxOpen.add(conversation);
+  else state.outboxOpen.delete(conversation);
+}
+
+/** The peer's copies are durable up to `confirmed`: less is owed. Never goes back. */
+export function noteConfirmed(outbox: { confirmed: number; pending: number[] }, confirmed: number): void {
+  if (confirmed <= outbox.confirmed) return;
+  outbox.confirmed = confirmed;
+  let settled = 0;
+  while (settled < outbox.pending.length && (outbox.pending[settled] ?? 0) <= confirmed) settled++;
+  if (settled > 0) outbox.pending.splice(0, settled);
+}
+
+function applyDedup(state: MailboxState, draft: MailboxDraft): void {
+  for (const [messageId, entry] of draft.dedup) state.dedup.set(messageId, entry);
+  state.bytes += draft.dedup.size * dedupEntryBytes;
+  if (state.dedup.size <= dedupEntriesMax) return;
+  const byAge = [...state.dedup.keys()].sort((a, b) => epochMsOf(a) - epochMsOf(b));
+  const dropped = byAge.slice(0, byAge.length - dedupEntriesMax / 2);
+  for (const messageId of dropped) state.dedup.delete(messageId);
+  state.bytes -= dropped.length * dedupEntryBytes;
+  const newest = dropped.at(-1);
+  if (newest !== undefined) {
+    state.dedupKnownAboveMs = Math.max(state.dedupKnownAboveMs, epochMsOf(newest));
+  }
+}
+
+function applyLog(state: MailboxState, commit: LogCommit): void {
+  if (commit.entries.length === 0) return;
+  state.log.push(commit);
+  state.bytes += commit.entries.length * logEntryBytes;
+  if (state.log.length <= logCommitsInMemory) return;
+  const dropped = state.log.splice(0, state.log.length - logCommitsInMemory / 2);
+  state.logKnownAbove = dropped.at(-1)?.version ?? state.logKnownAbove;
+  state.bytes -= dropped.reduce((sum, { entries }) => sum + entries.length, 0) * logEntryBytes;
+}
+
+/** Makes a draft that is durable by now the state of the mailbox. */
+export function applyDraft(state: MailboxState, draft: MailboxDraft, version: RowVersion): LogCommit {
+  state.version = version;
+  state.clockMs = Math.max(state.clockMs, draft.nowMs);
+  if (draft.profile !== undefined) state.profile = draft.profile;
+  for (const conversation of draft.conversations.values()) {
+    applyConversation(state, conversation, version.number);
+  }
+  applyDedup(state, draft);
+  const commit: LogCommit = { version: version.number, entries: draft.log };
+  applyLog(state, commit);
+  state.recent = undefined;
+  return commit;
+}

@@ -1,0 +1,313 @@
+import { Packr } from 'msgpackr';
+import type { Cell, CellRange, Family } from '../row/cell.ts';
+import { epochMsOf } from '../protocol/message-id.ts';
+import type { MediaRef } from '../protocol/message.ts';
+import { StoreError } from '../row/row-store.ts';
+import type {
+  ConversationHead,
+  ConversationState,
+  DedupEntry,
+  LogCommit,
+  LogEntry,
+  Profile,
+  StoredMessage,
+} from './mailbox-state.ts';
+
+/**
+ * The cells of a user's row. Every value is a format byte and a MessagePack array; readers of every format
+ * ever written stay. Qualifiers:
+ *
+ * - `h` `p` profile; `h` `c`|local (u32) one conversation
+ * - `m` local (u32) | ~seq (u48, so that newest sorts first)
+ * - `d` ~epochMs (u48, newest first) | messageId
+ * - `o` local (u32)
+ * - `l` version number modulo the slots of the log (u32): bounded without a delete
+ */
+const format = 1;
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+const u48Max = 0xffffffffffff;
+
+function encode(fields: readonly unknown[]): Buffer {
+  const body = packr.pack(fields);
+  const value = Buffer.allocUnsafe(body.length + 1);
+  value[0] = format;
+  body.copy(value, 1);
+  return value;
+}
+
+function decode(cell: Cell): unknown {
+  if (cell.value[0] !== format) {
+    throw new StoreError(
+      'corrupt',
+      `cell ${cell.family}:${cell.qualifier.toString('hex')} has an unknown format`,
+    );
+  }
+  return packr.unpack(cell.value.subarray(1));
+}
+
+function localQualifier(local: number): Buffer {
+  const qualifier = Buffer.allocUnsafe(4);
+  qualifier.writeUInt32BE(local, 0);
+  return qualifier;
+}
+
+const profileQualifier = Buffer.from('p');
+const conversationPrefix = 'c'.charCodeAt(0);
+
+type ProfileFields = [name: string, createdAt: number, passwordHash: string, tokensValidFrom: number];
+
+export function profileCell(profile: Profile): Cell {
+  const fields: ProfileFields = [
+    profile.name,
+    profile.createdAt,
+    profile.passwordHash,
+    profile.tokensValidFrom,
+  ];
+  return { family: 'h', qualifier: profileQualifier, value: encode(fields) };
+}
+
+export function isProfileCell(cell: Cell): boolean {
+  return cell.qualifier.equals(profileQualifier);
+}
+
+export function profileOf(cell: Cell): Profile {
+  const [name, createdAt, passwordHash, tokensValidFrom] = decode(cell) as ProfileFields;
+  return { name, createdAt, passwordHash, tokensValidFrom };
+}
+
+type ConversationFields = [
+  peer: string,
+  name: string,
+  lastSeq: number,
+  lastTimestamp: number,
+  updatedAt: number,
+  snippet: string,
+  lastOwn: boolean,
+  receivedCount: number,
+  readSeq: number,
+  readCount: number,
+  ownSeq: number,
+  peerSeq: number,
+];
+
+export function conversationCell(head: ConversationHead): Cell {
+  const qualifier = Buffer.allocUnsafe(5);
+  qualifier[0] = conversationPrefix;
+  qualifier.writeUInt32BE(head.local, 1);
+  const fields: ConversationFields = [
+    head.peer,
+    head.name,
+    head.lastSeq,
+    head.lastTimestamp,
+    head.updatedAt,
+    head.snippet,
+    head.lastOwn,
+    head.receivedCount,
+    head.readSeq,
+    head.readCount,
+    head.ownSeq,
+    head.peerSeq,
+  ];
+  return { family: 'h', qualifier, value: encode(fields) };
+}
+
+export function isConversationCell(cell: Cell): boolean {
+  return cell.qualifier.length === 5 && cell.qualifier[0] === conversationPrefix;
+}
+
+export function conversationOf(cell: Cell): ConversationHead {
+  const [
+    peer,
+    name,
+    lastSeq,
+    lastTimestamp,
+    updatedAt,
+    snippet,
+    lastOwn,
+    receivedCount,
+    readSeq,
+    readCount,
+    ownSeq,
+    peerSeq,
+  ] = decode(cell) as ConversationFields;
+  return {
+    local: cell.qualifier.readUInt32BE(1),
+    peer,
+    name,
+    lastSeq,
+    lastTimestamp,
+    updatedAt,
+    snippet,
+    lastOwn,
+    receivedCount,
+    readSeq,
+    readCount,
+    ownSeq,
+    peerSeq,
+  };
+}
+
+function messageQualifier(local: number, seq: number): Buffer {
+  const qualifier = Buffer.allocUnsafe(10);
+  qualifier.writeUInt32BE(local, 0);
+  qualifier.writeUIntBE(u48Max - seq, 4, 6);
+  return qualifier;
+}
+
+type MessageFields = [
+  messageId: string,
+  own: 0 | 1,
+  text: string,
+  timestamp: number,
+  receivedCount: number,
+  replyTo?: number,
+  media?: [ref: string, type: string, size: number],
+];
+
+export function messageCell(local: number, message: StoredMessage): Cell {
+  const fields: MessageFields = [
+    message.messageId,
+    message.own ? 1 : 0,
+    message.text,
+    message.timestamp,
+    message.receivedCount,
+  ];
+  const { mediaRef } = message;
+  if (message.replyTo !== undefined || mediaRef !== undefined) fields.push(message.replyTo ?? 0);
+  if (mediaRef !== undefined) fields.push([mediaRef.ref, mediaRef.type, mediaRef.size]);
+  return { family: 'm', qualifier: messageQualifier(local, message.seq), value: encode(fields) };
+}
+
+export function messageOf(cell: Cell): StoredMessage {
+  const [messageId, own, text, timestamp, receivedCount, replyTo, media] = decode(cell) as MessageFields;
+  const seq = u48Max - cell.qualifier.readUIntBE(4, 6);
+  const mediaRef: MediaRef | undefined = media && { ref: media[0], type: media[1], size: media[2] };
+  return {
+    seq,
+    messageId,
+    own: own === 1,
+    text,
+    timestamp,
+    receivedCount,
+    ...(replyTo !== undefined && replyTo > 0 && { replyTo }),
+    ...(mediaRef !== undefined && { mediaRef }),
+  };
+}
+
+/** Messages of one conversation with `above < seq < below`, newest first. */
+export function messageRange(
+  conversation: ConversationState,
+  above: number,
+  below: number,
+  limit: number,
+  offset = 0,
+): CellRange {
+  const { local } = conversation.head;
+  return {
+    family: 'm',
+    from: messageQualifier(local, below - 1),
+    to: messageQualifier(local, above),
+    limit,
+    ...(offset > 0 && { offset }),
+  };
+}
+
+function dedupQualifier(messageId: string): Buffer {
+  const qualifier = Buffer.allocUnsafe(6 + Buffer.byteLength(messageId));
+  qualifier.writeUIntBE(u48Max - Math.min(u48Max, epochMsOf(messageId)), 0, 6);
+  qualifier.write(messageId, 6);
+  return qualifier;
+}
+
+type DedupFields = [seq: number, timestamp: number, fingerprint: number];
+
+export function dedupCell(messageId: string, entry: DedupEntry): Cell {
+  const fields: DedupFields = [entry.seq, entry.timestamp, entry.fingerprint];
+  return { family: 'd', qualifier: dedupQualifier(messageId), value: encode(fields) };
+}
+
+export function dedupOf(cell: Cell): { messageId: string; entry: DedupEntry } {
+  const [seq, timestamp, fingerprint] = decode(cell) as DedupFields;
+  return { messageId: cell.qualifier.toString('utf8', 6), entry: { seq, timestamp, fingerprint } };
+}
+
+/** The one cell of this id. */
+export function dedupRange(messageId: string): CellRange {
+  const from = dedupQualifier(messageId);
+  return { family: 'd', from, to: Buffer.concat([from, Buffer.alloc(1)]), limit: 1 };
+}
+
+type OutboxFields = [confirmed: number];
+
+/** `confirmed` undefined: nothing is owed any more. */
+export function outboxCell(local: number, confirmed: number | undefined): Cell {
+  const value = confirmed === undefined ? Buffer.alloc(0) : encode([confirmed] satisfies OutboxFields);
+  return { family: 'o', qualifier: localQualifier(local), value };
+}
+
+export function outboxOf(cell: Cell): { local: number; confirmed: number } {
+  const [confirmed] = decode(cell) as OutboxFields;
+  return { local: cell.qualifier.readUInt32BE(0), confirmed };
+}
+
+/**
+ * Slots of the change log. Part of the format: with another number the slots of what is stored are elsewhere.
+ */
+export const logCommitsMax = 1024;
+
+const logKinds = { message: 0, read: 1 } as const;
+type LogEntryFields =
+  | [kind: typeof logKinds.message, local: number, seq: number]
+  | [kind: typeof logKinds.read, local: number, readSeq: number, unread: number];
+type LogFields = [version: number, entries: LogEntryFields[]];
+
+export function logCell(commit: LogCommit, localOf: (conversationId: string) => number): Cell {
+  const entries = commit.entries.map((entry): LogEntryFields => {
+    const local = localOf(entry.conversationId);
+    return entry.kind === 'message'
+      ? [logKinds.message, local, entry.seq]
+      : [logKinds.read, local, entry.readSeq, entry.unread];
+  });
+  const fields: LogFields = [commit.version, entries];
+  return { family: 'l', qualifier: localQualifier(commit.version % logCommitsMax), value: encode(fields) };
+}
+
+export function logOf(cell: Cell, conversationOfLocal: (local: number) => string): LogCommit {
+  const [version, entries] = decode(cell) as LogFields;
+  return {
+    version,
+    entries: entries.map((entry): LogEntry => {
+      const conversationId = conversationOfLocal(entry[1]);
+      return entry[0] === logKinds.message
+        ? { kind: 'message', conversationId, seq: entry[2] }
+        : { kind: 'read', conversationId, readSeq: entry[2], unread: entry[3] };
+    }),
+  };
+}
+
+/** Slots of the log for versions first..last (at most one turn), as one or two ranges. */
+export function logRanges(first: number, last: number): readonly CellRange[] {
+  const range = (from: number, to: number): CellRange => ({
+    family: 'l',
+    from: localQualifier(from),
+    to: localQualifier(to + 1),
+    limit: to - from + 1,
+  });
+  const [firstSlot, lastSlot] = [first % logCommitsMax, last % logCommitsMax];
+  if (firstSlot <= lastSlot) return [range(firstSlot, lastSlot)];
+  return [range(firstSlot, logCommitsMax - 1), range(0, lastSlot)];
+}
+
+function wholeFamily(family: Family, limit: number): CellRange {
+  return { family, from: Buffer.alloc(0), to: undefined, limit };
+}
+
+/** What activation reads, in one go: the index, what is owed, the newest dedup entries. */
+export function headRanges(conversationsMax: number, dedupMax: number): readonly CellRange[] {
+  // The index has one cell a conversation and the profile; a few more are room for cells to come.
+  return [
+    wholeFamily('h', conversationsMax + 64),
+    wholeFamily('o', conversationsMax + 64),
+    wholeFamily('d', dedupMax),
+  ];
+}

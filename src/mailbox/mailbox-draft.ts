@@ -1,0 +1,143 @@
+import type { Cell } from '../row/cell.ts';
+import {
+  conversationCell,
+  dedupCell,
+  logCell,
+  messageCell,
+  outboxCell,
+  profileCell,
+} from './mailbox-cells.ts';
+import { messageBytes } from './mailbox-state.ts';
+import type {
+  ConversationHead,
+  ConversationState,
+  DedupEntry,
+  LogEntry,
+  MailboxState,
+  Profile,
+  StoredMessage,
+} from './mailbox-state.ts';
+
+/** A conversation as the commit in preparation will leave it. */
+export interface ConversationDraft {
+  readonly conversationId: string;
+  /** The durable one; undefined where this commit creates it. */
+  readonly base: ConversationState | undefined;
+  readonly head: ConversationHead;
+  /** Messages this commit adds, in the order they were added. */
+  readonly added: StoredMessage[];
+  confirmed: number;
+  headChanged: boolean;
+  /** What this commit does to the outbox cell. */
+  outbox: 'unchanged' | 'open' | 'clear';
+}
+
+/** One commit in preparation: what the inputs of a batch change, on top of a state that stays as it is. */
+export class MailboxDraft {
+  readonly state: MailboxState;
+  /** Time of this commit, epoch ms, never before an earlier commit of the row. */
+  readonly nowMs: number;
+  readonly conversations = new Map<string, ConversationDraft>();
+  readonly dedup = new Map<string, DedupEntry>();
+  readonly log: LogEntry[] = [];
+  profile: Profile | undefined;
+  #nextLocal: number;
+  #bytes = 0;
+
+  constructor(state: MailboxState, wallMs: number) {
+    this.state = state;
+    this.nowMs = Math.max(wallMs, state.clockMs);
+    this.#nextLocal = state.nextLocal;
+  }
+
+  conversation(conversationId: string): ConversationDraft | undefined {
+    const known = this.conversations.get(conversationId);
+    if (known !== undefined) return known;
+    const base = this.state.conversations.get(conversationId);
+    if (base === undefined) return undefined;
+    const draft: ConversationDraft = {
+      conversationId,
+      base,
+      head: { ...base.head },
+      added: [],
+      confirmed: base.outbox.confirmed,
+      headChanged: false,
+      outbox: 'unchanged',
+    };
+    this.conversations.set(conversationId, draft);
+    return draft;
+  }
+
+  openConversation(conversationId: string, peer: string, name: string): ConversationDraft {
+    const draft: ConversationDraft = {
+      conversationId,
+      base: undefined,
+      head: {
+        local: this.#nextLocal++,
+        peer,
+        name,
+        lastSeq: 0,
+        lastTimestamp: 0,
+        updatedAt: this.nowMs,
+        snippet: '',
+        lastOwn: false,
+        receivedCount: 0,
+        readSeq: 0,
+        readCount: 0,
+        ownSeq: 0,
+        peerSeq: 0,
+      },
+      added: [],
+      confirmed: 0,
+      headChanged: true,
+      outbox: 'unchanged',
+    };
+    this.conversations.set(conversationId, draft);
+    return draft;
+  }
+
+  get conversationCount(): number {
+    return this.state.conversations.size + (this.#nextLocal - this.state.nextLocal);
+  }
+
+  dedupEntry(messageId: string): DedupEntry | undefined {
+    return this.dedup.get(messageId) ?? this.state.dedup.get(messageId);
+  }
+
+  /** How large the commit has become: bytes (estimated) and changes of the feed. */
+  get size(): { readonly bytes: number; readonly changes: number } {
+    return { bytes: this.#bytes, changes: this.log.length };
+  }
+
+  add(conversation: ConversationDraft, message: StoredMessage): void {
+    conversation.added.push(message);
+    this.#bytes += messageBytes(message);
+    const { conversationId } = conversation;
+    this.log.push({ kind: 'message', conversationId, seq: message.seq });
+    this.touch(conversation);
+  }
+
+  touch(conversation: ConversationDraft): void {
+    conversation.head.updatedAt = this.nowMs;
+    conversation.headChanged = true;
+  }
+
+  /** All cells of the commit; none where the inputs changed nothing. */
+  cells(version: number): Cell[] {
+    const cells: Cell[] = [];
+    if (this.profile !== undefined) cells.push(profileCell(this.profile));
+    for (const { head, added, headChanged, outbox, confirmed } of this.conversations.values()) {
+      for (const message of added) cells.push(messageCell(head.local, message));
+      if (headChanged) cells.push(conversationCell(head));
+      if (outbox !== 'unchanged') {
+        cells.push(outboxCell(head.local, outbox === 'open' ? confirmed : undefined));
+      }
+    }
+    for (const [messageId, entry] of this.dedup) cells.push(dedupCell(messageId, entry));
+    if (this.log.length > 0) {
+      const commit = { version, entries: this.log };
+      cells.push(logCell(commit, (id) => this.conversation(id)?.head.local ?? 0));
+    }
+    return cells;
+  }
+}

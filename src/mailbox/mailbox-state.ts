@@ -1,0 +1,233 @@
+import type { RowVersion } from '../row/row-version.ts';
+import type { MediaRef } from '../protocol/message.ts';
+
+/** A message as this mailbox keeps it. `own`: sent by the mailbox's user. */
+export interface StoredMessage {
+  readonly seq: number;
+  readonly messageId: string;
+  readonly own: boolean;
+  readonly text: string;
+  readonly timestamp: number;
+  /** Messages received in this conversation up to and including this one: what `unread` is derived from (G9). */
+  readonly receivedCount: number;
+  readonly mediaRef?: MediaRef;
+  readonly replyTo?: number;
+}
+
+/** A conversation's entry in the index: what its `h` cell holds. */
+export interface ConversationHead {
+  /** 4-byte number of the conversation within this row, so that message keys stay short. */
+  readonly local: number;
+  readonly peer: string;
+  name: string;
+  lastSeq: number;
+  lastTimestamp: number;
+  updatedAt: number;
+  snippet: string;
+  lastOwn: boolean;
+  /** Messages from the peer so far. */
+  receivedCount: number;
+  readSeq: number;
+  /** `receivedCount` at `readSeq`; unread = receivedCount - readCount. */
+  readCount: number;
+  /** Greatest seq of own messages copied here; copies are applied in order, so all below are here too. */
+  ownSeq: number;
+  /** Greatest seq received from the peer. */
+  peerSeq: number;
+}
+
+/**
+ * What is owed to the peer: the copies of its own messages. `open` says that the row has an outbox cell;
+ * `confirmed` is the peer's own watermark as far as it was heard of, `pending` the seqs above it that were
+ * committed since the row was loaded.
+ */
+export interface Outbox {
+  open: boolean;
+  confirmed: number;
+  pending: number[];
+}
+
+export interface ConversationState {
+  readonly conversationId: string;
+  head: ConversationHead;
+  readonly outbox: Outbox;
+  /** Ascending by seq; every message with `seq > runAbove` is in it. */
+  messages: StoredMessage[];
+  /** 0: the whole conversation is in memory. */
+  runAbove: number;
+  /** Version number of the last commit that wrote messages here: older images of them are stale. */
+  touchedVersion: number;
+  /** Memory taken by `messages`, bytes. */
+  messageBytes: number;
+}
+
+export interface Profile {
+  readonly name: string;
+  readonly createdAt: number;
+  readonly passwordHash: string;
+  readonly tokensValidFrom: number;
+}
+
+/** The first answer to a messageId, given again to every repeat (G2). */
+export interface DedupEntry {
+  readonly seq: number;
+  readonly timestamp: number;
+  /** hash53 of the content: the same id with another content is a conflict. */
+  readonly fingerprint: number;
+}
+
+export type LogEntry =
+  | { readonly kind: 'message'; readonly conversationId: string; readonly seq: number }
+  | {
+      readonly kind: 'read';
+      readonly conversationId: string;
+      readonly readSeq: number;
+      readonly unread: number;
+    };
+
+/** The changes of one commit; the position of entry i is (version, i). */
+export interface LogCommit {
+  readonly version: number;
+  readonly entries: readonly LogEntry[];
+}
+
+/** The durable state of one mailbox in memory. Changed only by `applyDraft` and the cache. */
+export interface MailboxState {
+  readonly userId: string;
+  version: RowVersion | undefined;
+  profile: Profile | undefined;
+  readonly conversations: Map<string, ConversationState>;
+  readonly byLocal: Map<number, ConversationState>;
+  nextLocal: number;
+  /** Greatest `updatedAt` in the row: the mailbox's own time never runs back. */
+  clockMs: number;
+  readonly dedup: Map<string, DedupEntry>;
+  /** Ids with a time above this are all in `dedup`; for others the store has to be asked. */
+  dedupKnownAboveMs: number;
+  /** The newest commits of the log, oldest first; every commit above `logKnownAbove` that has changes is in it. */
+  log: LogCommit[];
+  logKnownAbove: number;
+  /** Conversations whose outbox cell is not empty. */
+  readonly outboxOpen: Set<ConversationState>;
+  /** Conversations, most recent first; undefined: to be sorted anew. */
+  recent: ConversationState[] | undefined;
+  /** Memory taken, bytes, estimated. */
+  bytes: number;
+}
+
+/** Every limit of a mailbox. */
+export interface MailboxLimits {
+  /** Conversations in one mailbox. */
+  readonly conversationsMax: number;
+  /** Received messages of one conversation whose copies are not confirmed. */
+  readonly outboxPendingMax: number;
+  /** How far back a messageId may lie, ms. */
+  readonly dedupWindowMs: number;
+}
+
+export const dedupEntriesMax = 512;
+export const logCommitsInMemory = 64;
+const messageOverheadBytes = 200;
+const conversationOverheadBytes = 600;
+
+export function messageBytes(message: StoredMessage): number {
+  return (
+    messageOverheadBytes +
+    message.messageId.length +
+    message.text.length +
+    (message.mediaRef?.ref.length ?? 0)
+  );
+}
+
+export function unreadOf(head: ConversationHead): number {
+  return head.receivedCount - head.readCount;
+}
+
+export function emptyMailbox(userId: string): MailboxState {
+  return {
+    userId,
+    version: undefined,
+    profile: undefined,
+    conversations: new Map(),
+    byLocal: new Map(),
+    nextLocal: 1,
+    clockMs: 0,
+    dedup: new Map(),
+    dedupKnownAboveMs: 0,
+    log: [],
+    logKnownAbove: 0,
+    outboxOpen: new Set(),
+    recent: undefined,
+    bytes: 1_000,
+  };
+}
+
+/** Adds a conversation that was loaded or just committed. */
+export function addConversation(
+  state: MailboxState,
+  conversationId: string,
+  head: ConversationHead,
+): ConversationState {
+  const conversation: ConversationState = {
+    conversationId,
+    head,
+    outbox: { open: false, confirmed: head.peerSeq, pending: [] },
+    messages: [],
+    runAbove: head.lastSeq,
+    touchedVersion: 0,
+    messageBytes: 0,
+  };
+  state.conversations.set(conversationId, conversation);
+  state.byLocal.set(head.local, conversation);
+  state.nextLocal = Math.max(state.nextLocal, head.local + 1);
+  state.clockMs = Math.max(state.clockMs, head.updatedAt);
+  state.recent = undefined;
+  state.bytes += conversationOverheadBytes;
+  return conversation;
+}
+
+/** Index of the first message with a seq above `seq`. */
+export function indexAbove(messages: readonly StoredMessage[], seq: number): number {
+  let low = 0;
+  let high = messages.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((messages[middle]?.seq ?? 0) > seq) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+export function messageAt(conversation: ConversationState, seq: number): StoredMessage | undefined {
+  const message = conversation.messages[indexAbove(conversation.messages, seq) - 1];
+  return message?.seq === seq ? message : undefined;
+}
+
+/** Puts messages (ascending, all above `runAbove`) into the run, keeping it sorted and its bytes counted. */
+export function insertMessages(
+  state: MailboxState,
+  conversation: ConversationState,
+  added: readonly StoredMessage[],
+): void {
+  let bytes = 0;
+  for (const message of added) {
+    const { messages } = conversation;
+    const last = messages.at(-1);
+    if (last === undefined || message.seq > last.seq) messages.push(message);
+    else messages.splice(indexAbove(messages, message.seq), 0, message);
+    bytes += messageBytes(message);
+  }
+  conversation.messageBytes += bytes;
+  state.bytes += bytes;
+}
+
+/** Forgets the messages of a conversation that are at or below `seq`; they stay in the store. */
+export function forgetMessages(state: MailboxState, conversation: ConversationState, seq: number): void {
+  const cut = indexAbove(conversation.messages, seq);
+  conversation.runAbove = Math.max(conversation.runAbove, seq);
+  if (cut === 0) return;
+  const gone = conversation.messages.splice(0, cut);
+  const bytes = gone.reduce((sum, message) => sum + messageBytes(message), 0);
+  conversation.messageBytes -= bytes;
+  state.bytes -= bytes;
+}

@@ -1,0 +1,155 @@
+import type { GetChangesParams, GetChangesResult } from '../protocol/calls.ts';
+import { formatCursor, parseCursor, type FeedPosition } from '../protocol/cursor.ts';
+import type { Change } from '../protocol/message.ts';
+import type { CellRange } from '../row/cell.ts';
+import type { LoadedRanges } from '../row/loaded-ranges.ts';
+import { done, type Step } from '../row/step.ts';
+import { logCommitsMax, logOf, logRanges, messageOf, messageRange } from './mailbox-cells.ts';
+import {
+  messageAt,
+  type ConversationState,
+  type LogCommit,
+  type LogEntry,
+  type MailboxState,
+  type StoredMessage,
+} from './mailbox-state.ts';
+import { cursorAfter, wireChange } from './wire-view.ts';
+
+/** Log slots that one read of the store covers. */
+const slotsPerRead = 256;
+
+interface Positioned {
+  readonly entry: LogEntry;
+  readonly cursor: string;
+}
+
+function versionOf(state: MailboxState): number {
+  return state.version?.number ?? 0;
+}
+
+export function headCursor(state: MailboxState): string {
+  return formatCursor(versionOf(state));
+}
+
+/** Is everything after this position still in the log, and is it a position of this row at all? */
+function isKept(state: MailboxState, position: FeedPosition): boolean {
+  const version = versionOf(state);
+  const firstWanted = position.index === undefined ? position.version + 1 : position.version;
+  return position.version <= version && firstWanted > version - logCommitsMax;
+}
+
+/** The commits from version `first` on, out of memory or the store's log; `through`: how far they reach. */
+function commitsFrom(
+  state: MailboxState,
+  first: number,
+  loaded: LoadedRanges,
+): Step<{ commits: readonly LogCommit[]; through: number }> {
+  if (first > state.logKnownAbove) {
+    return done({ commits: state.log.filter(({ version }) => version >= first), through: versionOf(state) });
+  }
+  const through = Math.min(first + slotsPerRead - 1, versionOf(state));
+  const ranges = logRanges(first, through);
+  const conversationOf = (local: number): string => state.byLocal.get(local)?.conversationId ?? '';
+  const commits: LogCommit[] = [];
+  for (const range of ranges) {
+    const cells = loaded.cells(range, through);
+    if (cells === undefined) return { kind: 'need', ranges };
+    commits.push(...cells.map((cell) => logOf(cell, conversationOf)));
+  }
+  // A slot whose commit changed nothing for clients still holds the one a turn earlier.
+  return done({ commits: commits.filter(({ version }) => version >= first && version <= through), through });
+}
+
+function entriesAfter(commits: readonly LogCommit[], position: FeedPosition, limit: number): Positioned[] {
+  const entries: Positioned[] = [];
+  for (const commit of commits) {
+    const start =
+      commit.version === position.version
+        ? position.index === undefined
+          ? commit.entries.length
+          : position.index + 1
+        : 0;
+    for (let index = start; index < commit.entries.length; index++) {
+      const entry = commit.entries[index];
+      if (entry === undefined) continue;
+      if (entries.length === limit) return entries;
+      entries.push({ entry, cursor: cursorAfter(commit, index) });
+    }
+  }
+  return entries;
+}
+
+/** Messages of the page that are not in memory: one read a conversation where their seqs lie close together. */
+function messageRanges(state: MailboxState, page: readonly Positioned[]): readonly CellRange[] {
+  const seqs = new Map<ConversationState, number[]>();
+  for (const { entry } of page) {
+    if (entry.kind !== 'message') continue;
+    const conversation = state.conversations.get(entry.conversationId);
+    if (conversation === undefined || messageAt(conversation, entry.seq) !== undefined) continue;
+    const known = seqs.get(conversation);
+    if (known === undefined) seqs.set(conversation, [entry.seq]);
+    else known.push(entry.seq);
+  }
+  return [...seqs].flatMap(([conversation, wanted]) => {
+    const low = Math.min(...wanted);
+    const high = Math.max(...wanted);
+    const span = high - low + 1;
+    if (span <= 8 * wanted.length) return [messageRange(conversation, low - 1, high + 1, span)];
+    return wanted.map((seq) => messageRange(conversation, seq - 1, seq + 1, 1));
+  });
+}
+
+function loadMessages(
+  state: MailboxState,
+  page: readonly Positioned[],
+  loaded: LoadedRanges,
+): Step<ReadonlyMap<string, StoredMessage>> {
+  const ranges = messageRanges(state, page);
+  const found = new Map<string, StoredMessage>();
+  for (const range of ranges) {
+    const conversation = state.byLocal.get(range.from.readUInt32BE(0));
+    const cells = loaded.cells(range, conversation?.touchedVersion ?? 0);
+    if (conversation === undefined || cells === undefined) return { kind: 'need', ranges };
+    for (const message of cells.map(messageOf)) {
+      found.set(`${conversation.conversationId}/${message.seq}`, message);
+    }
+  }
+  return done(found);
+}
+
+/**
+ * `getChanges`: what came after a cursor, in the order it was committed (G8), or `reset` where that is not
+ * kept any more or the cursor is not one of this row.
+ */
+export function queryChanges(
+  state: MailboxState,
+  { since, limit }: GetChangesParams,
+  loaded: LoadedRanges,
+): Step<GetChangesResult> {
+  const head = headCursor(state);
+  if (since === undefined) return done({ changes: [], cursor: head, hasMore: false });
+  const position = parseCursor(since);
+  if (position === undefined || !isKept(state, position)) return done({ reset: true, cursor: head });
+  const first = position.index === undefined ? position.version + 1 : position.version;
+  if (first > versionOf(state)) return done({ changes: [], cursor: head, hasMore: false });
+
+  const commits = commitsFrom(state, first, loaded);
+  if (commits.kind === 'need') return commits;
+  const entries = entriesAfter(commits.result.commits, position, limit + 1);
+  const page = entries.slice(0, limit);
+  const messages = loadMessages(state, page, loaded);
+  if (messages.kind === 'need') return messages;
+  const changes: Change[] = [];
+  for (const { entry, cursor } of page) {
+    const change = wireChange(state, entry, cursor, ({ conversationId }, seq) =>
+      messages.result.get(`${conversationId}/${seq}`),
+    );
+    if (change === undefined)
+      throw new Error(`G8: the log of ${state.userId} names a message that is not there`);
+    changes.push(change);
+  }
+  const reached = commits.result.through;
+  const cut = entries.length > limit;
+  const cursor = cut ? (changes.at(-1)?.cursor ?? since) : formatCursor(reached);
+  return done({ changes, cursor, hasMore: cut || reached < versionOf(state) });
+}

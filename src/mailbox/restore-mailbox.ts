@@ -1,0 +1,54 @@
+import { dmIdOf } from '../protocol/conversation-id.ts';
+import { epochMsOf } from '../protocol/message-id.ts';
+import type { CellRange } from '../row/cell.ts';
+import { StoreError, type RowImage } from '../row/row-store.ts';
+import {
+  conversationOf,
+  dedupOf,
+  isConversationCell,
+  isProfileCell,
+  outboxOf,
+  profileOf,
+} from './mailbox-cells.ts';
+import { addConversation, emptyMailbox, type MailboxState } from './mailbox-state.ts';
+
+/**
+ * Makes the state of an image of the head ranges (`h`, `o`, `d`, in that order).
+ * @throws StoreError `corrupt`
+ */
+export function restoreMailbox(userId: string, image: RowImage, ranges: readonly CellRange[]): MailboxState {
+  const state = emptyMailbox(userId);
+  state.version = image.version;
+  state.logKnownAbove = image.version?.number ?? 0;
+  const [head = [], outbox = [], dedup = []] = image.ranges;
+  if (head.length >= (ranges[0]?.limit ?? Infinity)) {
+    // Going on with half an index would give a local number twice.
+    throw new StoreError('corrupt', `the conversation index of ${userId} is larger than its limit`);
+  }
+  for (const cell of head) {
+    if (isProfileCell(cell)) state.profile = profileOf(cell);
+    else if (isConversationCell(cell)) {
+      const conversation = conversationOf(cell);
+      addConversation(state, dmIdOf(userId, conversation.peer), conversation);
+    }
+  }
+  for (const cell of outbox) {
+    const { local, confirmed } = outboxOf(cell);
+    const conversation = state.byLocal.get(local);
+    if (conversation === undefined) {
+      throw new StoreError('corrupt', `outbox cell ${local} of ${userId} belongs to no conversation`);
+    }
+    conversation.outbox.open = true;
+    conversation.outbox.confirmed = confirmed;
+    state.outboxOpen.add(conversation);
+  }
+  for (const cell of dedup) {
+    const { messageId, entry } = dedupOf(cell);
+    state.dedup.set(messageId, entry);
+  }
+  const oldest = dedup.at(-1);
+  if (oldest !== undefined && dedup.length >= (ranges[2]?.limit ?? Infinity)) {
+    state.dedupKnownAboveMs = epochMsOf(dedupOf(oldest).messageId);
+  }
+  return state;
+}

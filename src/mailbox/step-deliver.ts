@@ -1,0 +1,143 @@
+import { sideOf } from '../protocol/conversation-id.ts';
+import { epochMsOf } from '../protocol/message-id.ts';
+import { refusal, type Refusal } from '../protocol/protocol-error.ts';
+import type { LoadedRanges } from '../row/loaded-ranges.ts';
+import { done, type Need, type Step } from '../row/step.ts';
+import type { Accepted, DeliverReply, Envelope, OutgoingMessage } from './envelope.ts';
+import { dedupOf, dedupRange } from './mailbox-cells.ts';
+import type { ConversationDraft, MailboxDraft } from './mailbox-draft.ts';
+import type { DedupEntry, MailboxLimits } from './mailbox-state.ts';
+import { snippetOf } from './snippet.ts';
+
+type Deliver = Extract<Envelope, { kind: 'deliver' }>;
+
+/** The first answer to an id, from memory or, for an id older than what memory knows, from the store. */
+function lookUp(draft: MailboxDraft, messageId: string, loaded: LoadedRanges): Step<DedupEntry | undefined> {
+  const entry = draft.dedupEntry(messageId);
+  if (entry !== undefined || epochMsOf(messageId) > draft.state.dedupKnownAboveMs) return done(entry);
+  const range = dedupRange(messageId);
+  const cells = loaded.cells(range, draft.state.version?.number ?? 0);
+  if (cells === undefined) return { kind: 'need', ranges: [range] };
+  const [cell] = cells;
+  return done(cell === undefined ? undefined : dedupOf(cell).entry);
+}
+
+/** Every look-up that is missing, at once: one read for the whole envelope. */
+function missing(
+  draft: MailboxDraft,
+  messages: readonly OutgoingMessage[],
+  loaded: LoadedRanges,
+): Need | undefined {
+  const ranges = [];
+  for (const { messageId, after } of messages) {
+    for (const id of after === undefined ? [messageId] : [messageId, after]) {
+      const found = lookUp(draft, id, loaded);
+      if (found.kind === 'need') ranges.push(...found.ranges);
+    }
+  }
+  return ranges.length === 0 ? undefined : { kind: 'need', ranges };
+}
+
+function refuse(
+  draft: MailboxDraft,
+  message: OutgoingMessage,
+  conversation: ConversationDraft | undefined,
+  limits: MailboxLimits,
+  known: (messageId: string) => boolean,
+): Refusal | undefined {
+  const oldest = draft.nowMs - limits.dedupWindowMs;
+  if (epochMsOf(message.messageId) < oldest) {
+    return refusal('stale_message_id', 'messageId is older than the window in which a repeat is recognised');
+  }
+  if (message.after !== undefined && epochMsOf(message.after) >= oldest && !known(message.after)) {
+    return refusal('out_of_order', 'the message named by `after` is not there yet; send that one first');
+  }
+  if (conversation === undefined) {
+    if (draft.conversationCount < limits.conversationsMax) return undefined;
+    return refusal('forbidden', 'this user takes no new conversations');
+  }
+  const pending = (conversation.base?.outbox.pending.length ?? 0) + conversation.added.length;
+  if (pending < limits.outboxPendingMax) return undefined;
+  return refusal('overloaded', 'too many messages wait for their sender to copy them', {
+    retryAfterMs: 1_000,
+  });
+}
+
+function append(
+  draft: MailboxDraft,
+  conversation: ConversationDraft,
+  envelope: Deliver,
+  message: OutgoingMessage,
+): Accepted {
+  const { head } = conversation;
+  const stamp = Math.max(envelope.floor, Math.floor(head.lastSeq / 2)) + 1;
+  const seq = 2 * stamp + sideOf(envelope.from, draft.state.userId);
+  const previousSeq = head.peerSeq;
+  head.lastSeq = seq;
+  head.peerSeq = seq;
+  head.lastTimestamp = draft.nowMs;
+  head.receivedCount += 1;
+  head.lastOwn = false;
+  head.snippet = snippetOf(message.text, message.mediaRef);
+  const { messageId, text, mediaRef, replyTo } = message;
+  draft.add(conversation, {
+    seq,
+    messageId,
+    own: false,
+    text,
+    timestamp: draft.nowMs,
+    receivedCount: head.receivedCount,
+    ...(mediaRef && { mediaRef }),
+    ...(replyTo !== undefined && { replyTo }),
+  });
+  const open = conversation.base?.outbox.open ?? false;
+  if (!open || conversation.outbox === 'clear') conversation.outbox = 'open';
+  draft.dedup.set(messageId, { seq, timestamp: draft.nowMs, fingerprint: message.fingerprint });
+  return { kind: 'accepted', seq, timestamp: draft.nowMs, duplicate: false, previousSeq };
+}
+
+/**
+ * The recipient's commit decides: dedup first (G2), then window, `after` and limits; it gives the seq, above
+ * everything in this row and above all that the sender has seen (G3). Own messages slot in below only as copies.
+ */
+export function stepDeliver(
+  draft: MailboxDraft,
+  envelope: Deliver,
+  loaded: LoadedRanges,
+  limits: MailboxLimits,
+): Step<DeliverReply> {
+  const profile = draft.profile ?? draft.state.profile;
+  if (profile === undefined) {
+    const unknown = refusal('not_found', 'no such user');
+    return done({ kind: 'delivered', name: '', results: envelope.messages.map(() => unknown) });
+  }
+  const unmet = missing(draft, envelope.messages, loaded);
+  if (unmet !== undefined) return unmet;
+  const entryOf = (messageId: string): DedupEntry | undefined => {
+    const found = lookUp(draft, messageId, loaded);
+    return found.kind === 'done' ? found.result : undefined;
+  };
+  let conversation = draft.conversation(envelope.conversationId);
+  if (conversation !== undefined) {
+    conversation.confirmed = Math.max(conversation.confirmed, envelope.confirmed);
+    if (conversation.head.name !== envelope.fromName) {
+      conversation.head.name = envelope.fromName;
+      draft.touch(conversation);
+    }
+  }
+  const results = envelope.messages.map((message): Accepted | Refusal => {
+    const first = entryOf(message.messageId);
+    if (first !== undefined) {
+      if (first.fingerprint !== message.fingerprint) {
+        return refusal('conflict', 'this messageId was used for another content');
+      }
+      const { seq, timestamp } = first;
+      return { kind: 'accepted', seq, timestamp, duplicate: true, previousSeq: 0 };
+    }
+    const refused = refuse(draft, message, conversation, limits, (id) => entryOf(id) !== undefined);
+    if (refused !== undefined) return refused;
+    conversation ??= draft.openConversation(envelope.conversationId, envelope.from, envelope.fromName);
+    return append(draft, conversation, envelope, message);
+  });
+  return done({ kind: 'delivered', name: profile.name, results });
+}

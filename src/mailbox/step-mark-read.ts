@@ -1,0 +1,29 @@
+import type { MarkParams, MarkReadResult } from '../protocol/calls.ts';
+import { refusal, type Refusal } from '../protocol/protocol-error.ts';
+import type { LoadedRanges } from '../row/loaded-ranges.ts';
+import { done, type Step } from '../row/step.ts';
+import type { MailboxDraft } from './mailbox-draft.ts';
+import { unreadOf } from './mailbox-state.ts';
+import { receivedCountAt } from './message-count.ts';
+
+/** Moves the read mark up to `seq`, clamped to the last message; never back (G9). */
+export function stepMarkRead(
+  draft: MailboxDraft,
+  params: MarkParams,
+  loaded: LoadedRanges,
+): Step<MarkReadResult | Refusal> {
+  const conversation = draft.conversation(params.conversationId);
+  if (conversation === undefined) return done(refusal('not_found', 'no such conversation'));
+  const { head } = conversation;
+  const seq = Math.min(params.seq, head.lastSeq);
+  if (seq > head.readSeq) {
+    const count = receivedCountAt(conversation, seq, loaded);
+    if (count.kind === 'need') return count;
+    head.readSeq = seq;
+    head.readCount = count.result;
+    draft.touch(conversation);
+    const { conversationId } = params;
+    draft.log.push({ kind: 'read', conversationId, readSeq: seq, unread: unreadOf(head) });
+  }
+  return done({ seq: head.readSeq, unread: unreadOf(head) });
+}
