@@ -5,6 +5,7 @@ import { sameVersion, type RowVersion } from '../row/row-version.ts';
 import type { Need, Step } from '../row/step.ts';
 import type { Time } from '../std/time.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { ActorTally } from './actor-tally.ts';
 import { LaneQueue } from './lane-queue.ts';
 import type { Tenure } from './tenure.ts';
 
@@ -51,6 +52,7 @@ export interface ActorPorts<T extends EntityTypes> {
   readonly time: Time;
   readonly tenure: Tenure;
   readonly limits: ActorLimits;
+  readonly tally: ActorTally;
   /** Called after each load (`effects` undefined) and each durable commit; must not throw. */
   readonly changed: (state: T['state'], effects: T['effects'] | undefined) => void;
   /** A bug: an input that asserted, or that the store refuses for good. */
@@ -161,11 +163,17 @@ export class Actor<T extends EntityTypes> {
   }
 
   async #query(query: T['query'], deadline: number): Promise<T['answer']> {
+    const { tally } = this.#ports;
     const loaded = new LoadedRanges();
+    const wasInMemory = this.#phase.kind === 'ready';
     for (let round = 0; round < queryRoundsMax; round++) {
       const state = await this.#fresh(deadline);
       const step = this.#behaviour.query(state, query, loaded);
-      if (step.kind === 'done') return step.result;
+      if (step.kind === 'done') {
+        if (wasInMemory && round === 0) tally.queryHits++;
+        else tally.queryMisses++;
+        return step.result;
+      }
       await this.#load(step, loaded, deadline);
     }
     throw new ProtocolError('unavailable', 'the mailbox changes too fast to read this part; try again');
@@ -201,6 +209,7 @@ export class Actor<T extends EntityTypes> {
       if (this.#phase.kind === 'ready') return this.#phase.state;
       const state = this.#behaviour.restore(this.entityId, image);
       this.#phase = { kind: 'ready', state, held: false };
+      this.#ports.tally.activations++;
       this.#ports.changed(state, undefined);
       return state;
     } catch (error) {
@@ -226,6 +235,7 @@ export class Actor<T extends EntityTypes> {
     if (phase.kind !== 'ready' || phase.state !== state) return false;
     if (phase.held && this.#ports.tenure.isLeaseCurrent()) return true;
     const known = state.version;
+    this.#ports.tally.freshnessChecks++;
     const [stored] = await this.#ports.store.versions([this.entityId], deadline);
     if (this.state !== state) return false;
     if (sameVersion(stored, known)) return true;
@@ -268,6 +278,7 @@ export class Actor<T extends EntityTypes> {
     } catch (error) {
       const isTransient = (error instanceof StoreError && error.retryable) || error instanceof ProtocolError;
       this.drop();
+      this.#ports.tally.failedCommits++;
       if (!isTransient && tickets.length > 1) {
         for (const ticket of tickets) await this.#process([ticket], deadline);
         return [];
@@ -280,7 +291,7 @@ export class Actor<T extends EntityTypes> {
 
   /** @returns how many of the tickets, from the first on, are settled */
   async #commit(tickets: readonly Ticket<T>[], deadline: number): Promise<number> {
-    const { store, tenure, time } = this.#ports;
+    const { store, tally, tenure, time } = this.#ports;
     for (let attempt = 0; attempt < conflictTriesMax; attempt++) {
       const state = await this.#loadedState(deadline);
       const draft = this.#behaviour.draft(state, time.wallMs());
@@ -297,10 +308,13 @@ export class Actor<T extends EntityTypes> {
         const commit = { base: state.version, epoch: tenure.epoch(), cells };
         const outcome = await store.commit(this.entityId, commit, deadline);
         if (outcome.kind === 'conflict') {
+          tally.conflicts++;
           this.drop();
           continue;
         }
         this.#phase = { kind: 'ready', state, held: true };
+        tally.commits++;
+        tally.committedInputs += results.length;
         const effects = this.#behaviour.apply(state, draft, outcome.version);
         this.#ports.changed(state, effects);
       }

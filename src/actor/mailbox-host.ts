@@ -3,6 +3,7 @@ import type { MailboxLimits } from '../mailbox/mailbox-state.ts';
 import type { RowStore } from '../row/row-store.ts';
 import type { Time } from '../std/time.ts';
 import type { ActorLimits } from './actor.ts';
+import type { ActorTally } from './actor-tally.ts';
 import type { ChangeBatch } from './change-batch.ts';
 import type { Tenure } from './tenure.ts';
 
@@ -41,6 +42,7 @@ export interface MailboxHost {
   readonly random: () => number;
   readonly tenure: Tenure;
   readonly envelopes: EnvelopePort;
+  readonly tally: ActorTally;
   readonly actorLimits: ActorLimits;
   readonly mailboxLimits: MailboxLimits;
   readonly sendingLimits: SendingLimits;

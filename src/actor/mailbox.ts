@@ -56,6 +56,7 @@ export class Mailbox implements LaneHost {
       time: host.time,
       tenure: host.tenure,
       limits: host.actorLimits,
+      tally: host.tally,
       changed: (state, commit) => {
         this.#changed(state, commit);
       },
