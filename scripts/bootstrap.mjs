@@ -1,0 +1,74 @@
+// `npm start` and `npm test` in a fresh clone: installs what is missing, then goes on with the clone's own Node.
+// Plain JavaScript for Node 20 and later, with nothing installed yet.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
+import { clonePaths, nodeOfClone, runInstead, runsTypeScript } from './clone.mjs';
+import { endWithNpm } from './npm-parent.mjs';
+
+const commands = {
+  start: { main: clonePaths.main, args: ['dev'] },
+  test: { main: clonePaths.tests, args: [] },
+};
+
+try {
+  const [name = '', ...rest] = process.argv.slice(2);
+  if (!Object.hasOwn(commands, name))
+    throw new Error(`usage: bootstrap.mjs ${Object.keys(commands).join('|')}`);
+  const { main, args } = commands[name];
+  endWithNpm();
+  const installedNow = install();
+  await run(main, [...args, ...rest], installedNow);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
+
+/** Returns whether there was anything to do. */
+function install() {
+  const missing = whyInstall();
+  if (missing === undefined) return false;
+  console.error(`Installing dependencies with npm ci (${missing}); this takes a minute or so.`);
+  // Development dependencies are what runs a clone: Node itself and TypeScript are among them.
+  const npmArgs = ['ci', '--include=dev', '--include=optional'];
+  // The npm and the Node that were called, if that is how we are run: npm ci removes the ones on the PATH.
+  const { npm_execpath: npm, npm_node_execpath: node = process.execPath } = process.env;
+  const viaScript = npm !== undefined && /npm-cli\.[cm]?js$/.test(npm);
+  const options = { cwd: clonePaths.root, stdio: ['ignore', 'inherit', 'inherit'] };
+  const result = viaScript
+    ? spawnSync(node, [npm, ...npmArgs], options)
+    : spawnSync('npm', npmArgs, { ...options, shell: process.platform === 'win32' });
+  if (result.error !== undefined) throw new Error(`cannot run npm: ${result.error.message}`);
+  if (result.status !== 0)
+    throw new Error(`npm ci failed (${result.signal ?? `exit code ${result.status}`}).`);
+  return true;
+}
+
+async function run(main, args, installedNow) {
+  if (installedNow || !runsTypeScript(process.versions.node)) {
+    runInstead(nodeOfClone(), [main, ...args]);
+    return;
+  }
+  // npm has put the clone's Node first on the PATH, so it is what runs us: no need for a second process.
+  process.argv = [process.execPath, main, ...args];
+  await import(pathToFileURL(main).href);
+}
+
+/** Why node_modules is not what package-lock.json says; undefined when it is. */
+function whyInstall() {
+  if (!existsSync(clonePaths.installedLock)) return 'nothing is installed yet';
+  const wanted = packagesOf(clonePaths.lock);
+  const installed = packagesOf(clonePaths.installedLock);
+  for (const [path, { version, optional, devOptional }] of Object.entries(wanted)) {
+    if (path === '') continue; // The project itself.
+    const present = installed[path];
+    if (present === undefined && (optional || devOptional)) continue; // Of another platform.
+    if (present?.version !== version) return `${path} is not at ${version}`;
+  }
+  return undefined;
+}
+
+function packagesOf(lockFile) {
+  return JSON.parse(readFileSync(lockFile, 'utf8')).packages;
+}
