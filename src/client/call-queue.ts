@@ -11,6 +11,8 @@ export interface CallQueueOptions {
   readonly pendingMax: number;
   /** How long one try may go unanswered before the call is sent again. */
   readonly attemptTimeoutMs: number;
+  /** Told of every call that is made again, but for those that a reconnect makes again. */
+  readonly onRetry: (method: string, params: object, error: CallError) => void;
 }
 
 interface PendingCall {
@@ -95,7 +97,10 @@ export class CallQueue {
     if (connection === undefined) return;
     const attempt = ++call.attempts;
     call.cancelWake();
-    call.cancelWake = this.#options.time.after(this.#options.attemptTimeoutMs, () => this.#transmit(call));
+    call.cancelWake = this.#options.time.after(this.#options.attemptTimeoutMs, () => {
+      this.#options.onRetry(call.method, call.params, new CallError('timeout', 'not answered in time', true));
+      this.#transmit(call);
+    });
     connection.request(call.method, call.params, (outcome) => {
       // An answer to an older try answers the call as well; an old *error* must not cancel a newer try.
       if (outcome.kind === 'result' || attempt === call.attempts) this.#answered(call, outcome);
@@ -122,6 +127,7 @@ export class CallQueue {
     );
     call.cancelWake();
     call.backingOff = true;
+    this.#options.onRetry(call.method, call.params, error);
     call.cancelWake = this.#options.time.after(waitMs, () => {
       call.backingOff = false;
       this.#transmit(call);

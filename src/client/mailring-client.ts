@@ -28,6 +28,8 @@ export interface ClientEvents {
   /** The cursor was too old or unknown: what one keeps must be read anew. The feed goes on from the head. */
   reset?(): void;
   stateChanged?(state: ClientState): void;
+  /** A call was refused for now, or not answered in time, and will be made again. */
+  retrying?(method: string, params: object, error: CallError): void;
   /** Any other push, such as `typing`. */
   pushed?(method: string, params: unknown): void;
 }
@@ -135,6 +137,7 @@ export class MailringClient {
       backoff: { firstMs: 200, maxMs: 5_000, random: this.#random },
       pendingMax: this.#limits.pendingCallsMax,
       attemptTimeoutMs: this.#limits.attemptTimeoutMs,
+      onRetry: (method, params, error) => this.#events.retrying?.(method, params, error),
     });
   }
 

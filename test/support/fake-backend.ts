@@ -131,6 +131,7 @@ export class FakeBackend {
       from: user.userId,
       text: text(params, 'text'),
       timestamp: this.#now(),
+      ...(typeof params['replyTo'] === 'number' ? { replyTo: params['replyTo'] } : {}),
     };
     for (const member of [peer, user]) {
       this.#conversation(member, conversationId).messages.push(message);
