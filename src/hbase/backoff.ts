@@ -1,0 +1,14 @@
+/** Delays that double from `baseMs` up to `maxMs`. */
+export interface Backoff {
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+
+/**
+ * How long to wait before try number `tries + 1`: half fixed, half by chance, so that clients that failed together
+ * do not come back together. @param random in [0, 1)
+ */
+export function backoffDelayMs(backoff: Backoff, tries: number, random: () => number): number {
+  const full = Math.min(backoff.maxMs, backoff.baseMs * 2 ** Math.min(tries, 30));
+  return full / 2 + (full / 2) * random();
+}
