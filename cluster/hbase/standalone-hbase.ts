@@ -8,8 +8,16 @@ const portNames = ['zookeeper', 'master', 'regionserver'] as const;
 type Ports = Record<(typeof portNames)[number], number>;
 
 const processName = 'hbase';
-const heapMegabytes = 512;
 const sessionTimeoutMs = 90_000;
+
+/** How the one process runs, wherever it does. */
+export const standaloneProcess = {
+  mainClass: 'org.apache.hadoop.hbase.master.HMaster',
+  args: ['start'],
+  heapMegabytes: 512,
+  collector: 'default',
+  readyLine: /Master has completed initialization/,
+} as const;
 
 /**
  * HBase in one JVM (master, region server, ZooKeeper) on the local file system: quick to start, and keeps its
@@ -25,15 +33,8 @@ export class StandaloneHBase extends HBaseRig {
 
   async start(): Promise<void> {
     const ports = (this.#ports ??= await namedPorts(this.dataDir, portNames));
-    const installation = await this.prepare(settings(this.dataDir, ports));
-    const server = this.addServer(installation, {
-      name: processName,
-      mainClass: 'org.apache.hadoop.hbase.master.HMaster',
-      args: ['start'],
-      heapMegabytes,
-      collector: 'default',
-      readyLine: /Master has completed initialization/,
-    });
+    const installation = await this.prepare(standaloneSettings(this.dataDir, ports));
+    const server = this.addServer(installation, { name: processName, ...standaloneProcess });
     try {
       await server.start();
     } catch (error) {
@@ -47,7 +48,8 @@ export class StandaloneHBase extends HBaseRig {
   }
 }
 
-function settings(dataDir: string, ports: Ports): Settings {
+/** Configuration of a standalone HBase that keeps everything in `dataDir`. */
+export function standaloneSettings(dataDir: string, ports: Ports): Settings {
   return {
     ...commonSettings(dataDir),
     'hbase.cluster.distributed': false,
