@@ -1,0 +1,122 @@
+import { StoreError } from '../row/row-store.ts';
+import type { Cancel, Time } from '../std/time.ts';
+
+export interface GroupWriterLimits {
+  /** Writes that may wait for the next transaction; above it they are refused as `unavailable`. */
+  readonly waitingMax: number;
+  /** Writes in one transaction. */
+  readonly groupMax: number;
+}
+
+export interface GroupWriterParts<Write> {
+  /**
+   * Carries out the writes in one durable transaction and tells for each, in order, whether it was applied.
+   * Rejects with a StoreError where the whole transaction failed.
+   */
+  readonly transact: (writes: readonly Write[]) => Promise<readonly boolean[]>;
+  readonly time: Time;
+  readonly limits: GroupWriterLimits;
+}
+
+interface Waiting<Write> {
+  readonly write: Write;
+  readonly deadline: number;
+  readonly resolve: (applied: boolean) => void;
+  readonly reject: (error: StoreError) => void;
+}
+
+const deadlineCheckMs = 20;
+
+/**
+ * Group commit: while one transaction is on its way to the disk, writes wait, and all of them go into the next
+ * one; so the cost of a sync is shared, and grows no latency where nothing else is written.
+ */
+export class GroupWriter<Write> {
+  readonly #transact: GroupWriterParts<Write>['transact'];
+  readonly #time: Time;
+  readonly #limits: GroupWriterLimits;
+  #waiting: Waiting<Write>[] = [];
+  #inFlight: readonly Waiting<Write>[] = [];
+  #running: Promise<void> | undefined;
+  #cancelDeadlineCheck: Cancel | undefined;
+  #closed = false;
+
+  constructor(parts: GroupWriterParts<Write>) {
+    this.#transact = parts.transact;
+    this.#time = parts.time;
+    this.#limits = parts.limits;
+  }
+
+  /**
+   * True when the write is applied and durable, false when its condition did not hold.
+   * Rejects with StoreError: `unavailable` where it never began, `unknown_fate` where the deadline passed
+   * in the middle, or what the transaction says.
+   */
+  write(write: Write, deadline: number): Promise<boolean> {
+    if (this.#closed) return Promise.reject(new StoreError('unavailable', 'the store is closed'));
+    if (this.#waiting.length >= this.#limits.waitingMax) {
+      const text = `${String(this.#limits.waitingMax)} commits wait for the disk already`;
+      return Promise.reject(new StoreError('unavailable', text));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ write, deadline, resolve, reject });
+      this.#running ??= this.#run();
+      this.#cancelDeadlineCheck ??= this.#time.after(deadlineCheckMs, this.#checkDeadlines);
+    });
+  }
+
+  /** Refuses what waits, and resolves when what is in flight is done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { reject } of this.#waiting) reject(new StoreError('unavailable', 'the store is closed'));
+    this.#waiting = [];
+    await this.#running;
+    this.#cancelDeadlineCheck?.();
+  }
+
+  async #run(): Promise<void> {
+    // What arrives in the rest of this tick belongs to the same transaction.
+    await new Promise<void>((resolve) => {
+      this.#time.soon(resolve);
+    });
+    while (this.#waiting.length > 0) {
+      const group =
+        this.#waiting.length <= this.#limits.groupMax
+          ? this.#waiting
+          : this.#waiting.slice(0, this.#limits.groupMax);
+      this.#waiting = group === this.#waiting ? [] : this.#waiting.slice(this.#limits.groupMax);
+      this.#inFlight = group;
+      await this.#commit(group);
+      this.#inFlight = [];
+    }
+    this.#running = undefined;
+  }
+
+  async #commit(group: readonly Waiting<Write>[]): Promise<void> {
+    try {
+      const applied = await this.#transact(group.map(({ write }) => write));
+      // Settling a promise twice does nothing: whoever was told that its deadline passed stays told so.
+      for (const [i, { resolve }] of group.entries()) resolve(applied[i] === true);
+    } catch (error) {
+      const failure =
+        error instanceof StoreError
+          ? error
+          : new StoreError('unknown_fate', 'the transaction failed in an unexpected way', { cause: error });
+      for (const { reject } of group) reject(failure);
+    }
+  }
+
+  readonly #checkDeadlines = (): void => {
+    const now = this.#time.monotonicMs();
+    for (const { deadline, reject } of this.#inFlight) {
+      if (deadline <= now) reject(new StoreError('unknown_fate', 'the disk did not answer in time'));
+    }
+    const late = this.#waiting.filter(({ deadline }) => deadline <= now);
+    if (late.length > 0) {
+      this.#waiting = this.#waiting.filter(({ deadline }) => deadline > now);
+      for (const { reject } of late) reject(new StoreError('unavailable', 'the disk is too slow'));
+    }
+    const idle = this.#waiting.length === 0 && this.#inFlight.length === 0;
+    this.#cancelDeadlineCheck = idle ? undefined : this.#time.after(deadlineCheckMs, this.#checkDeadlines);
+  };
+}
