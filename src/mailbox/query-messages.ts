@@ -46,6 +46,8 @@ function newestFirst(
   const { messages, runAbove, head } = conversation;
   const { limit, offset = 0 } = params;
   const below = Math.min(params.before ?? Infinity, head.lastSeq + 1);
+  // There are no more messages than seqs.
+  if (offset >= below) return done({ messages: [], hasMore: false });
   const end = indexAbove(messages, below - 1);
   if (end >= offset + limit + 1 || (runAbove === 0 && below > 0)) {
     const stop = Math.max(0, end - offset);
@@ -63,26 +65,26 @@ function newestFirst(
 
 function oldestFirst(
   conversation: ConversationState,
+  params: GetMessagesParams,
   after: number,
-  limit: number,
   loaded: LoadedRanges,
 ): Step<Page> {
   const { messages, runAbove, head } = conversation;
+  const { limit } = params;
+  const last = Math.min((params.before ?? Infinity) - 1, head.lastSeq);
+  if (after >= last) return done({ messages: [], hasMore: false });
   if (after >= runAbove) {
-    const start = indexAbove(messages, after);
-    return done({
-      messages: messages.slice(start, start + limit),
-      hasMore: messages.length - start > limit,
-    });
+    const found = messages.slice(indexAbove(messages, after), indexAbove(messages, last));
+    return done({ messages: found.slice(0, limit), hasMore: found.length > limit });
   }
   // Messages are stored newest first: take windows above `after` until one has enough, or ends at the last seq.
   // Seqs are dense, so the first one nearly always does.
   for (let window = firstWindowPerMessage * (limit + 1); ; window *= 4) {
-    const below = Math.min(after + window, head.lastSeq) + 1;
-    const range = messageRange(conversation, after, below, below - after);
+    const upTo = Math.min(after + window, last);
+    const range = messageRange(conversation, after, upTo + 1, upTo - after);
     const cells = loaded.cells(range, conversation.touchedVersion);
     if (cells === undefined) return need(range);
-    if (cells.length > limit || below > head.lastSeq) {
+    if (cells.length > limit || upTo === last) {
       const page = cells.slice(-limit).map(messageOf).reverse();
       return done({ messages: page, hasMore: cells.length > limit });
     }
@@ -100,7 +102,7 @@ export function queryMessages(
   const page =
     params.after === undefined
       ? newestFirst(state, conversation, params, loaded)
-      : oldestFirst(conversation, params.after, params.limit, loaded);
+      : oldestFirst(conversation, params, params.after, loaded);
   if (page.kind === 'need') return page;
   return done({
     messages: page.result.messages.map((message) => wireMessage(state.userId, conversation, message)),
