@@ -32,6 +32,8 @@ export class FakeServer {
   readonly seen: SeenCall[] = [];
   /** Decides about each call; a test replaces it. */
   intercept: (call: SeenCall) => Verdict = () => 'answer';
+  /** Whether every cursor is too old. */
+  forgetsCursors = false;
   readonly #http: Server;
   readonly #connected = new Set<Connected>();
 
@@ -125,7 +127,7 @@ export class FakeServer {
     connected.userId = userId;
     const head = String(user.feed.length);
     const since = params['since'];
-    const isKnown = typeof since === 'string' && Number(since) <= user.feed.length;
+    const isKnown = !this.forgetsCursors && typeof since === 'string' && Number(since) <= user.feed.length;
     const result = {
       userId,
       nodeId: 'fake',

@@ -1,0 +1,57 @@
+import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { peerInDm } from '../protocol/conversation-id.ts';
+import { Avatar } from './chat-list.tsx';
+import type { ChatStore } from './chat-store.ts';
+import { Composer } from './composer.tsx';
+import { MessageList } from './message-list.tsx';
+
+/** One open conversation. */
+export function ChatView(props: { readonly store: ChatStore; readonly conversationId: string }): JSX.Element {
+  const { store, conversationId } = props;
+  const conversation = store.conversations.get(conversationId);
+  const peer = peerInDm(conversationId, store.userId) ?? conversationId;
+  const name = conversation?.name ?? peer;
+  const timeline = store.timeline(conversationId);
+  const unread = conversation?.unread ?? 0;
+
+  // What is before the eyes is read: in a window that has the focus, now or when it gets it.
+  useEffect(() => {
+    const look = (): void => {
+      if (document.visibilityState === 'visible' && document.hasFocus() && timeline.isLoaded) {
+        store.seen(conversationId);
+      }
+    };
+    look();
+    window.addEventListener('focus', look);
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      window.removeEventListener('focus', look);
+      document.removeEventListener('visibilitychange', look);
+    };
+  }, [store, conversationId, unread, timeline.isLoaded]);
+
+  return (
+    <section class="chat-view" aria-label={`Chat with ${name}`}>
+      <header>
+        <button type="button" class="quiet back" aria-label="Back" onClick={() => store.select(undefined)}>
+          ‹
+        </button>
+        <Avatar id={peer} name={name} />
+        <h2>
+          <span dir="auto">{name}</span>
+          {name !== peer && <small>{peer}</small>}
+        </h2>
+      </header>
+      <MessageList
+        ownId={store.userId}
+        timeline={timeline}
+        outbox={store.outbox(conversationId)}
+        onTop={() => store.loadOlder(conversationId)}
+        onRetry={(messageId) => store.retry(messageId)}
+        onDiscard={(messageId) => store.discard(messageId)}
+      />
+      <Composer onSend={(text) => store.send(conversationId, text)} />
+    </section>
+  );
+}
