@@ -8,17 +8,18 @@ import { clonePaths, nodeOfClone, runInstead, runsTypeScript } from './clone.mjs
 import { endWithNpm } from './npm-parent.mjs';
 
 const commands = {
-  start: { main: clonePaths.main, args: ['dev'] },
-  test: { main: clonePaths.tests, args: [] },
+  start: { main: clonePaths.main, args: ['dev'], first: clonePaths.buildWeb },
+  test: { main: clonePaths.tests, args: [], first: undefined },
 };
 
 try {
   const [name = '', ...rest] = process.argv.slice(2);
   if (!Object.hasOwn(commands, name))
     throw new Error(`usage: bootstrap.mjs ${Object.keys(commands).join('|')}`);
-  const { main, args } = commands[name];
+  const { main, args, first } = commands[name];
   endWithNpm();
   const installedNow = install();
+  if (first !== undefined) runFirst(first);
   await run(main, [...args, ...rest], installedNow);
 } catch (error) {
   console.error(error.message);
@@ -43,6 +44,15 @@ function install() {
   if (result.status !== 0)
     throw new Error(`npm ci failed (${result.signal ?? `exit code ${result.status}`}).`);
   return true;
+}
+
+/** A step that has to end well before the program starts. */
+function runFirst(script) {
+  const { status, signal, error } = spawnSync(nodeOfClone(), [script], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`${script} failed (${signal ?? `exit code ${status}`}).`);
 }
 
 async function run(main, args, installedNow) {

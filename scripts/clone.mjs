@@ -12,6 +12,7 @@ export const clonePaths = {
   root,
   main: join(root, 'src/main.ts'),
   tests: join(root, 'scripts/run-tests.ts'),
+  buildWeb: join(root, 'scripts/build-web.ts'),
   lock: join(root, 'package-lock.json'),
   installedLock: join(root, 'node_modules/.package-lock.json'),
 };
