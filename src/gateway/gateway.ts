@@ -1,0 +1,243 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import { closeCodes } from '../protocol/close-code.ts';
+import { SessionHost } from '../session/session-host.ts';
+import type { SessionHostOptions } from '../session/session-host.ts';
+import type { Cancel } from '../std/time.ts';
+import { Admission } from './admission.ts';
+import { addressKey } from './client-address.ts';
+import { ClientSocket } from './client-socket.ts';
+import { FlushRound } from './flush-round.ts';
+import type { FrameEncoding } from './frame-encoding.ts';
+import { httpApp } from './http-app.ts';
+import { retryAfterSeconds } from './http-answer.ts';
+import { jsonEncoding } from './json-encoding.ts';
+import { msgpackEncoding } from './msgpack-encoding.ts';
+import { PushFrames } from './push-frames.ts';
+import { SocketConnection } from './socket-connection.ts';
+import { StaticFiles } from './static-files.ts';
+import { WaitingRoom } from './waiting-room.ts';
+
+/** Bounds of HTTP itself, below everything that knows the protocol. */
+const http = {
+  headerBytesMax: 16 * 1024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 15_000,
+  checkIntervalMs: 5_000,
+  /** TCP connections beyond those that are WebSockets. */
+  connectionsBeyond: 4_096,
+};
+/** How long the other side has to answer a close frame. */
+const closeTimeoutMs = 10_000;
+/** How long `stop` waits for answers that are under way, and then for sockets to close. */
+const drainMs = 5_000;
+const goodbyeMs = 2_000;
+const pollMs = 20;
+const tickMostMs = 1_000;
+
+export interface GatewayOptions extends SessionHostOptions {
+  /** Folder of the built web client; without it nothing is served at `/`. */
+  readonly webDir?: string;
+}
+
+/** Where clients connect: WebSocket, HTTP and the web page on one port. */
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #host: SessionHost;
+  readonly #admission: Admission;
+  readonly #waiting = new WaitingRoom();
+  readonly #round: FlushRound;
+  readonly #connections = new Set<SocketConnection>();
+  readonly #encodings: ReadonlyMap<string, FrameEncoding>;
+  readonly #pushFrames: ReadonlyMap<FrameEncoding, PushFrames>;
+  readonly #webSockets: WebSocketServer;
+  #server: Server | undefined;
+  #cancelTick: Cancel = () => undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const { settings, time, metrics } = options;
+    this.#host = new SessionHost(options);
+    this.#admission = new Admission(settings.limits, time.monotonicMs());
+    this.#round = new FlushRound(time);
+    const encodings = [jsonEncoding, msgpackEncoding];
+    this.#encodings = new Map(encodings.map((encoding) => [encoding.subprotocol, encoding]));
+    this.#pushFrames = new Map(encodings.map((encoding) => [encoding, new PushFrames(encoding)]));
+    const webSocketOptions = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: settings.limits.frameBytesMax,
+      skipUTF8Validation: true, // it is checked where the frame is decoded, to end with our close code
+      closeTimeout: closeTimeoutMs,
+      WebSocket: ClientSocket,
+      handleProtocols: (offered: Set<string>) => this.#encodingOf(offered)?.subprotocol ?? false,
+    };
+    this.#webSockets = new WebSocketServer(webSocketOptions);
+    metrics.observeLevels(() => ({
+      connections: this.#connections.size,
+      sessions: this.#host.openCount,
+      callsInFlight: this.#callsInFlight(),
+    }));
+  }
+
+  /** Listens; resolves with the port, which is a free one where 0 was asked for. */
+  async start(address: { readonly host: string; readonly port: number }): Promise<number> {
+    const { webDir, settings } = this.#options;
+    const files = webDir === undefined ? undefined : await StaticFiles.load(webDir);
+    const app = httpApp({ host: this.#host, admission: this.#admission, waiting: this.#waiting, files });
+    const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+    const server = createServer(
+      {
+        // Others (h2c) are answered as if they had not asked.
+        shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+        maxHeaderSize: http.headerBytesMax,
+        headersTimeout: http.headersTimeoutMs,
+        requestTimeout: http.requestTimeoutMs,
+        keepAliveTimeout: http.keepAliveTimeoutMs,
+        connectionsCheckingInterval: http.checkIntervalMs,
+      },
+      (request, response) => void listener(request, response),
+    );
+    server.maxConnections = settings.limits.connectionsMax + http.connectionsBeyond;
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#server = server;
+    await listening(server, address);
+    this.#scheduleTick();
+    return (server.address() as AddressInfo).port;
+  }
+
+  /** Takes in nobody more, answers what is under way, then closes all with 4000. Bounded in time. */
+  async stop(): Promise<void> {
+    this.#admission.stop();
+    this.#cancelTick();
+    const server = this.#server;
+    if (server === undefined) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    this.#waiting.close();
+    for (const connection of this.#connections) connection.setBusy(true);
+    await this.#until(() => this.#callsInFlight() === 0, drainMs);
+    for (const { session } of this.#connections) session.close(closeCodes.shuttingDown, 'shutting down');
+    await this.#until(() => this.#connections.size === 0, goodbyeMs);
+    for (const connection of this.#connections) connection.terminate();
+    server.closeAllConnections();
+    await closed;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { metrics, time } = this.#options;
+    const path = (request.url ?? '').split('?', 1)[0];
+    if (path !== '/v1/ws') {
+      refuseUpgrade(socket, '404 Not Found');
+      return;
+    }
+    const encoding = this.#encodingOf(offeredSubprotocols(request));
+    if (encoding === undefined) {
+      refuseUpgrade(socket, '400 Bad Request');
+      return;
+    }
+    const address = addressKey(request.socket.remoteAddress);
+    const entered = this.#admission.enter(address, this.#connections.size, time.monotonicMs());
+    if (entered.kind === 'turned') {
+      metrics.connectionRefused(entered.reason);
+      const isOwnFault = entered.reason === 'rate' || entered.reason === 'address';
+      const status = isOwnFault ? '429 Too Many Requests' : '503 Service Unavailable';
+      refuseUpgrade(socket, status, entered.retryAfterMs);
+      return;
+    }
+    socket.once('close', entered.leave);
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#accept(webSocket, socket, encoding, entered.leave);
+    });
+  }
+
+  #accept(webSocket: WebSocket, socket: Duplex, encoding: FrameEncoding, onOpened: () => void): void {
+    const pushFrames = this.#pushFrames.get(encoding) ?? new PushFrames(encoding);
+    const connection = new SocketConnection({
+      webSocket,
+      socket,
+      encoding,
+      pushFrames,
+      host: this.#host,
+      round: this.#round,
+      onOpened,
+    });
+    this.#connections.add(connection);
+    webSocket.on('close', (code) => {
+      this.#connections.delete(connection);
+      this.#options.metrics.connectionClosed(code);
+    });
+  }
+
+  /** JSON where none is offered; undefined where none of those offered is known. */
+  #encodingOf(offered: ReadonlySet<string>): FrameEncoding | undefined {
+    if (offered.size === 0) return jsonEncoding;
+    for (const subprotocol of offered) {
+      const encoding = this.#encodings.get(subprotocol);
+      if (encoding !== undefined) return encoding;
+    }
+    return undefined;
+  }
+
+  #callsInFlight(): number {
+    let count = 0;
+    for (const { session } of this.#connections) count += session.inFlight;
+    return count;
+  }
+
+  /** Often enough for the shortest of the times that it looks after. */
+  #scheduleTick(): void {
+    const { settings, time } = this.#options;
+    const { openTimeoutMs, heartbeatMs, stalledMs } = settings.session;
+    const tickMs = Math.min(tickMostMs, Math.min(openTimeoutMs, heartbeatMs, stalledMs) / 4);
+    this.#cancelTick = time.after(tickMs, () => {
+      const nowMs = time.monotonicMs();
+      const wallMs = time.wallMs();
+      for (const connection of this.#connections) connection.tick(nowMs, wallMs);
+      this.#scheduleTick();
+    });
+  }
+
+  async #until(condition: () => boolean, mostMs: number): Promise<void> {
+    const { time } = this.#options;
+    const deadline = time.monotonicMs() + mostMs;
+    while (!condition() && time.monotonicMs() < deadline) {
+      await new Promise<void>((resolve) => {
+        time.after(pollMs, resolve);
+      });
+    }
+  }
+}
+
+function listening(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog: 4_096 }, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+}
+
+function offeredSubprotocols(request: IncomingMessage): ReadonlySet<string> {
+  const header = request.headers['sec-websocket-protocol'] ?? '';
+  return new Set(
+    header
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  );
+}
+
+function refuseUpgrade(socket: Duplex, status: string, retryAfterMs?: number): void {
+  const retryAfter = retryAfterMs === undefined ? '' : `Retry-After: ${retryAfterSeconds(retryAfterMs)}\r\n`;
+  socket.once('finish', () => socket.destroy());
+  socket.on('error', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${retryAfter}\r\n`);
+}

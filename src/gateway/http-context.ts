@@ -1,0 +1,47 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
+import type { VerifiedToken } from '../accounts/verified-token.ts';
+import { isId } from '../protocol/conversation-id.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { Caller } from '../session/call-table.ts';
+import type { SessionHost } from '../session/session-host.ts';
+import type { Admission } from './admission.ts';
+
+/** A request with the sockets of Node beneath it. */
+export type HttpContext = Context<{ Bindings: HttpBindings }>;
+
+/** What the routes share. */
+export interface HttpParts {
+  readonly host: SessionHost;
+  readonly admission: Admission;
+}
+
+export interface HttpCaller extends Caller {
+  readonly token: VerifiedToken;
+}
+
+/** Absolute monotonic milliseconds by which a request that begins now is answered. */
+export function requestDeadline({ options }: SessionHost): number {
+  return options.time.monotonicMs() + options.settings.request.deadlineMs;
+}
+
+/** Who asks, by `Authorization: Bearer` and `X-Device-Id`. Rejects with ProtocolError. */
+export async function httpCaller(
+  context: HttpContext,
+  host: SessionHost,
+  deadline: number,
+): Promise<HttpCaller> {
+  const token = /^Bearer +(\S+) *$/i.exec(context.req.header('authorization') ?? '')?.[1];
+  if (token === undefined) throw new ProtocolError('unauthenticated', 'a bearer token is needed');
+  const verified = await host.options.accounts.authenticate(token, deadline);
+  const deviceId = context.req.header('x-device-id') ?? '';
+  if (!isId(deviceId)) {
+    throw new ProtocolError('invalid_params', 'X-Device-Id must name the device', { path: 'X-Device-Id' });
+  }
+  const { userId } = verified;
+  const retryAfterMs = host.userBuckets
+    .of(userId, host.options.time.monotonicMs())
+    .take(host.options.time.monotonicMs());
+  if (retryAfterMs > 0) throw new ProtocolError('rate_limited', 'too many requests', { retryAfterMs });
+  return { userId, deviceId, mailbox: host.options.directory.mailbox(userId), token: verified };
+}

@@ -1,0 +1,168 @@
+import type { Duplex } from 'node:stream';
+import { WebSocket } from 'ws';
+import type { RawData } from 'ws';
+import { closeCodes } from '../protocol/close-code.ts';
+import type { CloseCode } from '../protocol/close-code.ts';
+import type { Change } from '../protocol/message.ts';
+import type { ChangeBatch } from '../router/mailbox-port.ts';
+import type { DeviceConnection, Payload } from '../session/device-connection.ts';
+import { Session } from '../session/session.ts';
+import type { SessionHost } from '../session/session-host.ts';
+import type { TrafficTally } from '../telemetry/node-metrics.ts';
+import type { FlushRound } from './flush-round.ts';
+import { unanswerable, unparsable } from './frame-encoding.ts';
+import type { FrameEncoding } from './frame-encoding.ts';
+import type { PushFrames } from './push-frames.ts';
+import { WriteQueue } from './write-queue.ts';
+
+/** Pings without any sign of life from the other side before the connection is given up. */
+const unansweredPingsMax = 2;
+
+export interface SocketConnectionOptions {
+  readonly webSocket: WebSocket;
+  /** What the WebSocket runs on. */
+  readonly socket: Duplex;
+  readonly encoding: FrameEncoding;
+  readonly pushFrames: PushFrames;
+  readonly host: SessionHost;
+  readonly round: FlushRound;
+  /** Called once: the connection has a session now. */
+  readonly onOpened: () => void;
+}
+
+/** A WebSocket of a device: frames in, frames out, and whether the other side is still there. */
+export class SocketConnection implements DeviceConnection {
+  readonly encoding: FrameEncoding;
+  readonly session: Session;
+  readonly opened: () => void;
+  readonly #webSocket: WebSocket;
+  readonly #queue: WriteQueue;
+  readonly #pushFrames: PushFrames;
+  readonly #traffic: TrafficTally;
+  readonly #heartbeatMs: number;
+  readonly #stalledMs: number;
+  #isBusy = false;
+  #isFull = false;
+  #unansweredPings = 0;
+  #nextPingMs: number;
+
+  constructor({ webSocket, socket, encoding, pushFrames, host, round, onOpened }: SocketConnectionOptions) {
+    const { settings, metrics, time } = host.options;
+    this.encoding = encoding;
+    this.opened = onOpened;
+    this.#webSocket = webSocket;
+    this.#pushFrames = pushFrames;
+    this.#traffic = metrics.traffic;
+    this.#heartbeatMs = settings.session.heartbeatMs;
+    this.#stalledMs = settings.session.stalledMs;
+    this.#nextPingMs = time.monotonicMs() + this.#heartbeatMs;
+    this.#queue = new WriteQueue({
+      socket,
+      frameKind: encoding.frameKind,
+      bytesMax: settings.session.writeBufferBytesMax,
+      round,
+      traffic: this.#traffic,
+      time,
+      onRoom: () => this.#onRoom(),
+    });
+    this.session = new Session(host, this);
+    webSocket.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    webSocket.on('pong', () => {
+      this.#unansweredPings = 0;
+    });
+    webSocket.on('ping', () => {
+      this.#unansweredPings = 0;
+    });
+    // ws closes the connection by itself, and `close` follows.
+    webSocket.on('error', (err) => host.options.logger.debug({ err }, 'a client connection failed'));
+    webSocket.on('close', () => this.session.end());
+  }
+
+  send(payload: Payload): void {
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    this.#queue.push(payload);
+    // A client that asks and does not read is not read either.
+    if (!this.#isFull && !this.#queue.hasRoom()) {
+      this.#isFull = true;
+      this.#webSocket.pause();
+    }
+  }
+
+  hasRoom(): boolean {
+    return this.#queue.hasRoom();
+  }
+
+  pushBatch(batch: ChangeBatch): boolean {
+    return this.#push(this.#pushFrames.ofBatch(batch));
+  }
+
+  pushChange(change: Change): boolean {
+    return this.#push(this.#pushFrames.ofChange(change));
+  }
+
+  setBusy(busy: boolean): void {
+    this.#isBusy = busy;
+    if (busy) this.#webSocket.pause();
+    else if (!this.#isFull) this.#webSocket.resume();
+  }
+
+  close(code: CloseCode, reason: string): void {
+    this.#queue.finish();
+    this.#webSocket.close(code, reason);
+    // To read the other side's close frame, and to hear that it is gone.
+    this.#webSocket.resume();
+  }
+
+  /** Without a closing handshake. */
+  terminate(): void {
+    this.#webSocket.terminate();
+  }
+
+  /** Called now and then. */
+  tick(nowMs: number, wallMs: number): void {
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    this.session.tick(nowMs, wallMs);
+    if (this.#queue.blockedMs(nowMs) >= this.#stalledMs) {
+      this.session.close(closeCodes.slowConsumer, 'the connection takes no data');
+    } else if (nowMs >= this.#nextPingMs) {
+      this.#nextPingMs = nowMs + this.#heartbeatMs;
+      this.#beat(nowMs);
+    }
+  }
+
+  #beat(nowMs: number): void {
+    // Where nothing is read, no answer can be seen; where nothing is written, `stalledMs` counts.
+    if (this.#isBusy || this.#isFull || this.#queue.blockedMs(nowMs) > 0) return;
+    if (this.#unansweredPings >= unansweredPingsMax) {
+      this.session.close(closeCodes.heartbeatMissed, 'no answer to pings');
+      return;
+    }
+    this.#unansweredPings += 1;
+    this.#webSocket.ping();
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (!Buffer.isBuffer(data)) throw new TypeError('ws is set to give one Buffer a message');
+    this.#unansweredPings = 0;
+    this.#traffic.framesReceived += 1;
+    this.#traffic.bytesReceived += data.length;
+    const value = this.encoding.decode(data, isBinary);
+    if (value === unanswerable) this.session.close(closeCodes.badFrame, 'the frame cannot be read');
+    else if (value === unparsable) this.session.receiveUnreadable();
+    else this.session.receive(value);
+  }
+
+  #push(frames: Buffer): boolean {
+    if (!this.#queue.fits(frames.length)) return false;
+    this.#queue.pushFrames(frames);
+    return true;
+  }
+
+  #onRoom(): void {
+    if (this.#isFull) {
+      this.#isFull = false;
+      if (!this.#isBusy) this.#webSocket.resume();
+    }
+    this.session.resume();
+  }
+}

@@ -1,0 +1,190 @@
+import { closeCodes } from '../protocol/close-code.ts';
+import { refusalOf } from '../protocol/error-object.ts';
+import type { CallRequest, RequestId } from '../protocol/json-rpc.ts';
+import { ProtocolError, refusal } from '../protocol/protocol-error.ts';
+import type { Refusal } from '../protocol/protocol-error.ts';
+import type { TokenBucket } from '../std/token-bucket.ts';
+import type { CallTally } from '../telemetry/node-metrics.ts';
+import type { CallService, ServedCall } from './call-service.ts';
+import type { Caller } from './call-table.ts';
+import type { Payload, ReplyOutlet } from './device-connection.ts';
+import type { ReplyBatch } from './reply-batch.ts';
+
+/** How long after its deadline a call that nobody answered is answered here: below, the same deadline holds. */
+const graceMs = 1_000;
+
+interface PendingCall {
+  readonly id: RequestId | undefined;
+  readonly batch: ReplyBatch | undefined;
+  readonly served: ServedCall;
+  readonly params: object;
+  readonly startedMs: number;
+}
+
+/**
+ * Serves the calls of one caller on one connection: bounds them, starts them in the order they came and answers
+ * each once. Reads wait here while several run or the socket is full, so that replies never pile up.
+ */
+export class CallDesk {
+  readonly #service: CallService;
+  readonly #caller: Caller;
+  readonly #bucket: TokenBucket;
+  readonly #outlet: ReplyOutlet;
+  /** In the order of their start, which is that of their deadlines. */
+  readonly #pending = new Set<PendingCall>();
+  #waitingReads: PendingCall[] = [];
+  #readsRunning = 0;
+  #refusedInRow = 0;
+  #busy = false;
+  #ended = false;
+
+  constructor(service: CallService, caller: Caller, bucket: TokenBucket, outlet: ReplyOutlet) {
+    this.#service = service;
+    this.#caller = caller;
+    this.#bucket = bucket;
+    this.#outlet = outlet;
+  }
+
+  get inFlight(): number {
+    return this.#pending.size;
+  }
+
+  submit(request: CallRequest, batch: ReplyBatch | undefined): void {
+    const { calls, unknownTally, limits, time } = this.#service;
+    const served = calls.get(request.method);
+    if (served === undefined) {
+      this.#refuse(request.id, batch, unknownTally, refusal('method_not_found', 'no such method'));
+      return;
+    }
+    const nowMs = time.monotonicMs();
+    const retryAfterMs = this.#bucket.take(nowMs);
+    if (retryAfterMs > 0) {
+      this.#refuse(
+        request.id,
+        batch,
+        served.tally,
+        refusal('rate_limited', 'too many calls', { retryAfterMs }),
+      );
+      this.#refusedInRow += 1;
+      if (this.#refusedInRow > limits.refusedMax) this.#outlet.close(closeCodes.rate, 'too many calls');
+      return;
+    }
+    this.#refusedInRow = 0;
+    if (this.#pending.size >= limits.inFlightMax) {
+      const tooMany = refusal('overloaded', 'too many calls under way', { retryAfterMs: 100 });
+      this.#refuse(request.id, batch, served.tally, tooMany);
+      return;
+    }
+    const { id, params } = request;
+    const pending: PendingCall = { id, batch, served, params, startedMs: nowMs };
+    this.#pending.add(pending);
+    if (!this.#busy && this.#pending.size >= limits.inFlightBusy) this.#setBusy(true);
+    if (served.call.kind === 'write')
+      void this.#start(pending); // it settles the call itself, either way
+    else if (this.#waitingReads.length === 0 && this.#mayRead()) this.#startRead(pending);
+    else this.#waitingReads.push(pending);
+  }
+
+  /** There is room in the socket again. */
+  resume(): void {
+    if (this.#waitingReads.length > 0) this.#startWaitingReads();
+  }
+
+  /** Answers what should have been answered below by now. */
+  expire(nowMs: number): void {
+    const oldestMs = nowMs - this.#service.limits.deadlineMs - graceMs;
+    for (const pending of this.#pending) {
+      if (pending.startedMs > oldestMs) return;
+      this.#fail(pending, refusal('unavailable', 'no answer within the deadline'));
+      if (pending === this.#waitingReads[0]) this.#waitingReads.shift();
+    }
+  }
+
+  /** Nobody is there any more to be answered. */
+  end(): void {
+    this.#ended = true;
+    this.#pending.clear();
+    this.#waitingReads = [];
+  }
+
+  #mayRead(): boolean {
+    return this.#readsRunning < this.#service.limits.readsMax && this.#outlet.hasRoom();
+  }
+
+  #startWaitingReads(): void {
+    while (this.#waitingReads.length > 0 && this.#mayRead()) {
+      const next = this.#waitingReads.shift();
+      if (next !== undefined && this.#pending.has(next)) this.#startRead(next);
+    }
+  }
+
+  #startRead(pending: PendingCall): void {
+    this.#readsRunning += 1;
+    const done = (): void => {
+      this.#readsRunning -= 1;
+      this.resume();
+    };
+    const running = this.#start(pending);
+    if (running === undefined) this.#readsRunning -= 1;
+    else running.then(done, done);
+  }
+
+  /** Undefined where the call was answered at once. */
+  #start(pending: PendingCall): Promise<void> | undefined {
+    const { call } = pending.served;
+    const deadline = pending.startedMs + this.#service.limits.deadlineMs;
+    const started = call.start(this.#caller, pending.params, deadline);
+    if ('kind' in started) {
+      this.#fail(pending, started);
+      return undefined;
+    }
+    return started.then(
+      (result) => this.#answer(pending, result),
+      (error: unknown) => this.#fail(pending, this.#explain(pending, error)),
+    );
+  }
+
+  #answer(pending: PendingCall, result: object): void {
+    if (!this.#pending.delete(pending)) return;
+    const { id, batch, served, startedMs } = pending;
+    served.tally.succeeded(this.#service.time.monotonicMs() - startedMs);
+    // The method of a notification is run like any other, but not answered.
+    if (id !== undefined) this.#reply(id, batch, this.#outlet.encoding.result(id, served.call.name, result));
+    else batch?.settle(undefined, '');
+    this.#settled();
+  }
+
+  #fail(pending: PendingCall, why: Refusal): void {
+    if (!this.#pending.delete(pending)) return;
+    this.#refuse(pending.id, pending.batch, pending.served.tally, why);
+    this.#settled();
+  }
+
+  #refuse(id: RequestId | undefined, batch: ReplyBatch | undefined, tally: CallTally, why: Refusal): void {
+    tally.failed(why.error);
+    if (id !== undefined) this.#reply(id, batch, this.#outlet.encoding.error(id, why));
+    else batch?.settle(undefined, '');
+  }
+
+  #reply(id: RequestId, batch: ReplyBatch | undefined, payload: Payload): void {
+    if (this.#ended) return;
+    if (batch === undefined) this.#outlet.send(payload);
+    else batch.settle(id, payload);
+  }
+
+  #settled(): void {
+    if (this.#busy && this.#pending.size < this.#service.limits.inFlightBusy / 2) this.#setBusy(false);
+  }
+
+  #setBusy(busy: boolean): void {
+    this.#busy = busy;
+    this.#outlet.setBusy(busy);
+  }
+
+  #explain(pending: PendingCall, error: unknown): Refusal {
+    if (error instanceof ProtocolError) return refusalOf(error);
+    const { logger } = this.#service;
+    logger.error({ err: error, method: pending.served.call.name }, 'a call failed in an unforeseen way');
+    return refusal('internal', 'internal error');
+  }
+}

@@ -1,0 +1,39 @@
+import type { Static, TObject } from 'typebox';
+import type { Refusal } from '../protocol/protocol-error.ts';
+import { shapeCheck } from '../protocol/shape-check.ts';
+import type { MailboxPort } from '../router/mailbox-port.ts';
+
+/** Who calls. */
+export interface Caller {
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly mailbox: MailboxPort;
+}
+
+/** A call of the protocol: its name, its checks and what it does. */
+export interface Call {
+  readonly name: string;
+  /** `read`: the reply may be large; few of them run at once for one connection. */
+  readonly kind: 'write' | 'read';
+  /**
+   * Checks the params and starts the call before it returns, so that calls reach the mailbox in the order of their
+   * frames (G3). `deadline`: absolute monotonic milliseconds.
+   */
+  start(caller: Caller, params: object, deadline: number): Promise<object> | Refusal;
+}
+
+/** A call out of its schema and its handler, which sees only params that fit. */
+export function call<T extends TObject>(
+  kind: Call['kind'],
+  name: string,
+  schema: T,
+  handle: (caller: Caller, params: Static<T>, deadline: number) => Promise<object> | Refusal,
+): Call {
+  const check = shapeCheck(schema);
+  return {
+    name,
+    kind,
+    start: (caller, params, deadline) =>
+      check.fits(params) ? handle(caller, params, deadline) : check.explain(params),
+  };
+}

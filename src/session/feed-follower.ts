@@ -1,0 +1,183 @@
+import type { GetChangesResult } from '../protocol/calls.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { ChangeBatch, MailboxPort } from '../router/mailbox-port.ts';
+import type { Cancel, Time } from '../std/time.ts';
+import type { TrafficTally } from '../telemetry/node-metrics.ts';
+import type { FeedSink } from './device-connection.ts';
+
+/** Changes in one read of the feed. */
+const pageChanges = 100;
+const retryFirstMs = 100;
+const retryMostMs = 5_000;
+/** Failed reads in a row after which the feed is given up; with the pauses between them about half a minute. */
+const failuresMax = 10;
+
+export interface FeedEvents {
+  /** The position is no longer kept; the follower goes on from `cursor` unless it is stopped now. */
+  reset(cursor: string): void;
+  /** The feed could not be read for long. The follower has stopped. */
+  failed(error: unknown): void;
+}
+
+export interface FeedOptions {
+  readonly mailbox: MailboxPort;
+  readonly sink: FeedSink;
+  readonly events: FeedEvents;
+  readonly traffic: TrafficTally;
+  readonly time: Time;
+  readonly random: () => number;
+  /** Time for one read of the feed. */
+  readonly readTimeoutMs: number;
+}
+
+type State =
+  | { readonly kind: 'idle' }
+  /** At the head: the next commit continues here. */
+  | { readonly kind: 'live' }
+  /** A read is under way; `latest` is the newest commit heard of since it began. */
+  | { readonly kind: 'reading'; latest: ChangeBatch | undefined }
+  /** The sink is full. */
+  | { readonly kind: 'blocked' }
+  /** The last read failed. */
+  | { readonly kind: 'pausing'; readonly cancel: Cancel }
+  | { readonly kind: 'stopped' };
+
+/** Where a feed was opened. */
+export interface OpenedFeed {
+  readonly cursor: string;
+  /** What was asked for is no longer kept, or never was: the cursor is that of the head. */
+  readonly reset: boolean;
+}
+
+/**
+ * A cursor over one user's change feed (G8). What is committed while the sink has room goes out as it is; whatever
+ * else there is to go out (what came before, what came while the sink was full, what came during a read) is read
+ * from the feed, from the position of the last change that was written. So subscribing and catching up cannot
+ * leave a gap between them, and nothing is queued here.
+ */
+export class FeedFollower {
+  readonly #options: FeedOptions;
+  #state: State = { kind: 'idle' };
+  #position = '';
+  #first: GetChangesResult | undefined;
+  #failures = 0;
+  #unsubscribe: () => void = () => undefined;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  /** Finds the place to start from and writes nothing yet: that begins with `follow`. Rejects as getChanges. */
+  async open(since: string | undefined, deadline: number): Promise<OpenedFeed> {
+    const { mailbox } = this.#options;
+    // First listen, then read: a commit in between is heard of.
+    this.#unsubscribe = mailbox.subscribe((batch) => this.#hear(batch));
+    this.#state = { kind: 'reading', latest: undefined };
+    try {
+      const params = since === undefined ? { limit: pageChanges } : { since, limit: pageChanges };
+      const first = await mailbox.getChanges(params, deadline);
+      const reset = 'reset' in first;
+      this.#position = since === undefined || reset ? first.cursor : since;
+      this.#first = reset ? { changes: [], cursor: first.cursor, hasMore: false } : first;
+      return { cursor: this.#position, reset };
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+  }
+
+  /** Begins to write, with the changes after the place that `open` found. */
+  follow(): void {
+    const first = this.#first;
+    this.#first = undefined;
+    if (this.#state.kind === 'reading' && first !== undefined) this.#take(this.#state, first);
+  }
+
+  /** There is room in the sink again. */
+  resume(): void {
+    if (this.#state.kind === 'blocked') this.#read();
+  }
+
+  stop(): void {
+    if (this.#state.kind === 'pausing') this.#state.cancel();
+    this.#state = { kind: 'stopped' };
+    this.#first = undefined;
+    this.#unsubscribe();
+  }
+
+  #hear(batch: ChangeBatch): void {
+    const state = this.#state;
+    if (state.kind === 'reading') state.latest = batch;
+    else if (state.kind === 'live' && !this.#continueWith(batch)) this.#read();
+  }
+
+  /** True where the batch was dealt with: it continues at the position, or ends at it. */
+  #continueWith(batch: ChangeBatch): boolean {
+    if (batch.head === this.#position) {
+      this.#state = { kind: 'live' };
+      return true;
+    }
+    if (batch.previous !== this.#position) return false;
+    if (this.#options.sink.pushBatch(batch)) {
+      this.#position = batch.head;
+      this.#options.traffic.changesPushed += batch.changes.length;
+      this.#state = { kind: 'live' };
+    } else {
+      this.#state = { kind: 'blocked' };
+    }
+    return true;
+  }
+
+  #read(): void {
+    const { mailbox, time, readTimeoutMs } = this.#options;
+    const reading: State = { kind: 'reading', latest: undefined };
+    this.#state = reading;
+    const deadline = time.monotonicMs() + readTimeoutMs;
+    mailbox.getChanges({ since: this.#position, limit: pageChanges }, deadline).then(
+      (page) => {
+        if (this.#state !== reading) return;
+        this.#failures = 0;
+        this.#take(reading, page);
+      },
+      (error: unknown) => {
+        if (this.#state === reading) this.#failed(error);
+      },
+    );
+  }
+
+  #take(reading: Extract<State, { kind: 'reading' }>, page: GetChangesResult): void {
+    if ('reset' in page) {
+      this.#position = page.cursor;
+      this.#options.events.reset(page.cursor);
+    } else {
+      for (const change of page.changes) {
+        if (!this.#options.sink.pushChange(change)) {
+          this.#state = { kind: 'blocked' };
+          return;
+        }
+        this.#position = change.cursor;
+        this.#options.traffic.changesCaughtUp += 1;
+      }
+      this.#position = page.cursor;
+    }
+    // A listener above may have stopped this.
+    if (this.#state !== reading) return;
+    if (!('reset' in page) && page.hasMore) this.#read();
+    else if (reading.latest === undefined) this.#state = { kind: 'live' };
+    else if (!this.#continueWith(reading.latest)) this.#read();
+  }
+
+  #failed(error: unknown): void {
+    this.#failures += 1;
+    const { time, random, events } = this.#options;
+    const lasting = error instanceof ProtocolError && error.kind === 'moved';
+    if (lasting || this.#failures >= failuresMax) {
+      this.stop();
+      events.failed(error);
+      return;
+    }
+    const mostMs = Math.min(retryMostMs, retryFirstMs * 2 ** this.#failures);
+    const cancel = time.after(mostMs * (0.5 + random() / 2), () => this.#read());
+    this.#state = { kind: 'pausing', cancel };
+  }
+}

@@ -1,0 +1,54 @@
+import {
+  getChangesParams,
+  getConversationsParams,
+  getMessagesParams,
+  markParams,
+  sendMessageParams,
+} from '../protocol/call-schemas.ts';
+import { refusal } from '../protocol/protocol-error.ts';
+import type { Time } from '../std/time.ts';
+import { call } from './call-table.ts';
+import type { Call } from './call-table.ts';
+import { outgoingMessage, ownConversation } from './outgoing-message.ts';
+import type { MessageLimits } from './outgoing-message.ts';
+
+/** The calls of the protocol, by name. A call that is not in here is `method_not_found`. */
+export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<string, Call> {
+  const calls = [
+    call('write', 'sendMessage', sendMessageParams, (caller, params, deadline) => {
+      const message = outgoingMessage(caller, params, limits, time.wallMs());
+      return 'kind' in message ? message : caller.mailbox.sendMessage(message, deadline);
+    }),
+
+    call('read', 'getMessages', getMessagesParams, (caller, params, deadline) => {
+      const { limit = 50, offset = 0, before, after } = params;
+      const conversationId = ownConversation(caller, params.conversationId);
+      if (typeof conversationId !== 'string') return conversationId;
+      const bounds = { ...(before !== undefined && { before }), ...(after !== undefined && { after }) };
+      if (before === undefined && after === undefined) {
+        return caller.mailbox.getMessages({ conversationId, limit, offset }, deadline);
+      }
+      if (offset > 0) {
+        return refusal('invalid_params', 'offset goes without before and after', { path: 'offset' });
+      }
+      return caller.mailbox.getMessages({ conversationId, limit, ...bounds }, deadline);
+    }),
+
+    call('read', 'getConversations', getConversationsParams, (caller, params, deadline) => {
+      const { limit = 30, offset = 0, since } = params;
+      const window = since === undefined ? { limit, offset } : { limit, offset, since };
+      return caller.mailbox.getConversations(window, deadline);
+    }),
+
+    call('read', 'getChanges', getChangesParams, (caller, { since, limit = 500 }, deadline) =>
+      caller.mailbox.getChanges(since === undefined ? { limit } : { since, limit }, deadline),
+    ),
+
+    call('write', 'markRead', markParams, (caller, { seq, ...params }, deadline) => {
+      const conversationId = ownConversation(caller, params.conversationId);
+      if (typeof conversationId !== 'string') return conversationId;
+      return caller.mailbox.markRead({ conversationId, seq }, deadline);
+    }),
+  ];
+  return new Map(calls.map((entry) => [entry.name, entry]));
+}

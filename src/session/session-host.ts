@@ -1,0 +1,82 @@
+import type { Accounts } from '../accounts/accounts.ts';
+import type { Settings } from '../config/settings.ts';
+import { closeCodes } from '../protocol/close-code.ts';
+import type { MailboxDirectory } from '../router/mailbox-port.ts';
+import { KeyedBuckets } from '../std/keyed-buckets.ts';
+import type { Time } from '../std/time.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { NodeMetrics } from '../telemetry/node-metrics.ts';
+import { callLimits, servedCalls } from './call-service.ts';
+import type { CallService } from './call-service.ts';
+import { mailboxCalls } from './mailbox-calls.ts';
+import type { Session } from './session.ts';
+
+/** The settings that sessions read. */
+export type SessionSettings = Pick<Settings, 'id' | 'session' | 'limits' | 'request' | 'dedup'>;
+
+export interface SessionHostOptions {
+  readonly settings: SessionSettings;
+  readonly directory: MailboxDirectory;
+  readonly accounts: Accounts;
+  readonly metrics: NodeMetrics;
+  readonly logger: Logger;
+  readonly time: Time;
+  readonly random: () => number;
+}
+
+/** Users whose rate is remembered at once. */
+const usersMax = 100_000;
+/** A burst of calls that a user may make after a pause, in seconds of the sustained rate. */
+const burstSeconds = 5;
+
+/** What the sessions of a node share: whom they ask, what they may, and who is there. */
+export class SessionHost {
+  readonly options: SessionHostOptions;
+  readonly service: CallService;
+  /** One rate for all connections and requests of a user. */
+  readonly userBuckets: KeyedBuckets;
+  readonly #byUser = new Map<string, Set<Session>>();
+  #openCount = 0;
+
+  constructor(options: SessionHostOptions) {
+    this.options = options;
+    const { settings, metrics, time, logger } = options;
+    const { limits, dedup, request } = settings;
+    const calls = mailboxCalls({ textBytesMax: limits.textBytesMax, aheadMs: dedup.aheadMs }, time);
+    this.service = {
+      calls: servedCalls(calls, metrics),
+      unknownTally: metrics.call('unknown'),
+      limits: callLimits(request.deadlineMs),
+      time,
+      logger,
+    };
+    this.userBuckets = new KeyedBuckets({
+      tokensPerSecond: limits.requestsPerSecondPerUser,
+      burst: limits.requestsPerSecondPerUser * burstSeconds,
+      keysMax: usersMax,
+    });
+  }
+
+  get openCount(): number {
+    return this.#openCount;
+  }
+
+  /** Takes in a session that was just opened. At a user's limit the oldest one has to go. */
+  admit(userId: string, session: Session): void {
+    const sessions = this.#byUser.get(userId) ?? new Set();
+    this.#byUser.set(userId, sessions);
+    if (sessions.size >= this.options.settings.limits.connectionsPerUserMax) {
+      const [oldest] = sessions;
+      oldest?.close(closeCodes.replaced, 'too many connections of this user');
+    }
+    sessions.add(session);
+    this.#openCount += 1;
+  }
+
+  dismiss(userId: string, session: Session): void {
+    const sessions = this.#byUser.get(userId);
+    if (sessions?.delete(session) !== true) return;
+    this.#openCount -= 1;
+    if (sessions.size === 0) this.#byUser.delete(userId);
+  }
+}
