@@ -2,5 +2,3 @@
 export function comesBackAfter(code: number): boolean {
   return code < 4500 || code > 4999;
 }
-
-export const movedCode = 4001;

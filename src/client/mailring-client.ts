@@ -1,3 +1,4 @@
+import { closeCodes } from '../protocol/close-code.ts';
 import type { Change } from '../protocol/message.ts';
 import type { SendMessageResult } from '../protocol/calls.ts';
 import type { Cancel, Time } from '../std/time.ts';
@@ -6,7 +7,7 @@ import { CallError } from './call-error.ts';
 import type { CallMap, CallName, OutgoingMessage, Session } from './call-map.ts';
 import { CallQueue } from './call-queue.ts';
 import { clientTime } from './client-time.ts';
-import { comesBackAfter, movedCode } from './close-code.ts';
+import { comesBackAfter } from './close-code.ts';
 import { Connection } from './connection.ts';
 import type { Outcome } from './connection.ts';
 import { jsonCodec } from './frame-codec.ts';
@@ -295,7 +296,7 @@ export class MailringClient {
     move.cancel();
     this.#move = undefined;
     this.#url = move.url;
-    if (code === movedCode)
+    if (code === closeCodes.moved)
       this.#waitThenConnect(Math.max(0, move.dueMs - this.#time.monotonicMs()), 'moved');
     else this.#connect();
   }

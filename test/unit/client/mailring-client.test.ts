@@ -27,6 +27,7 @@ interface Heard {
   readonly changes: Change[];
   readonly states: ClientState['kind'][];
   readonly pushes: string[];
+  readonly retries: string[];
   resets: number;
 }
 
@@ -34,7 +35,7 @@ function connect(
   userId: string,
   more: Partial<ClientOptions> = {},
 ): { client: MailringClient; heard: Heard } {
-  const heard: Heard = { changes: [], states: [], pushes: [], resets: 0 };
+  const heard: Heard = { changes: [], states: [], pushes: [], retries: [], resets: 0 };
   const client = new MailringClient({
     urls: [server.wsUrl],
     token: `token-${userId}`,
@@ -46,6 +47,7 @@ function connect(
       stateChanged: (state) => heard.states.push(state.kind),
       pushed: (method) => heard.pushes.push(method),
       reset: () => heard.resets++,
+      retrying: (method, _params, error) => heard.retries.push(`${method} ${error.kind}`),
     },
     ...more,
   });
@@ -112,7 +114,7 @@ describe('retries', () => {
   });
 
   test('waits as long as the server asks after a retryable error', async () => {
-    const { client } = connect('ann');
+    const { client, heard } = connect('ann');
     await isOpen(client);
     let refused = 0;
     server.intercept = ({ method }) =>
@@ -122,6 +124,7 @@ describe('retries', () => {
     const started = performance.now();
     await client.sendMessage(toBob('later'));
     expect(performance.now() - started).toBeGreaterThan(390);
+    expect(heard.retries).toEqual(['sendMessage overloaded']);
   });
 
   test('an error that is not retryable ends the send', async () => {
@@ -258,6 +261,34 @@ describe('moving', () => {
     await vi.waitFor(() => expect(heard.states).toContain('waiting'));
     client.close();
   });
+});
+
+test('hurry connects now instead of after the wait', async () => {
+  const { backend, port } = server;
+  await server.stop();
+  const { client } = connect('ann', {
+    urls: [`ws://127.0.0.1:${port}/v1/ws`],
+    limits: { ...limits, reconnectFirstMs: 60_000, reconnectMaxMs: 60_000 },
+  });
+  await vi.waitFor(() => expect(client.state.kind).toBe('waiting'));
+  server = await FakeServer.start(backend, port);
+  client.hurry();
+  await isOpen(client);
+});
+
+test('the next address has its turn when one stays away', async () => {
+  const { client } = connect('ann', { urls: ['ws://127.0.0.1:1/v1/ws', server.wsUrl] });
+  await isOpen(client);
+});
+
+test('gives up after the set time without a session', async () => {
+  const { client } = connect('ann', {
+    urls: ['ws://127.0.0.1:1'],
+    limits: { ...limits, giveUpAfterMs: 200 },
+  });
+  const call = client.call('getConversations', {});
+  await expect(call).rejects.toMatchObject({ kind: 'closed', retryable: false });
+  expect(client.state.kind).toBe('stopped');
 });
 
 test('a silent connection is asked, then dropped', async () => {

@@ -1,0 +1,56 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort, isPortFree } from '../../cluster/free-port.ts';
+import { ServiceProcess } from '../../cluster/service-process.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const opsOffset = 100;
+const triesMax = 50;
+
+/** `mailring dev` as a process of its own on a data folder of its own, to be killed and started again. */
+export class DevNode {
+  readonly url: string;
+  readonly process: ServiceProcess;
+  readonly #folder: string;
+
+  private constructor(port: number, folder: string) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.#folder = folder;
+    this.process = new ServiceProcess({
+      name: 'mailring dev',
+      command: process.execPath,
+      args: ['src/main.ts', 'dev', '--port', String(port), '--data', join(folder, 'data')],
+      cwd: root,
+      logFile: join(folder, 'dev.log'),
+      pidFile: join(folder, 'dev.pid'),
+      readyLine: /^ready http/m,
+      readyTimeoutMs: 30_000,
+      stopTimeoutMs: 15_000,
+      onProgress: () => undefined,
+    });
+  }
+
+  /** Resolves when it serves. Rejects with the end of its log where it does not. */
+  static async start(): Promise<DevNode> {
+    const node = new DevNode(await freePortPair(), await mkdtemp(join(tmpdir(), 'mailring-dev-')));
+    await node.process.start();
+    return node;
+  }
+
+  /** Ends it and removes its data. */
+  async remove(): Promise<void> {
+    await this.process.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A port whose operations port is free as well. */
+async function freePortPair(): Promise<number> {
+  for (let attempt = 0; attempt < triesMax; attempt++) {
+    const port = await freePort();
+    if (await isPortFree(port + opsOffset)) return port;
+  }
+  throw new Error(`no free port with a free port ${opsOffset} above it in ${triesMax} tries`);
+}
