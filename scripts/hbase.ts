@@ -1,4 +1,4 @@
-// Runs a real HBase by hand: npm run hbase -- up [--distributed] [--version 3.0.0] [--data DIR]
+// Runs a real HBase by hand: npm run hbase -- up [--distributed] [--version 2.6.4-hadoop3] [--data DIR]
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';

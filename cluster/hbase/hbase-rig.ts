@@ -9,7 +9,7 @@ import { type HBaseInstallation, hbaseVersionDefault, installHBase } from './ins
 export interface HBaseRigOptions {
   /** Everything of this HBase: configuration, logs, pid files, data. Made when missing; kept by stop(). */
   readonly dataDir: string;
-  /** `2.6.4-hadoop3` unless told; `3.0.0` is possible. */
+  /** A Maven version of `org.apache.hbase:hbase-server`; `2.6.4-hadoop3` unless told. */
   readonly version?: string;
   /** One line at a time. Silent unless told. */
   readonly onProgress?: (line: string) => void;

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 
 import { findJava, findMaven } from './java-tools.ts';
 
-/** The versions that the rig is known to start, as their Maven artifacts are called; the first is the default. */
+/** The Maven version of HBase that the rig is tried with. Others of 2.x should do; 3.x has not been tried. */
 export const hbaseVersionDefault = '2.6.4-hadoop3';
 
 export interface HBaseInstallation {
