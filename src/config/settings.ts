@@ -90,6 +90,17 @@ export const settingsSchema = group('Settings of a node.', {
       description: 'Any masters or region servers to begin with; the rest is found from there.',
     }),
     namespace: text('mailring', 'letters, digits, _', /^[A-Za-z0-9_]+$/, 'HBase namespace of the tables.'),
+    regionCount: amount(16, 1, 4096, 'Regions that `schema apply` makes; HBase splits them as they grow.'),
+    compression: Type.Enum(['NONE', 'SNAPPY', 'LZ4', 'ZSTD', 'GZ'], {
+      default: 'NONE',
+      description: 'Compression of the tables that `schema apply` makes; the servers must have its codec.',
+    }),
+    durability: Type.Enum(['SYNC_WAL', 'FSYNC_WAL'], {
+      default: 'SYNC_WAL',
+      description:
+        'What durable means for the tables that `schema apply` makes: `SYNC_WAL`, in the memory of the ' +
+        "file system's nodes; `FSYNC_WAL`, on their disks.",
+    }),
     inFlightMaxPerServer: amount(
       200,
       1,
@@ -131,15 +142,6 @@ export const settingsSchema = group('Settings of a node.', {
       0,
       30 * days,
       'Messages younger than this are preferred to be kept in memory.',
-    ),
-  }),
-  changeLog: group('The stored change feed of a mailbox.', {
-    commitsMax: amount(
-      1024,
-      16,
-      65_536,
-      'Slots of the log, one a commit, reused in turn; a cursor older than that gets `reset`. ' +
-        'The same on all nodes; a change lets clients start their feeds anew.',
     ),
   }),
   inbox: group('Inputs that wait for a mailbox.', {
