@@ -264,12 +264,12 @@ describe('moving', () => {
 });
 
 test('hurry connects now instead of after the wait', async () => {
-  const { backend, port } = server;
-  await server.stop();
   const { client } = connect('ann', {
-    urls: [`ws://127.0.0.1:${port}/v1/ws`],
     limits: { ...limits, reconnectFirstMs: 60_000, reconnectMaxMs: 60_000 },
   });
+  await isOpen(client);
+  const { backend, port } = server;
+  await server.stop();
   await vi.waitFor(() => expect(client.state.kind).toBe('waiting'));
   server = await FakeServer.start(backend, port);
   client.hurry();
