@@ -192,6 +192,7 @@ export class MailringClient {
   /** Tears the socket down without a word, as a lost network does, and comes back. */
   breakConnection(): void {
     if (this.#phase.kind === 'open' || this.#phase.kind === 'connecting') {
+      this.#failures = 0; // Nobody's fault: no longer and longer waits.
       this.#phase.connection.drop('broken on purpose');
     }
   }
