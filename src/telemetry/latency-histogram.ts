@@ -33,12 +33,14 @@ interface ExportedValue {
  */
 export class LatencyHistogram extends Histogram {
   readonly #name: string;
+  readonly #help: string;
   readonly #labelName: string;
   readonly #tallies = new Map<string, LatencyTally>();
 
   constructor(registry: Registry, name: string, help: string, labelName: string) {
     super({ name, help, labelNames: [labelName], buckets: bucketsSeconds, registers: [registry] });
     this.#name = name;
+    this.#help = help;
     this.#labelName = labelName;
   }
 
@@ -50,14 +52,10 @@ export class LatencyHistogram extends Histogram {
     return tally;
   }
 
-  /** prom-client asks this when it writes the text format. */
-  async getForPromString(): Promise<Awaited<ReturnType<Histogram['get']>>> {
-    return this.get();
-  }
-
-  override async get(): Promise<Awaited<ReturnType<Histogram['get']>>> {
+  /** prom-client asks this for the text format, and `get`, for JSON, asks this too. */
+  async getForPromString(): Promise<object> {
     const values = [...this.#tallies].flatMap(([label, tally]) => this.#export(label, tally));
-    return { ...(await super.get()), values };
+    return { name: this.#name, help: this.#help, type: 'histogram', aggregator: 'sum', values };
   }
 
   #export(labelValue: string, tally: LatencyTally): ExportedValue[] {
