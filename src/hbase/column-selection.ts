@@ -18,6 +18,8 @@ export interface ColumnSelection {
   readonly skipEmptyValues?: boolean;
   /** The first so many of the cells that the rest of this selection lets through, of each family. */
   readonly cellsPerFamilyMax?: number;
+  /** Pass over so many of those cells of each family first; they do not count for `cellsPerFamilyMax`. */
+  readonly cellsPerFamilySkipped?: number;
 }
 
 const filterPackage = 'org.apache.hadoop.hbase.filter.';

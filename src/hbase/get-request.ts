@@ -43,6 +43,7 @@ export function writeGet(out: ProtoWriter, field: number, get: Get): void {
   if (get.columns) writeColumns(out, 2, get.columns);
   writeFilter(out, 4, get);
   if (get.cellsPerFamilyMax !== undefined) out.uint(8, get.cellsPerFamilyMax);
+  if (get.cellsPerFamilySkipped !== undefined) out.uint(9, get.cellsPerFamilySkipped);
   out.close(open);
 }
 

@@ -103,13 +103,15 @@ export class ScanRun {
   }
 
   #open(region: RegionLocation): OpenScanRequest {
-    const { columns, columnRange, skipEmptyValues, cellsPerFamilyMax, rowsMax } = this.#scan;
+    const { columns, columnRange, skipEmptyValues, cellsPerFamilyMax, cellsPerFamilySkipped, rowsMax } =
+      this.#scan;
     return new OpenScanRequest({
       region: region.specifier,
       ...(columns && { columns }),
       ...(columnRange && { columnRange }),
       ...(skipEmptyValues && { skipEmptyValues }),
       ...(cellsPerFamilyMax !== undefined && { cellsPerFamilyMax }),
+      ...(cellsPerFamilySkipped !== undefined && { cellsPerFamilySkipped }),
       startRow: this.#position,
       includeStartRow: this.#includePosition,
       stopRow: this.#stopRow,

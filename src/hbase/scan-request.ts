@@ -55,6 +55,7 @@ export class OpenScanRequest implements RpcRequest<ScanAnswer> {
     writeFilter(out, 5, spec);
     out.uint(10, spec.bytesMax);
     if (spec.cellsPerFamilyMax !== undefined) out.uint(11, spec.cellsPerFamilyMax);
+    if (spec.cellsPerFamilySkipped !== undefined) out.uint(12, spec.cellsPerFamilySkipped);
     out.bool(15, spec.reversed);
     out.uint(17, spec.rowsMax);
     out.bool(21, spec.includeStartRow);

@@ -2,16 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { families } from '../../src/row/cell.ts';
 import type { Cell, CellRange } from '../../src/row/cell.ts';
-import type { RowStore } from '../../src/row/row-store.ts';
 import { sameVersion } from '../../src/row/row-version.ts';
 import type { RowVersion } from '../../src/row/row-version.ts';
-
-interface SequenceRun {
-  readonly store: RowStore;
-  /** A row that nobody has used. */
-  readonly id: string;
-  readonly soon: () => number;
-}
+import type { ContractStand } from './contract-stand.ts';
 
 type Command =
   | {
@@ -81,40 +74,41 @@ class ModelRow {
 }
 
 /** Any sequence of commits and reads answers as a plain map would. */
-export function describeGeneratedSequences(count: number, newRun: (suffix: string) => SequenceRun): void {
+export function describeGeneratedSequences(stand: ContractStand): void {
   describe('generated sequences', () => {
     it('answers as a plain map would', async () => {
       let runs = 0;
       const property = fc.asyncProperty(fc.array(command, { maxLength: 25 }), async (commands) => {
-        const run = newRun(String(runs++));
+        const id = `${stand.id}-${String(runs++)}`;
         const model = Array.from({ length: rows }, () => new ModelRow());
-        for (const one of commands) await follow(one, run, model);
+        for (const one of commands) await follow(one, stand, id, model);
       });
-      await fc.assert(property, { numRuns: count });
+      await fc.assert(property, { numRuns: stand.contract.sequences });
     });
   });
 }
 
-async function follow(one: Command, { store, id, soon }: SequenceRun, model: ModelRow[]): Promise<void> {
+async function follow(one: Command, stand: ContractStand, id: string, model: ModelRow[]): Promise<void> {
+  const { store } = stand;
   const entityId = (index: number): string => `${id}-${String(index)}`;
   if (one.kind === 'versions') {
     const seen = await store.versions(
       model.map((_, index) => entityId(index)),
-      soon(),
+      stand.soon(),
     );
     expect(seen.map((version) => version?.bytes)).toEqual(model.map(({ version }) => version?.bytes));
     return;
   }
   const expected = model[one.row]!;
   if (one.kind === 'read') {
-    const image = await store.read(entityId(one.row), one.ranges, soon());
+    const image = await store.read(entityId(one.row), one.ranges, stand.soon());
     expect(sameVersion(image.version, expected.version)).toBe(true);
     expect(image.ranges).toEqual(one.ranges.map((asked) => expected.within(asked)));
     return;
   }
   const stale = one.stale && expected.past.length > 0;
   const base = stale ? expected.past.at(-1) : expected.version;
-  const outcome = await store.commit(entityId(one.row), { base, epoch: 3, cells: one.cells }, soon());
+  const outcome = await stand.commit(entityId(one.row), base, one.cells);
   expect(outcome.kind).toBe(stale ? 'conflict' : 'committed');
   if (outcome.kind === 'committed') expected.commit(outcome.version, one.cells);
 }
