@@ -9,7 +9,6 @@ import type { RegionCalls } from './region-calls.ts';
 import { Retry, verdictOf } from './retry.ts';
 import type { Effect } from './retry-verdict.ts';
 import { CallError } from './rpc-call.ts';
-import { addressOf } from './server-name.ts';
 import type { ServerName } from './server-name.ts';
 
 /** Actions of one row that stay together: in one call, in order, and tried again all or none. */
@@ -111,7 +110,7 @@ export class Batch {
     const full: ServerLoad[] = [];
     const filling = new Map<string, { load: ServerLoad; actions: number }>();
     for (const unit of placed) {
-      const key = addressOf(unit.region.server);
+      const key = unit.region.server.address;
       let entry = filling.get(key);
       const actions = unit.unit.actions.length;
       if (entry !== undefined && entry.actions + actions > this.#cluster.limits.actionsPerMultiMax) {

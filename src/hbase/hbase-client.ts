@@ -8,7 +8,7 @@ import { HBaseError } from './hbase-error.ts';
 import type { HBaseOptions } from './hbase-options.ts';
 import { MultiRequest } from './multi-request.ts';
 import type { Action } from './multi-request.ts';
-import { MutateRequest } from './mutate-request.ts';
+import { MutateRequest, checkPut } from './mutate-request.ts';
 import type { Condition, DeletedColumn, Put } from './mutate-request.ts';
 import { RegionCalls } from './region-calls.ts';
 import type { RpcChannel } from './rpc-channel.ts';
@@ -95,6 +95,7 @@ export class HBaseClient {
     const actions: Action[] = [];
     if (mutation.put?.length) actions.push({ kind: 'put', put: { row, cells: mutation.put } });
     if (mutation.delete?.length) actions.push({ kind: 'delete', row, columns: mutation.delete });
+    if (actions.length === 0) throw new HBaseError('refused', 'a mutation needs a put or a delete');
     const answers = await this.#calls.call(
       canonicalTableName(table),
       row,
@@ -111,6 +112,7 @@ export class HBaseClient {
    * @throws HBaseError `unknown_fate` where that is true of one of them, else the first failure; others may be applied
    */
   async putAll(table: string, puts: readonly Put[], deadline: number): Promise<void> {
+    puts.forEach(checkPut);
     const units = puts.map((put): BatchUnit => ({ row: put.row, actions: [{ kind: 'put', put }] }));
     const outcomes = await this.#batch(table, 'mutation', units, deadline);
     const failures = outcomes.filter((outcome) => outcome instanceof HBaseError);

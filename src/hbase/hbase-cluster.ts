@@ -7,7 +7,7 @@ import { RegionLocator } from './region-locator.ts';
 import { Registry } from './registry.ts';
 import type { ServiceName } from './rpc-call.ts';
 import { RpcChannel } from './rpc-channel.ts';
-import { addressOf, parseServerAddress } from './server-name.ts';
+import { parseServerAddress } from './server-name.ts';
 import type { ServerName } from './server-name.ts';
 import type { Surroundings } from './surroundings.ts';
 import { dialTcp, dialTls } from './wire.ts';
@@ -22,7 +22,11 @@ export class HBaseCluster implements Surroundings {
   readonly locator: RegionLocator;
   readonly #user: string;
   readonly #dial: Dial;
-  readonly #channels = new Map<string, RpcChannel>();
+  readonly #channels: Readonly<Record<ServiceName, Map<string, RpcChannel>>> = {
+    ClientService: new Map(),
+    ClientMetaService: new Map(),
+    MasterService: new Map(),
+  };
   #closed = false;
 
   /** @throws HBaseError `refused` where a server address cannot be read, or there is none */
@@ -37,8 +41,7 @@ export class HBaseCluster implements Surroundings {
   }
 
   channel(server: ServerName, service: ServiceName): RpcChannel {
-    const key = `${service} ${addressOf(server)}`;
-    const known = this.#channels.get(key);
+    const known = this.#channels[service].get(server.address);
     if (known) return known;
     const { limits, time, random } = this;
     const channel = new RpcChannel({
@@ -51,19 +54,25 @@ export class HBaseCluster implements Surroundings {
       random,
     });
     if (this.#closed) channel.close();
-    else this.#channels.set(key, channel);
+    else this.#channels[service].set(server.address, channel);
     return channel;
   }
 
   /** Each connection's state and load, by `service host:port`. */
   channelStatus(): Map<string, RpcChannel['status']> {
-    return new Map([...this.#channels].map(([key, channel]) => [key, channel.status]));
+    return new Map(
+      Object.entries(this.#channels).flatMap(([service, channels]) =>
+        [...channels].map(([address, channel]) => [`${service} ${address}`, channel.status] as const),
+      ),
+    );
   }
 
   close(): void {
     this.#closed = true;
-    for (const channel of this.#channels.values()) channel.close();
-    this.#channels.clear();
+    for (const channels of Object.values(this.#channels)) {
+      for (const channel of channels.values()) channel.close();
+      channels.clear();
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import type { Cell } from './cell.ts';
 import { ProtoError, ProtoReader } from './proto-reader.ts';
 import { readRegionInfo, regionLocation } from './region.ts';
 import type { RegionInfo, RegionLocation } from './region.ts';
-import { parseServerAddress } from './server-name.ts';
+import { parseServerAddress, serverName } from './server-name.ts';
 
 /** What a row of hbase:meta says about a region. */
 export interface MetaRow {
@@ -24,7 +24,8 @@ export function readMetaRow(cells: readonly Cell[]): MetaRow | undefined {
   const state = columns.get('state')?.value.toString('latin1') ?? '';
   const address = columns.get('server')?.value.toString('latin1') ?? '';
   if (address === '') return { info, location: undefined, state };
-  const server = { ...readAddress(address), startCode: long(columns.get('serverstartcode')) };
+  const { host, port } = readAddress(address);
+  const server = serverName(host, port, long(columns.get('serverstartcode')));
   const name = Buffer.from(infoCell.row);
   return { info, state, location: regionLocation(info, name, server, long(columns.get('seqnumDuringOpen'))) };
 }

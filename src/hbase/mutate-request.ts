@@ -1,4 +1,5 @@
 import { writeBinaryComparator } from './column-selection.ts';
+import { HBaseError } from './hbase-error.ts';
 import type { ProtoReader } from './proto-reader.ts';
 import type { ProtoWriter } from './proto-writer.ts';
 import type { RegionLocation } from './region.ts';
@@ -31,6 +32,7 @@ export interface Condition {
   readonly expected: Buffer | undefined;
 }
 
+const rowBytesMax = 32_767;
 const equal = 2;
 const putType = 2;
 const deleteType = 3;
@@ -44,7 +46,9 @@ export class MutateRequest implements RpcRequest<boolean> {
   readonly #put: Put;
   readonly #condition: Condition | undefined;
 
+  /** @throws HBaseError `refused` */
   constructor(region: RegionLocation, put: Put, condition: Condition | undefined) {
+    checkPut(put);
     this.#region = region;
     this.#put = put;
     this.#condition = condition;
@@ -64,6 +68,14 @@ export class MutateRequest implements RpcRequest<boolean> {
     }
     return processed;
   }
+}
+
+/** What HBase would refuse by an exception that proves nothing. @throws HBaseError `refused` */
+export function checkPut({ row, cells }: Put): void {
+  if (row.length === 0 || row.length > rowBytesMax) {
+    throw new HBaseError('refused', `a row key has 1 to ${rowBytesMax} bytes, not ${row.length}`);
+  }
+  if (cells.length === 0) throw new HBaseError('refused', 'a put needs a cell');
 }
 
 /** MutationProto of type PUT. Cells of one family that follow each other share a ColumnValue. */

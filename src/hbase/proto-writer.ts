@@ -93,11 +93,18 @@ export class ProtoWriter {
 
   text(field: number, value: string): void {
     this.#tag(field, bytesWire);
-    const open = this.openDelimited();
-    const bytesMax = value.length * 3;
-    this.#reserve(bytesMax);
-    this.#length += this.#bytes.write(value, this.#length, bytesMax, 'utf8');
-    this.close(open);
+    const start = this.openDelimited();
+    this.#reserve(value.length * 3);
+    let at = start;
+    // Names of methods, families and classes: ASCII, and too short for the way into native code to pay.
+    for (; at - start < value.length; at++) {
+      const code = value.charCodeAt(at - start);
+      if (code > 0x7f) break;
+      this.#bytes[at] = code;
+    }
+    if (at - start < value.length) at = start + this.#bytes.write(value, start, 'utf8');
+    this.#length = at;
+    this.close(start);
   }
 
   /** Starts a nested message; hand what it returns to {@link close}. */

@@ -25,7 +25,7 @@ export class RegionLocator {
   readonly #surroundings: Surroundings;
   readonly #registry: Registry;
   readonly #tables = new Map<string, RegionCache>();
-  readonly #lookups = new Map<string, Promise<void>>();
+  readonly #lookups = new Map<string, Promise<unknown>>();
 
   constructor(surroundings: Surroundings, registry: Registry) {
     this.#surroundings = surroundings;
@@ -46,18 +46,15 @@ export class RegionLocator {
     const name = canonicalTableName(table);
     if (name === metaTable) return this.#registry.metaLocation();
     for (;;) {
-      const known = this.#known(name, row, place);
+      const known = place === 'at' ? this.cached(name, row) : undefined;
       if (known) return known;
       const other = this.#lookups.get(name);
       if (other === undefined) break;
-      // It may bring the region that is wanted here. Its failure is its owner's business.
-      await other.then(undefined, () => undefined);
+      await other; // it may bring the region that is wanted here
     }
-    const lookup = this.#lookup(name, row, place);
-    const settled = lookup.then(() => undefined).finally(() => this.#lookups.delete(name));
-    settled.catch(() => undefined); // `lookup` itself is what reports
-    this.#lookups.set(name, settled);
-    return lookup;
+    const lookup = this.#lookup(name, row, place).finally(() => this.#lookups.delete(name));
+    this.#lookups.set(name, lookup);
+    return this.#pick(await lookup, name, row, place);
   }
 
   /** Forgets a location that proved wrong; a newer one that has replaced it stays. */
@@ -71,29 +68,29 @@ export class RegionLocator {
     this.#tables.delete(canonicalTableName(table));
   }
 
-  #known(table: string, row: Buffer, place: Place): RegionLocation | undefined {
-    if (place === 'before') return undefined; // rare enough to be asked each time
-    return this.cached(table, row);
+  /** Reads regions around the one wanted out of meta, and keeps those that can be used. */
+  async #lookup(table: string, row: Buffer, place: Place): Promise<MetaRow[]> {
+    const rows = await this.#scanMeta(table, startOfLookup(table, row, place));
+    let cache = this.#tables.get(table);
+    for (const { info, location, state } of rows) {
+      if (!location || !isUsable(info, state)) continue;
+      if (cache === undefined) this.#tables.set(table, (cache = new RegionCache()));
+      cache.insert(location);
+    }
+    return rows;
   }
 
-  async #lookup(table: string, row: Buffer, place: Place): Promise<RegionLocation> {
-    const rows = await this.#scanMeta(table, startOfLookup(table, row, place));
-    const live = rows.filter(({ info }) => info.table === table && info.replicaId === 0 && !info.split);
-    if (rows.length === 0) throw await this.#noRegions(table);
-    const found = live.find(({ info }) => isWanted(info, row, place));
-    if (found === undefined) throw inTransition(`no region of ${table} holds the row now`);
-    if (found.location === undefined || found.info.offline || found.state === 'CLOSED') {
+  async #pick(rows: readonly MetaRow[], table: string, row: Buffer, place: Place): Promise<RegionLocation> {
+    if (rows.length === 0) {
       throw (
-        (await this.#ifDisabled(table)) ??
-        inTransition(`a region of ${table} is ${found.state || 'not assigned'}`)
+        (await this.#ifDisabled(table)) ?? new HBaseError('table_not_found', `there is no table ${table}`)
       );
     }
-    let cache = this.#tables.get(table);
-    if (cache === undefined) this.#tables.set(table, (cache = new RegionCache()));
-    for (const { location, info, state } of live) {
-      if (location && !info.offline && state !== 'CLOSED') cache.insert(location);
-    }
-    return found.location;
+    const found = rows.find(({ info }) => !info.split && isWanted(info, row, place));
+    if (found === undefined) throw inTransition(`no region of ${table} holds the row now`);
+    if (found.location && isUsable(found.info, found.state)) return found.location;
+    const disabled = await this.#ifDisabled(table);
+    throw disabled ?? inTransition(`a region of ${table} is ${found.state || 'not assigned'}`);
   }
 
   async #scanMeta(table: string, startRow: Buffer): Promise<MetaRow[]> {
@@ -113,11 +110,6 @@ export class RegionLocator {
       this.#surroundings.channel(meta.server, 'ClientService').call(request, deadline),
     );
     return results.map(({ cells }) => readMetaRow(cells)).filter((row) => row !== undefined);
-  }
-
-  async #noRegions(table: string): Promise<HBaseError | CallError> {
-    const disabled = await this.#ifDisabled(table);
-    return disabled ?? new HBaseError('table_not_found', `there is no table ${table}`);
   }
 
   async #ifDisabled(table: string): Promise<HBaseError | undefined> {
@@ -147,6 +139,10 @@ function startOfLookup(table: string, row: Buffer, place: Place): Buffer {
   if (place === 'before' && row.length === 0) return Buffer.from(`${table}\0`, 'utf8');
   const id = place === 'at' ? ',:' : ',0';
   return Buffer.concat([Buffer.from(`${table},`, 'utf8'), row, Buffer.from(id, 'latin1')]);
+}
+
+function isUsable(info: RegionInfo, state: string): boolean {
+  return !info.split && !info.offline && info.replicaId === 0 && state !== 'CLOSED';
 }
 
 function isWanted(info: RegionInfo, row: Buffer, place: Place): boolean {

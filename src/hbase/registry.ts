@@ -4,7 +4,7 @@ import { metaTable, readRegionInfo, regionLocation } from './region.ts';
 import type { RegionLocation } from './region.ts';
 import { CallError } from './rpc-call.ts';
 import type { RpcRequest } from './rpc-call.ts';
-import { addressOf, readServerName } from './server-name.ts';
+import { readServerName } from './server-name.ts';
 import type { ServerName } from './server-name.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -62,7 +62,7 @@ export class Registry {
     const all = new Map<string, ServerName>();
     const first = this.#preferred ? [this.#preferred] : [];
     for (const server of [...first, ...this.#shuffled(this.#learned), ...this.#shuffled(this.#seeds)]) {
-      if (!all.has(addressOf(server))) all.set(addressOf(server), server);
+      if (!all.has(server.address)) all.set(server.address, server);
     }
     return [...all.values()];
   }

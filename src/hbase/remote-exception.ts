@@ -63,5 +63,7 @@ export function remoteException(
   serverOverloaded = false,
 ): RemoteException {
   const firstLine = trace.split('\n', 1)[0] ?? '';
-  return { className, message: firstLine.slice(0, messageCharsMax), doNotRetry, serverOverloaded };
+  // Java puts the class in front of the message, here it has a place of its own.
+  const message = firstLine.startsWith(`${className}: `) ? firstLine.slice(className.length + 2) : firstLine;
+  return { className, message: message.slice(0, messageCharsMax), doNotRetry, serverOverloaded };
 }

@@ -56,7 +56,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
 };
 const packagePrefix = 'org.apache.hadoop.hbase.';
 /** Cells above `hbase.server.keyvalue.maxsize` are refused by a plain DoNotRetryIOException, before the write. */
-const oversizedCell = /Cell with size \d+ exceeds limit/i;
+const oversizedCell = /^Cell\[.*\] with size \d+ exceeds limit of \d+ bytes$/;
 
 function meaningOf(exception: RemoteException): Meaning | undefined {
   const { className, message } = exception;

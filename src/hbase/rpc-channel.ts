@@ -5,12 +5,12 @@ import type { HBaseLimits } from './hbase-options.ts';
 import { PendingCall } from './pending-call.ts';
 import type { AnyPendingCall } from './pending-call.ts';
 import { ProtoError, ProtoReader } from './proto-reader.ts';
+import type { RemoteException } from './remote-exception.ts';
 import { isOverload } from './retry-verdict.ts';
 import { CallError } from './rpc-call.ts';
 import type { RpcRequest, ServiceName } from './rpc-call.ts';
 import { RpcLink } from './rpc-link.ts';
 import { readResponseHeader, writeRequestHeader } from './rpc-header.ts';
-import { addressOf } from './server-name.ts';
 import type { ServerName } from './server-name.ts';
 import type { Dial } from './wire.ts';
 
@@ -113,12 +113,13 @@ export class RpcChannel {
     } else {
       this.#queue.push(call);
       this.#wakeAt(call.deadline);
-      if (state.kind === 'idle' || state.kind === 'backingOff') this.#connect(now);
+      if (state.kind === 'ready') this.#pump(state.link);
+      else if (state.kind !== 'opening') this.#connect(now);
     }
   }
 
   get #name(): string {
-    return `${this.#options.service} at ${addressOf(this.#options.server)}`;
+    return `${this.#options.service} at ${this.#options.server.address}`;
   }
 
   get #queued(): number {
@@ -222,10 +223,7 @@ export class RpcChannel {
     const bodyEnd = end - header.cellBlockBytes;
     if (bodyEnd < reader.position) throw new ProtoError('a cell block is longer than its frame');
     if (header.exception !== undefined && header.callId === connectionCallId) {
-      this.#refusedConnection(
-        link,
-        new CallError({ kind: 'remote', exception: header.exception }, header.exception.message),
-      );
+      this.#refusedConnection(link, header.exception);
       return;
     }
     this.#answered = true;
@@ -257,13 +255,15 @@ export class RpcChannel {
     this.#pump(link);
   }
 
-  /** The server will not talk to us at all (Kerberos, a service it does not have). No call of this link was run. */
-  #refusedConnection(link: RpcLink, refusal: CallError): void {
-    if (!this.#answered && refusal.failure.kind === 'remote') {
-      for (const call of this.#inFlight.values()) call.failRemote(refusal.failure.exception);
+  /** The server will not talk to us at all (it wants Kerberos, has no such service). No call of this link was run. */
+  #refusedConnection(link: RpcLink, exception: RemoteException): void {
+    const message = `${this.#name} refuses a connection with simple authentication (no other is spoken here): ${exception.message}`;
+    const refusal = { ...exception, message };
+    if (!this.#answered) {
+      for (const call of this.#inFlight.values()) call.failRemote(refusal);
       this.#inFlight.clear();
     }
-    this.#break(link, refusal);
+    this.#break(link, new CallError({ kind: 'remote', exception: refusal }, message));
   }
 
   #break(link: RpcLink, cause: Error): void {

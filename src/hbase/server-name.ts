@@ -6,6 +6,12 @@ export interface ServerName {
   readonly host: string;
   readonly port: number;
   readonly startCode: bigint;
+  /** `host:port`: what connections are kept under. */
+  readonly address: string;
+}
+
+export function serverName(host: string, port: number, startCode: bigint): ServerName {
+  return { host, port, startCode, address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` };
 }
 
 /**
@@ -18,12 +24,7 @@ export function parseServerAddress(address: string): ServerName {
   const port = Number(match?.[3]);
   if (host === undefined || port < 1 || port > 65_535)
     throw new RangeError(`not a host:port address: ${address}`);
-  return { host, port, startCode: 0n };
-}
-
-/** One key for one place: what the connections are kept under. */
-export function addressOf(server: ServerName): string {
-  return server.host.includes(':') ? `[${server.host}]:${server.port}` : `${server.host}:${server.port}`;
+  return serverName(host, port, 0n);
 }
 
 export function writeServerName(out: ProtoWriter, field: number, server: ServerName): void {
@@ -47,5 +48,5 @@ export function readServerName(reader: ProtoReader): ServerName {
     else reader.skip(tag);
   }
   reader.leave(outer);
-  return { host, port, startCode };
+  return serverName(host, port, startCode);
 }
