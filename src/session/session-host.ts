@@ -1,6 +1,7 @@
 import type { Accounts } from '../accounts/accounts.ts';
 import type { Settings } from '../config/settings.ts';
 import { closeCodes } from '../protocol/close-code.ts';
+import type { CloseCode } from '../protocol/close-code.ts';
 import type { MailboxDirectory } from '../router/mailbox-port.ts';
 import { KeyedBuckets } from '../std/keyed-buckets.ts';
 import type { Time } from '../std/time.ts';
@@ -9,7 +10,6 @@ import type { NodeMetrics } from '../telemetry/node-metrics.ts';
 import { callLimits, servedCalls } from './call-service.ts';
 import type { CallService } from './call-service.ts';
 import { mailboxCalls } from './mailbox-calls.ts';
-import type { Session } from './session.ts';
 
 /** The settings that sessions read. */
 export type SessionSettings = Pick<Settings, 'id' | 'session' | 'limits' | 'request' | 'dedup'>;
@@ -24,6 +24,11 @@ export interface SessionHostOptions {
   readonly random: () => number;
 }
 
+/** A session as those see it who may have to end it. */
+export interface Closable {
+  close(code: CloseCode, reason: string): void;
+}
+
 /** Users whose rate is remembered at once. */
 const usersMax = 100_000;
 /** A burst of calls that a user may make after a pause, in seconds of the sustained rate. */
@@ -35,7 +40,7 @@ export class SessionHost {
   readonly service: CallService;
   /** One rate for all connections and requests of a user. */
   readonly userBuckets: KeyedBuckets;
-  readonly #byUser = new Map<string, Set<Session>>();
+  readonly #byUser = new Map<string, Set<Closable>>();
   #openCount = 0;
 
   constructor(options: SessionHostOptions) {
@@ -62,7 +67,7 @@ export class SessionHost {
   }
 
   /** Takes in a session that was just opened. At a user's limit the oldest one has to go. */
-  admit(userId: string, session: Session): void {
+  admit(userId: string, session: Closable): void {
     const sessions = this.#byUser.get(userId) ?? new Set();
     this.#byUser.set(userId, sessions);
     if (sessions.size >= this.options.settings.limits.connectionsPerUserMax) {
@@ -73,7 +78,7 @@ export class SessionHost {
     this.#openCount += 1;
   }
 
-  dismiss(userId: string, session: Session): void {
+  dismiss(userId: string, session: Closable): void {
     const sessions = this.#byUser.get(userId);
     if (sessions?.delete(session) !== true) return;
     this.#openCount -= 1;
