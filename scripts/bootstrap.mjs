@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-import { clonePaths, nodeOfClone, runInstead, runsTypeScript } from './clone.mjs';
-import { endWithNpm } from './npm-parent.mjs';
+import { clonePaths, isLaunched, launch, runsTypeScript } from './clone.mjs';
+import { endWithParent } from './end-with-parent.mjs';
 
 const commands = {
   start: { main: clonePaths.main, args: ['dev'], first: clonePaths.buildWeb },
@@ -16,11 +16,11 @@ try {
   const [name = '', ...rest] = process.argv.slice(2);
   if (!Object.hasOwn(commands, name))
     throw new Error(`usage: bootstrap.mjs ${Object.keys(commands).join('|')}`);
-  const { main, args, first } = commands[name];
-  endWithNpm();
-  const installedNow = install();
-  if (first !== undefined) runFirst(first);
-  await run(main, [...args, ...rest], installedNow);
+  endWithParent();
+  const installedNow = !isLaunched() && install();
+  // npm puts the clone's Node first on the PATH, so from the second time on it is what runs us.
+  if (installedNow || !runsTypeScript(process.versions.node)) launch();
+  else await run(commands[name], rest);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
@@ -48,20 +48,16 @@ function install() {
 
 /** A step that has to end well before the program starts. */
 function runFirst(script) {
-  const { status, signal, error } = spawnSync(nodeOfClone(), [script], {
+  const { status, signal, error } = spawnSync(process.execPath, [script], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (error !== undefined) throw error;
   if (status !== 0) throw new Error(`${script} failed (${signal ?? `exit code ${status}`}).`);
 }
 
-async function run(main, args, installedNow) {
-  if (installedNow || !runsTypeScript(process.versions.node)) {
-    runInstead(nodeOfClone(), [main, ...args]);
-    return;
-  }
-  // npm has put the clone's Node first on the PATH, so it is what runs us: no need for a second process.
-  process.argv = [process.execPath, main, ...args];
+async function run({ main, args, first }, rest) {
+  if (first !== undefined) runFirst(first);
+  process.argv = [process.execPath, main, ...args, ...rest];
   await import(pathToFileURL(main).href);
 }
 

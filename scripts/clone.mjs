@@ -26,7 +26,7 @@ export function runsTypeScript(version) {
 }
 
 /** The Node that npm installed into the clone, or this one where it will do. Throws when there is none. */
-export function nodeOfClone() {
+function nodeOfClone() {
   const own = join(root, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node');
   if (existsSync(own)) return own;
   if (runsTypeScript(process.versions.node)) return process.execPath;
@@ -38,16 +38,25 @@ export function nodeOfClone() {
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
+/** Whether `launch` of another process started this one. */
+export function isLaunched() {
+  return process.env.MAILRING_LAUNCHER === String(process.ppid);
+}
+
 /**
- * Runs a program in place of this one: same terminal, signals passed on, and its end is our end.
- * @param {string} program
- * @param {string[]} args
+ * Runs the script that runs now once more, in the clone's own Node and in place of this process: same
+ * arguments and terminal, signals passed on, and its end is our end. Throws when there is no such Node.
  */
-export function runInstead(program, args) {
-  const child = spawn(program, args, { stdio: 'inherit' });
+export function launch() {
+  const node = nodeOfClone();
+  if (isLaunched()) throw new Error(`${node} is Node ${process.versions.node}, too old: run npm ci.`);
+  const child = spawn(node, process.argv.slice(1), {
+    stdio: 'inherit',
+    env: { ...process.env, MAILRING_LAUNCHER: String(process.pid) },
+  });
   for (const signal of forwarded) process.on(signal, () => child.kill(signal));
   child.once('error', (error) => {
-    console.error(`cannot start ${program}: ${error.message}`);
+    console.error(`cannot start ${node}: ${error.message}`);
     process.exit(1);
   });
   child.once('exit', (code, signal) => {

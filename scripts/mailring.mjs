@@ -4,19 +4,19 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { clonePaths, nodeOfClone, runsTypeScript, runInstead } from './clone.mjs';
-import { endWithNpm } from './npm-parent.mjs';
+import { clonePaths, launch, runsTypeScript } from './clone.mjs';
+import { endWithParent } from './end-with-parent.mjs';
 
 const compiled = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
-endWithNpm();
+endWithParent();
 if (!existsSync(clonePaths.main)) {
   await import(pathToFileURL(compiled).href);
 } else if (runsTypeScript(process.versions.node)) {
   await import(pathToFileURL(clonePaths.main).href);
 } else {
   try {
-    runInstead(nodeOfClone(), [clonePaths.main, ...process.argv.slice(2)]);
+    launch();
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;
