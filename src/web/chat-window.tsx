@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { ChatList } from './chat-list.tsx';
 import type { ChatStore } from './chat-store.ts';
 import { ChatView } from './chat-view.tsx';
@@ -12,7 +12,10 @@ export function ChatWindow(props: {
 }): JSX.Element {
   const { store } = props;
   const [, redraw] = useState({});
-  useEffect(() => store.subscribe(() => redraw({})), [store]);
+  useLayoutEffect(() => {
+    redraw({}); // What changed between the first drawing and now.
+    return store.subscribe(() => redraw({}));
+  }, [store]);
 
   const { unread } = store.conversations;
   useEffect(() => {

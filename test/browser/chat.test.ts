@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 
 afterEach(async ({ task }) => {
-  const folder = process.env['MAILRING_SCREENSHOTS'];
+  const folder = process.env['MAILRING_TEST_SCREENSHOTS'];
   if (folder !== undefined) {
     await mkdir(folder, { recursive: true });
     for (const [place, page] of pages.entries()) {
