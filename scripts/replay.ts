@@ -60,6 +60,6 @@ try {
   process.exitCode = report.violations === 0 ? 0 : 1;
 } catch (error) {
   const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
-  console.error(isUsage ? `${error.message}\n\n${usage}` : error);
+  console.error(isUsage ? `${error.message}\n\n${usage}` : `replay failed: ${String(error)}`);
   process.exitCode = isUsage ? 2 : 1;
 }
