@@ -69,7 +69,8 @@ export class DedupSweep {
     let seen = 0;
     let last: Buffer | undefined;
     const from = this.#position === undefined ? {} : { start: this.#position, exclusiveStart: true };
-    const range = { ...from, limit: this.#pace.cellsMax, values: false, versions: true };
+    // Without values the library would give the version of another cell.
+    const range = { ...from, limit: this.#pace.cellsMax, versions: true };
     for (const { key, version } of this.#tree.getRange(range)) {
       seen++;
       last = key;
