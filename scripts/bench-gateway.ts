@@ -1,0 +1,119 @@
+/*
+ * What the rooms above the mailbox cost: gateway and sessions over mailboxes that answer at once and keep nothing.
+ * `node scripts/bench-gateway.ts [options of mailring bench]`; the load comes from a process of its own.
+ */
+import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { Accounts } from '../src/accounts/accounts.ts';
+import { PasswordHasher } from '../src/accounts/password-hash.ts';
+import { signingKeyOf } from '../src/accounts/signing-key.ts';
+import { TokenService } from '../src/accounts/token-service.ts';
+import { OpsServer } from '../src/admin/ops-server.ts';
+import { benchCommand } from '../src/cli/bench-command.ts';
+import { loadSettings } from '../src/config/load-settings.ts';
+import { developmentPreset } from '../src/config/presets.ts';
+import { Gateway } from '../src/gateway/gateway.ts';
+import type { GetChangesResult, SendMessageParams, SendMessageResult } from '../src/protocol/calls.ts';
+import { peerInDm } from '../src/protocol/conversation-id.ts';
+import type { Message } from '../src/protocol/message.ts';
+import type { Account, ChangeListener, MailboxDirectory, MailboxPort } from '../src/router/mailbox-port.ts';
+import { systemTime } from '../src/std/time.ts';
+import { createLogger } from '../src/telemetry/logger.ts';
+import { NodeMetrics } from '../src/telemetry/node-metrics.ts';
+
+const host = '127.0.0.1';
+
+async function unused(): Promise<never> {
+  throw new Error('not part of this benchmark');
+}
+
+class InstantMailbox implements MailboxPort {
+  readonly userId: string;
+  readonly #directory: InstantMailboxes;
+  readonly #listeners = new Set<ChangeListener>();
+  #account: Account | undefined;
+  #position = 0;
+
+  constructor(userId: string, directory: InstantMailboxes) {
+    this.userId = userId;
+    this.#directory = directory;
+  }
+
+  readonly getMessages = unused;
+  readonly getConversations = unused;
+  readonly markRead = unused;
+
+  async createAccount(account: Account): Promise<void> {
+    this.#account = account;
+  }
+
+  async account(): Promise<Account | undefined> {
+    return this.#account;
+  }
+
+  async sendMessage({ conversationId, messageId, text }: SendMessageParams): Promise<SendMessageResult> {
+    const peer = this.#directory.mailbox(peerInDm(conversationId, this.userId) ?? '');
+    const timestamp = Date.now();
+    const seq = peer.#position + 1;
+    const message = { conversationId, seq, messageId, from: this.userId, text, timestamp };
+    peer.#commit(message);
+    this.#commit(message);
+    return { conversationId, messageId, seq, timestamp, duplicate: false };
+  }
+
+  async getChanges(): Promise<GetChangesResult> {
+    return { changes: [], cursor: String(this.#position), hasMore: false };
+  }
+
+  subscribe(listener: ChangeListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #commit(message: Message): void {
+    const previous = String(this.#position);
+    this.#position += 1;
+    const head = String(this.#position);
+    const changes = [{ cursor: head, kind: 'message' as const, message }];
+    for (const listener of this.#listeners) listener({ previous, head, changes });
+  }
+}
+
+class InstantMailboxes implements MailboxDirectory {
+  readonly #mailboxes = new Map<string, InstantMailbox>();
+
+  mailbox(userId: string): InstantMailbox {
+    const known = this.#mailboxes.get(userId) ?? new InstantMailbox(userId, this);
+    this.#mailboxes.set(userId, known);
+    return known;
+  }
+}
+
+async function serve(flags: readonly string[]): Promise<void> {
+  const directory = new InstantMailboxes();
+  const time = systemTime;
+  const metrics = new NodeMetrics();
+  const logger = createLogger('warn', 'bench');
+  const key = await signingKeyOf(
+    JSON.stringify({ kty: 'oct', k: randomBytes(32).toString('base64url') }),
+    'bench',
+  );
+  const tokens = new TokenService(key, 3_600_000, time);
+  const hasher = new PasswordHasher({ cost: { n: 16, r: 8, p: 1 }, randomBytes });
+  const accounts = new Accounts({ directory, hasher, tokens, time });
+  const settings = loadSettings({ preset: developmentPreset });
+  const gateway = new Gateway({ settings, directory, accounts, metrics, logger, time, random: Math.random });
+  const ops = new OpsServer({ metrics, logger, unreadyReason: () => undefined });
+  const port = await gateway.start({ host, port: 0 });
+  const opsPort = await ops.start({ host, port: 0 });
+  const addresses = ['--url', `ws://${host}:${port}`, '--ops', `http://${host}:${opsPort}`];
+  const load = fork(import.meta.filename, ['load', ...addresses, ...flags]);
+  await once(load, 'exit');
+  await gateway.stop();
+  await ops.stop();
+}
+
+const [role, ...flags] = process.argv.slice(2);
+if (role === 'load') await benchCommand().parseAsync(flags, { from: 'user' });
+else await serve(process.argv.slice(2));
