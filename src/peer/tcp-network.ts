@@ -1,0 +1,157 @@
+import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
+import type {
+  PeerAddress,
+  PeerListener,
+  PeerListenerEvents,
+  PeerNetwork,
+  PeerSocket,
+  PeerSocketEvents,
+} from './peer-network.ts';
+
+/** Key pair of this node, and who signs those of the others: TLS with certificates on both sides, all PEM. */
+export interface PeerTls {
+  readonly key: Buffer;
+  readonly cert: Buffer;
+  readonly ca: Buffer;
+}
+
+const readBufferBytes = 64 * 1024;
+const keepAliveDelayMs = 30_000;
+/** For the last bytes of a connection that is being closed. */
+const lingerMs = 1000;
+const backlogMax = 512;
+const tlsHandshakeMs = 5000;
+
+/** Real sockets; without `tls` what goes over them can be read and changed on the way. */
+export function tcpNetwork(tls?: PeerTls): PeerNetwork {
+  return {
+    dial(address, events) {
+      const socket = tls === undefined ? dialPlain(address, events) : dialSecure(address, tls, events);
+      return peerSocketOf(socket, events);
+    },
+    listen(address, events) {
+      const accept = (socket: Socket): void => acceptSocket(socket, events);
+      const server =
+        tls === undefined ? createTcpServer(plainOptions, accept) : createTlsServer(secure(tls), accept);
+      server.on('tlsClientError', (cause: Error) => events.failed(cause));
+      return listen(server, address, events);
+    },
+  };
+}
+
+const plainOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs };
+
+function secure(tls: PeerTls): TlsOptions {
+  const minVersion = 'TLSv1.3';
+  return {
+    ...tls,
+    requestCert: true,
+    rejectUnauthorized: true,
+    minVersion,
+    handshakeTimeout: tlsHandshakeMs,
+  };
+}
+
+function dialPlain(address: PeerAddress, events: PeerSocketEvents): Socket {
+  const buffer = Buffer.allocUnsafeSlow(readBufferBytes);
+  const socket = connectTcp({
+    ...address,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveDelayMs,
+    onread: {
+      buffer,
+      callback: (length) => {
+        events.data(buffer, length);
+        return true;
+      },
+    },
+  });
+  socket.once('connect', () => events.connected());
+  return socket;
+}
+
+/** The certificate is checked against `ca` only: which node it is, the handshake tells. */
+function dialSecure(address: PeerAddress, tls: PeerTls, events: PeerSocketEvents): Socket {
+  const socket = connectTls({
+    ...tls,
+    ...address,
+    minVersion: 'TLSv1.3',
+    checkServerIdentity: () => undefined,
+  });
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, keepAliveDelayMs);
+  socket.once('secureConnect', () => events.connected());
+  socket.on('data', (bytes: Buffer) => events.data(bytes, bytes.length));
+  return socket;
+}
+
+function acceptSocket(socket: Socket, listener: PeerListenerEvents): void {
+  const late: { events?: PeerSocketEvents } = {};
+  const events = listener.accepted(
+    peerSocketOf(socket, {
+      connected: () => undefined,
+      data: () => undefined,
+      closed: (cause) => late.events?.closed(cause),
+    }),
+  );
+  late.events = events;
+  socket.on('data', (bytes: Buffer) => events.data(bytes, bytes.length));
+}
+
+function peerSocketOf(socket: Socket, events: PeerSocketEvents): PeerSocket {
+  let failure: Error | undefined;
+  let isReleased = false;
+  socket.on('error', (error) => {
+    failure = error;
+  });
+  socket.on('end', () => socket.destroy());
+  socket.on('close', () => {
+    if (!isReleased) events.closed(failure ?? new Error('the peer closed the connection'));
+  });
+  return {
+    write(bytes, written) {
+      socket.write(bytes, (error) => {
+        if (!error) written();
+      });
+    },
+    end(lastBytes) {
+      isReleased = true;
+      socket.setTimeout(lingerMs, () => socket.destroy());
+      socket.end(lastBytes, () => socket.destroySoon());
+    },
+    destroy() {
+      isReleased = true;
+      socket.destroy();
+    },
+  };
+}
+
+async function listen(
+  server: Server,
+  { host, port }: PeerAddress,
+  events: PeerListenerEvents,
+): Promise<PeerListener> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog: backlogMax }, () => {
+      server.off('error', reject);
+      server.on('error', (cause) => events.failed(cause));
+      resolve();
+    });
+  });
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('no TCP address');
+  return {
+    address: { host: bound.address, port: bound.port },
+    close: () =>
+      new Promise((resolve) => {
+        // Resolves when no more are accepted, not when the open ones have closed.
+        server.close();
+        resolve();
+      }),
+  };
+}
