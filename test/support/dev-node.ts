@@ -35,7 +35,12 @@ export class DevNode {
   /** Resolves when it serves. Rejects with the end of its log where it does not. */
   static async start(): Promise<DevNode> {
     const node = new DevNode(await freePortPair(), await mkdtemp(join(tmpdir(), 'mailring-dev-')));
-    await node.process.start();
+    try {
+      await node.process.start();
+    } catch (error) {
+      await node.remove();
+      throw error;
+    }
     return node;
   }
 
