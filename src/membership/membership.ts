@@ -1,0 +1,350 @@
+import type { Member } from '../ring/member.ts';
+import { foundedBy, joinedBy, leftBy, removedFrom } from '../ring/ring-document.ts';
+import type { RingDocument } from '../ring/ring-document.ts';
+import type { RingView } from '../ring/ring-view.ts';
+import type { RowStore } from '../row/row-store.ts';
+import type { Cancel, Time } from '../std/time.ts';
+import { AdoptedViews } from './adopted-views.ts';
+import { DeathWatch } from './death-watch.ts';
+import type { LeaseBoard } from './lease-board.ts';
+import { LeaseClock, expiryMs, instantOf } from './lease-clock.ts';
+import type { LeaseTerms } from './lease-clock.ts';
+import { RingDocuments } from './ring-documents.ts';
+import { RingProposer } from './ring-proposer.ts';
+import type { RingChange } from './ring-proposer.ts';
+import { RingTenure } from './ring-tenure.ts';
+import type { ReadRule } from './ring-tenure.ts';
+import { RoundLoop } from './round-loop.ts';
+
+export interface ViewChange {
+  /** undefined for the first one. */
+  readonly before: RingView | undefined;
+  readonly after: RingView;
+  /** False for the first one and after a gap: nothing is held any more. */
+  readonly isInOrder: boolean;
+}
+
+export type MembershipEvent =
+  | { readonly kind: 'adopted'; readonly change: ViewChange }
+  /** Others count these as dead, and this node had them removed. */
+  | { readonly kind: 'removed'; readonly nodeIds: readonly string[] }
+  /** This node was removed while it lives; it asks to be let in again. */
+  | { readonly kind: 'excluded'; readonly view: RingView }
+  /** A later start of this node has taken its place: this process has to end. */
+  | { readonly kind: 'replaced'; readonly view: RingView }
+  /** Something failed and is tried again. */
+  | { readonly kind: 'trouble'; readonly what: string; readonly error: unknown };
+
+export interface MembershipParts {
+  readonly self: Member;
+  readonly store: RowStore;
+  readonly board: LeaseBoard;
+  readonly time: Time;
+  /** 0 ≤ x < 1 */
+  readonly random: () => number;
+  readonly readRule: ReadRule;
+  readonly terms?: LeaseTerms;
+  /** For the log and the metrics; must not throw. */
+  readonly onEvent: (event: MembershipEvent) => void;
+}
+
+/**
+ * - `idle`: not started. `joining`: proposes a view with this node in it.
+ * - `active`: has adopted a view; rounds go on, also while the view is without this node.
+ * - `ended`: left, or was replaced; for good.
+ */
+type Phase =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'joining' }
+  | {
+      readonly kind: 'active';
+      /** Asks the store for the latest view. */
+      readonly proofs: RoundLoop;
+      /** Shows life on the board and looks at it; apart, as a slow board must not delay a proof. */
+      readonly signs: RoundLoop;
+      readonly unsubscribe: Cancel;
+    }
+  | { readonly kind: 'ended' };
+
+export const defaultTerms: LeaseTerms = { leaseMs: 6_000, driftRatio: 0.1 };
+const roundsPerLease = 3;
+/** Between automatic removals beyond the cap of one window. */
+const removalWindowMs = 60_000;
+/** After a new view the first looks at who has adopted it come as fast as this, then twice as slow each time. */
+const firstLookMs = 25;
+
+/**
+ * This node's place in the ring: joins, adopts views one after the other, shows a sign of life each third of a
+ * lease, proves that its view is the latest, removes who is dead, leaves. docs/adr/0006-ring-and-leases.md has
+ * the rules.
+ */
+export class Membership {
+  readonly tenure: RingTenure;
+  readonly #parts: MembershipParts;
+  readonly #terms: LeaseTerms;
+  readonly #documents: RingDocuments;
+  readonly #proposer: RingProposer;
+  readonly #views: AdoptedViews;
+  readonly #lease: LeaseClock;
+  readonly #watch: DeathWatch;
+  readonly #listeners = new Set<(change: ViewChange) => void>();
+  /** The document's removal window, and when this node first saw it. */
+  #window = { sinceEpoch: 0, seenMs: 0 };
+  #adoptedMs = 0;
+  #looks = 0;
+  #phase: Phase = { kind: 'idle' };
+
+  constructor(parts: MembershipParts) {
+    const { self, store, board, time, random } = parts;
+    this.#parts = parts;
+    this.#terms = parts.terms ?? defaultTerms;
+    this.#documents = new RingDocuments(store);
+    const onTrouble = this.#trouble.bind(this);
+    this.#proposer = new RingProposer({ documents: this.#documents, board, time, random, onTrouble });
+    this.#views = new AdoptedViews(self.incarnation);
+    this.#lease = new LeaseClock(time, this.#terms);
+    this.#watch = new DeathWatch(self.incarnation, this.#terms.leaseMs);
+    this.tenure = new RingTenure({
+      ...{ incarnation: self.incarnation, views: this.#views, lease: this.#lease, terms: this.#terms, time },
+      readRule: parts.readRule,
+      onBehind: () => {
+        this.#hurry();
+      },
+    });
+  }
+
+  /** The view in force; undefined before this node has joined. */
+  get view(): RingView | undefined {
+    return this.#views.view;
+  }
+
+  /** Is this node in the view in force? */
+  get isMember(): boolean {
+    return this.#phase.kind === 'active' && this.#isIn(this.#views.view);
+  }
+
+  /**
+   * Calls `adopted` at each adoption, before anything about it is shown to others: what it takes from this node
+   * has to be sealed when the call returns. It must not throw.
+   */
+  onView(adopted: (change: ViewChange) => void): Cancel {
+    this.#listeners.add(adopted);
+    return () => {
+      this.#listeners.delete(adopted);
+    };
+  }
+
+  /** Resolves when this node is in a view that it has adopted. Rejects with StoreError. */
+  async start(deadline: number): Promise<void> {
+    if (this.#phase.kind !== 'idle') throw new Error(`a membership starts once; it is ${this.#phase.kind}`);
+    this.#phase = { kind: 'joining' };
+    const join = this.#joining.bind(this);
+    const ring = await this.#proposer.propose(join, deadline);
+    // It may have been told to leave meanwhile.
+    if ((this.#phase as Phase).kind !== 'joining') return this.#depart(deadline);
+    if (ring === undefined) throw new Error('a ring was proposed and is not there');
+    this.#phase = this.#activate();
+    this.#adopt(ring.document);
+  }
+
+  /**
+   * Leaves in good order. Whatever this node served has to be sealed before; from now on it serves nothing.
+   * Rejects with StoreError where others could not be told: then they wait for the lease to run out.
+   */
+  async leave(deadline: number): Promise<void> {
+    const phase = this.#phase;
+    await this.#end();
+    if (phase.kind === 'active') await this.#depart(deadline);
+  }
+
+  /** Changes the ring: for operators. Resolves when this node has adopted the outcome. Rejects with StoreError. */
+  async propose(change: RingChange, deadline: number): Promise<void> {
+    const ring = await this.#proposer.propose(change, deadline);
+    if (ring !== undefined) this.#adopt(ring.document);
+  }
+
+  /** An incarnation has told directly (each frame of a peer carries it) which view it has adopted. */
+  heard(incarnation: string, adoptedEpoch: number): void {
+    this.#views.noteAdopted(incarnation, adoptedEpoch);
+    if (adoptedEpoch > this.#views.epoch) this.#hurry();
+  }
+
+  #activate(): Phase {
+    const { board, time } = this.#parts;
+    const proofs = new RoundLoop({
+      time,
+      round: () => this.#attempt('proof of the view', this.#prove.bind(this)),
+      periodMs: () => this.#thirdMs(),
+    });
+    const signs = new RoundLoop({
+      time,
+      round: () => this.#attempt('lease board', this.#showLife.bind(this)),
+      periodMs: () => this.#signsPeriodMs(),
+    });
+    proofs.hurry();
+    const unsubscribe = board.subscribe((epoch) => {
+      if (epoch > this.#views.epoch) proofs.hurry();
+    });
+    return { kind: 'active', proofs, signs, unsubscribe };
+  }
+
+  /** Resolves when nothing of this membership is under way any more. */
+  async #end(): Promise<void> {
+    const phase = this.#phase;
+    this.tenure.end();
+    this.#phase = { kind: 'ended' };
+    if (phase.kind !== 'active') return;
+    phase.unsubscribe();
+    await Promise.all([phase.proofs.stop(), phase.signs.stop()]);
+  }
+
+  async #depart(deadline: number): Promise<void> {
+    const { self } = this.#parts;
+    await this.#proposer.propose(
+      (ring, viewId) => (ring && mayLeave(ring, self) ? leftBy(ring, self, viewId) : undefined),
+      deadline,
+    );
+  }
+
+  #adopt(document: RingDocument): void {
+    const { onEvent, self, time } = this.#parts;
+    const phase = this.#phase;
+    if (phase.kind !== 'active' || document.view.epoch <= this.#views.epoch) return;
+    const before = this.#views.view;
+    const after = document.view;
+    this.#adoptedMs = time.monotonicMs();
+    this.#looks = 0;
+    const { sinceEpoch } = document.removals;
+    if (sinceEpoch !== this.#window.sinceEpoch) this.#window = { sinceEpoch, seenMs: this.#adoptedMs };
+    const isInOrder = this.#views.adopt(document, this.#adoptedMs);
+    const change: ViewChange = { before, after, isInOrder };
+    for (const adopted of this.#listeners) adopted(change);
+    onEvent({ kind: 'adopted', change });
+    const successor = after.member(self.nodeId);
+    if (successor !== undefined && successor.incarnation !== self.incarnation) {
+      // Not awaited: this may be one of the rounds that it stops. They don't reject.
+      void this.#end();
+      onEvent({ kind: 'replaced', view: after });
+      return;
+    }
+    if (successor === undefined) onEvent({ kind: 'excluded', view: after });
+    // Showing the new epoch is the release of what moved away, and others may be waiting for it.
+    phase.signs.hurry();
+  }
+
+  async #attempt(what: string, round: (deadline: number) => Promise<void>): Promise<void> {
+    try {
+      await round(this.#parts.time.monotonicMs() + this.#terms.leaseMs / roundsPerLease);
+    } catch (error) {
+      this.#trouble(error, what);
+    }
+  }
+
+  /**
+   * Asks the store whether the adopted view is the latest, and catches up where it isn't. Either way every view
+   * that is later than the adopted one was committed after the question was sent: from there the lease runs.
+   */
+  async #prove(deadline: number): Promise<void> {
+    const asked = instantOf(this.#parts.time);
+    const epochBefore = this.#views.epoch;
+    const latest = await this.#documents.latestEpoch(deadline);
+    if (latest < epochBefore) throw new Error(`the ring went back from ${epochBefore} to ${latest}`);
+    if (latest > this.#views.epoch) await this.#catchUp(deadline);
+    if (latest <= this.#views.epoch) this.#lease.renew(asked);
+  }
+
+  async #catchUp(deadline: number): Promise<void> {
+    const ring = await this.#documents.latest(deadline);
+    if (ring !== undefined) this.#adopt(ring.document);
+  }
+
+  async #showLife(deadline: number): Promise<void> {
+    const { board, self, time } = this.#parts;
+    const { nodeId, incarnation } = self;
+    const show = { nodeId, incarnation, adoptedEpoch: this.#views.epoch };
+    let outcome = await board.renew({ ...show, isConfirmed: false }, deadline);
+    if (outcome.kind === 'refused') {
+      await this.#catchUp(deadline);
+      // Where there was nothing to catch up with, the board remembers what the store never had.
+      if (this.#views.epoch === show.adoptedEpoch) {
+        outcome = await board.renew({ ...show, isConfirmed: true }, deadline);
+      }
+    }
+    // Refused and caught up: the next round shows it.
+    if (outcome.kind === 'refused') return;
+    const { view } = this.#views;
+    if (this.#phase.kind !== 'active' || view === undefined) return;
+    const { members } = view;
+    const leases = await board.leases(
+      members.map((member) => member.nodeId),
+      deadline,
+    );
+    for (const lease of leases) if (lease) this.#views.noteAdopted(lease.incarnation, lease.adoptedEpoch);
+    this.#watch.look(members, leases, time.monotonicMs());
+    await this.#amend(view, deadline);
+  }
+
+  /** Proposes what this node, which has just shown that it lives, finds wrong with the view. */
+  async #amend(view: RingView, deadline: number): Promise<void> {
+    const { dead } = this.#watch;
+    if (!this.#isIn(view)) {
+      await this.propose(this.#joining.bind(this), deadline);
+    } else if (dead.length > 0) {
+      let nodeIds: readonly string[] = [];
+      await this.propose((ring, viewId) => {
+        const next = ring && removedFrom(ring, { dead, isWindowOver: this.#isOver(ring) }, viewId);
+        nodeIds = next ? missing(ring.view, next.view) : [];
+        return next;
+      }, deadline);
+      if (nodeIds.length > 0) this.#parts.onEvent({ kind: 'removed', nodeIds });
+    }
+  }
+
+  #isOver({ removals }: RingDocument): boolean {
+    const { sinceEpoch, seenMs } = this.#window;
+    return removals.sinceEpoch === sinceEpoch && this.#parts.time.monotonicMs() - seenMs >= removalWindowMs;
+  }
+
+  #joining(ring: RingDocument | undefined, viewId: string): RingDocument | undefined {
+    const { self } = this.#parts;
+    if (ring === undefined) return foundedBy(self, viewId);
+    if (ring.view.hasIncarnation(self.incarnation)) return undefined;
+    // A later start of this node came first: an excluded one must not push it out.
+    const isLate = this.#phase.kind === 'active' && ring.view.member(self.nodeId) !== undefined;
+    return isLate ? undefined : joinedBy(ring, self, viewId);
+  }
+
+  #isIn(view: RingView | undefined): boolean {
+    return view?.hasIncarnation(this.#parts.self.incarnation) ?? false;
+  }
+
+  /** A little less than a third of the lease, so that nodes don't march in step. */
+  #thirdMs(): number {
+    return (this.#terms.leaseMs / roundsPerLease) * (0.9 + this.#parts.random() / 10);
+  }
+
+  /** Shorter while a view is fresh: who waits for others wants to see that they have adopted it. */
+  #signsPeriodMs(): number {
+    const isFresh = this.#parts.time.monotonicMs() - this.#adoptedMs < expiryMs(this.#terms);
+    if (!isFresh || this.#views.isAdoptedByAll) return this.#thirdMs();
+    return Math.min(this.#thirdMs(), firstLookMs * 2 ** this.#looks++);
+  }
+
+  #hurry(): void {
+    if (this.#phase.kind === 'active') this.#phase.proofs.hurry();
+  }
+
+  #trouble(error: unknown, what: string): void {
+    this.#parts.onEvent({ kind: 'trouble', what, error });
+  }
+}
+
+function mayLeave(ring: RingDocument, self: Member): boolean {
+  return ring.view.hasIncarnation(self.incarnation) && !ring.departed.includes(self.incarnation);
+}
+
+function missing(before: RingView, after: RingView): readonly string[] {
+  return before.members
+    .filter(({ nodeId }) => after.member(nodeId) === undefined)
+    .map(({ nodeId }) => nodeId);
+}

@@ -1,0 +1,58 @@
+import HashRing from 'hashring';
+import { hash32 } from '../std/hash.ts';
+import type { Member } from './member.ts';
+
+/** Node ids of every shape are safe as keys of hashring's plain objects behind this. */
+const pointPrefix = 'n/';
+
+/**
+ * Where ids belong on a ring of members. The points are hashring's (ketama: four a hash, one hash a unit of
+ * weight); a member's points depend on itself alone, so that nothing moves but what has to. They are read out
+ * once, as hashring's own look-up costs an MD5 or a cache entry a call and this one is on the way of every call.
+ * An id's position is the hash that its row key begins with: what a member owns are slices of the row key space.
+ */
+export class Placement {
+  /** Ascending. */
+  readonly #points: Uint32Array;
+  /** For each point, the index of its member in the list that was given. */
+  readonly #owners: Uint16Array;
+
+  /** @param members in the order of their ids; at least one has a weight */
+  constructor(members: readonly Member[]) {
+    const places = pointsOf(members)
+      .flatMap((points, owner) => points.map((point) => ({ point, owner })))
+      .sort((a, b) => a.point - b.point || a.owner - b.owner);
+    this.#points = Uint32Array.from(places, ({ point }) => point);
+    this.#owners = Uint16Array.from(places, ({ owner }) => owner);
+  }
+
+  /** The index of the member that an id belongs to. */
+  indexOf(entityId: string): number {
+    return this.#indexAt(hash32(entityId));
+  }
+
+  /** The owner of a position is that of the first point at or after it, around the ring. */
+  #indexAt(position: number): number {
+    const points = this.#points;
+    let low = 0;
+    let high = points.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((points[middle] ?? 0) < position) low = middle + 1;
+      else high = middle;
+    }
+    return this.#owners[low === points.length ? 0 : low] ?? 0;
+  }
+}
+
+function pointsOf(members: readonly Member[]): readonly (readonly number[])[] {
+  const keys = members.map(({ nodeId }) => pointPrefix + nodeId);
+  const servers = Object.fromEntries(
+    members.map(({ weight }, index) => [keys[index] ?? '', { vnodes: weight }]),
+  );
+  // hashring would make the share of each depend on all others; its default of 0 means: as many as are given.
+  const ring = new HashRing(servers, 'md5', { 'vnode count': 0, 'max cache size': 1 });
+  // Its types say an array of records; it is one record.
+  const byServer = ring.points(keys) as unknown as Readonly<Record<string, readonly number[]>>;
+  return keys.map((key) => byServer[key] ?? []);
+}
