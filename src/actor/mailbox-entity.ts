@@ -11,7 +11,7 @@ import {
 import { MailboxDraft } from '../mailbox/mailbox-draft.ts';
 import type { LogCommit, MailboxLimits, MailboxState } from '../mailbox/mailbox-state.ts';
 import { restoreMailbox } from '../mailbox/restore-mailbox.ts';
-import type { Behaviour } from './actor.ts';
+import type { Behaviour } from './behaviour.ts';
 
 export interface MailboxTypes {
   state: MailboxState;

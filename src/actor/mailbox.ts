@@ -47,6 +47,7 @@ export class Mailbox implements LaneHost {
   readonly #lanes = new Map<string, OutgoingLane>();
   readonly #outbox: OutboxDriver;
   #published: string | undefined;
+  #accountedBytes = 0;
 
   constructor(userId: string, host: MailboxHost) {
     this.userId = userId;
@@ -59,6 +60,9 @@ export class Mailbox implements LaneHost {
       tally: host.tally,
       changed: (state, commit) => {
         this.#changed(state, commit);
+      },
+      lost: () => {
+        this.#outbox.lost();
       },
       alarm: (error, what) => {
         host.alarm(error, what);
@@ -92,7 +96,9 @@ export class Mailbox implements LaneHost {
   }
 
   async query(query: MailboxQuery, deadline: number): Promise<Exclude<MailboxAnswer, Refusal>> {
-    return accepted(await this.#actor.query(query, deadline));
+    const answer = await this.#actor.query(query, deadline);
+    this.#account();
+    return accepted(answer);
   }
 
   /** Calls for one conversation keep their order. Rejects with ProtocolError. */
@@ -193,8 +199,16 @@ export class Mailbox implements LaneHost {
       this.#host.publish(this.userId, this.#batchOf(state, head, commit));
     }
     this.#published = head;
-    this.#host.accounted(this.userId, state.bytes);
+    this.#account();
     this.#outbox.changed(state);
+  }
+
+  /** Reads take memory too: what they fetch from the store is kept. */
+  #account(): void {
+    const bytes = this.state?.bytes ?? 0;
+    if (bytes === this.#accountedBytes) return;
+    this.#accountedBytes = bytes;
+    this.#host.accounted(this.userId, bytes);
   }
 
   /**

@@ -35,6 +35,8 @@ export class OutboxDriver {
   #settleTimer: Cancel | undefined;
   #isConfirmScheduled = false;
   #isClearing = false;
+  /** Commits that failed since the last load: what the row has, and owes, is not known. */
+  #losses = 0;
   #underWay = 0;
 
   constructor(userId: string, actor: Actor<MailboxTypes>, host: MailboxHost) {
@@ -45,11 +47,21 @@ export class OutboxDriver {
 
   get isIdle(): boolean {
     const open = this.#actor.state?.outboxOpen.size ?? 0;
-    return open === 0 && this.#underWay === 0 && this.#confirmDue.size === 0;
+    return open === 0 && this.#losses === 0 && this.#underWay === 0 && this.#confirmDue.size === 0;
+  }
+
+  /**
+   * A commit failed. It may have been applied, so that something is owed and devices have something to hear of:
+   * the row is loaded again after a pause, also if nobody asks for it.
+   */
+  lost(): void {
+    this.#losses++;
+    this.#scheduleSettle(this.#pauseMs(this.#losses));
   }
 
   /** After a load or a commit: is something owed now? */
   changed(state: MailboxState): void {
+    this.#losses = 0;
     if (state.outboxOpen.size > 0) this.#scheduleSettle(this.#host.outboxTiming.settleAfterMs);
   }
 
@@ -151,6 +163,16 @@ export class OutboxDriver {
 
   #settleAll(): void {
     const { state } = this.#actor;
+    if (state === undefined && this.#losses > 0) {
+      this.#background(async () => {
+        try {
+          await this.#actor.query({ kind: 'profile' }, this.#deadline());
+        } catch (error) {
+          this.lost();
+          throw error;
+        }
+      });
+    }
     if (state === undefined || state.outboxOpen.size === 0) return;
     const { settleAfterMs, clearAfterMs } = this.#host.outboxTiming;
     const now = this.#host.time.monotonicMs();
@@ -158,8 +180,10 @@ export class OutboxDriver {
     let settling = 0;
     let isClearable = false;
     for (const conversation of state.outboxOpen) {
-      const quietMs = wallMs - conversation.head.updatedAt;
+      // A clock that was set back must not make it wait for the old time to come again.
+      const quietMs = Math.abs(wallMs - conversation.head.updatedAt);
       if (conversation.outbox.confirmed >= conversation.head.peerSeq) {
+        this.#retries.delete(conversation.conversationId);
         isClearable ||= this.#isClearing || quietMs >= clearAfterMs;
         continue;
       }
@@ -179,10 +203,9 @@ export class OutboxDriver {
 
   #settle(conversation: ConversationState): void {
     const { conversationId } = conversation;
-    const { settleAfterMs, retryMaxMs } = this.#host.outboxTiming;
     const tries = (this.#retries.get(conversationId)?.tries ?? 0) + 1;
-    const pauseMs = Math.min(retryMaxMs, settleAfterMs * 2 ** Math.min(tries, 16));
-    const notBefore = this.#host.time.monotonicMs() + pauseMs * (0.75 + this.#host.random() / 2);
+    const jitter = 0.75 + this.#host.random() / 2;
+    const notBefore = this.#host.time.monotonicMs() + this.#pauseMs(tries) * jitter;
     this.#retries.set(conversationId, { tries, notBefore });
     this.#background(async () => {
       // Where does the sender stand? Often it has everything and only its confirmation was lost.
@@ -217,6 +240,11 @@ export class OutboxDriver {
       messages: page.messages,
     };
     return (await this.#host.envelopes.request(head.peer, envelope, deadline)) as CopyReply;
+  }
+
+  #pauseMs(tries: number): number {
+    const { settleAfterMs, retryMaxMs } = this.#host.outboxTiming;
+    return Math.min(retryMaxMs, settleAfterMs * 2 ** Math.min(tries, 16));
   }
 
   #deadline(): number {

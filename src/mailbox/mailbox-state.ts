@@ -174,7 +174,8 @@ export function addConversation(
     outbox: { open: false, confirmed: head.peerSeq, pending: [] },
     messages: [],
     runAbove: head.lastSeq,
-    touchedVersion: 0,
+    // An image of messages that is older than the index just loaded may lack some of them.
+    touchedVersion: state.version?.number ?? 0,
     messageBytes: 0,
   };
   state.conversations.set(conversationId, conversation);

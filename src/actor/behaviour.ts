@@ -1,0 +1,31 @@
+import type { Cell, CellRange } from '../row/cell.ts';
+import type { LoadedRanges } from '../row/loaded-ranges.ts';
+import type { RowImage } from '../row/row-store.ts';
+import type { RowVersion } from '../row/row-version.ts';
+import type { Step } from '../row/step.ts';
+
+/** The types of one kind of entity (a mailbox, a group). */
+export interface EntityTypes {
+  state: { version: RowVersion | undefined };
+  draft: {
+    cells(version: number): Cell[];
+    readonly size: { readonly bytes: number; readonly changes: number };
+  };
+  input: { readonly kind: string };
+  result: unknown;
+  query: unknown;
+  answer: unknown;
+  effects: unknown;
+}
+
+/** The pure part of one kind of entity: no waiting, no clock, no store. */
+export interface Behaviour<T extends EntityTypes> {
+  readonly headRanges: readonly CellRange[];
+  restore(entityId: string, image: RowImage): T['state'];
+  draft(state: T['state'], wallMs: number): T['draft'];
+  step(draft: T['draft'], input: T['input'], loaded: LoadedRanges): Step<T['result']>;
+  /** Makes a draft that is durable the state, and tells what follows from it. */
+  apply(state: T['state'], draft: T['draft'], version: RowVersion): T['effects'];
+  query(state: T['state'], query: T['query'], loaded: LoadedRanges): Step<T['answer']>;
+  lane(input: T['input']): string;
+}

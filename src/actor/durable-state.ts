@@ -1,0 +1,199 @@
+import type { CellRange } from '../row/cell.ts';
+import type { LoadedRanges } from '../row/loaded-ranges.ts';
+import { StoreError, type Commit, type CommitOutcome, type RowStore } from '../row/row-store.ts';
+import { sameVersion, type RowVersion } from '../row/row-version.ts';
+import type { Cancel, Time } from '../std/time.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { ActorTally } from './actor-tally.ts';
+import type { Behaviour, EntityTypes } from './behaviour.ts';
+import type { Tenure } from './tenure.ts';
+
+export interface DurableStatePorts<T extends EntityTypes> {
+  readonly store: RowStore;
+  readonly time: Time;
+  readonly tenure: Tenure;
+  readonly tally: ActorTally;
+  /** Called after each load (`effects` undefined) and each durable commit; must not throw. */
+  readonly changed: (state: T['state'], effects: T['effects'] | undefined) => void;
+}
+
+/**
+ * - `cold`: nothing in memory; the next input or query loads.
+ * - `loading`: one load, which all who wait share.
+ * - `ready`: the durable state is here. `held`: this node has committed since it loaded, so nobody else has (G7).
+ */
+type Phase<T extends EntityTypes> =
+  | { readonly kind: 'cold' }
+  | { readonly kind: 'loading'; readonly loaded: Promise<T['state']> }
+  | { readonly kind: 'ready'; readonly state: T['state']; held: boolean };
+
+function numberOf(version: RowVersion | undefined): number {
+  return version?.number ?? 0;
+}
+
+const loadTriesMax = 6;
+
+/**
+ * What memory has of one row: loaded once for all who wait, compared with the store where another node may have
+ * written (G7), moved on by this node's own commits. Versions only go up: whatever comes late from the store is
+ * recognised by its number.
+ */
+export class DurableState<T extends EntityTypes> {
+  readonly #entityId: string;
+  readonly #behaviour: Behaviour<T>;
+  readonly #ports: DurableStatePorts<T>;
+  #phase: Phase<T> = { kind: 'cold' };
+  /** The commit in flight; never rejects. */
+  #writing: Promise<unknown> | undefined;
+  /** Greatest version number that was ever seen: an image below it is an old one that came late. */
+  #seen = 0;
+
+  constructor(entityId: string, behaviour: Behaviour<T>, ports: DurableStatePorts<T>) {
+    this.#entityId = entityId;
+    this.#behaviour = behaviour;
+    this.#ports = ports;
+  }
+
+  /** Where it is in memory. */
+  get current(): T['state'] | undefined {
+    return this.#phase.kind === 'ready' ? this.#phase.state : undefined;
+  }
+
+  get isLoading(): boolean {
+    return this.#phase.kind === 'loading';
+  }
+
+  /** Forgets what is in memory; whoever asks next reads the row anew. */
+  drop(): void {
+    if (this.#phase.kind === 'ready') this.#phase = { kind: 'cold' };
+  }
+
+  /** Reads parts of the row that are not kept in memory. Where they show a newer row, memory is dropped. */
+  async readParts(ranges: readonly CellRange[], loaded: LoadedRanges, deadline: number): Promise<void> {
+    const image = await this.#ports.store.read(this.#entityId, ranges, deadline);
+    if (await this.#isBehind(image.version, deadline)) this.drop();
+    this.#seen = Math.max(this.#seen, numberOf(image.version));
+    loaded.add(ranges, image);
+  }
+
+  /** Is the state in memory older than this version of the row, and not just because its own commit is landing? */
+  async #isBehind(version: RowVersion | undefined, deadline: number): Promise<boolean> {
+    const isOlder = (): boolean => {
+      const state = this.current;
+      return state !== undefined && numberOf(state.version) < numberOf(version);
+    };
+    if (!isOlder()) return false;
+    if (this.#writing !== undefined) {
+      let cancel: Cancel = () => undefined;
+      const { time } = this.#ports;
+      const passed = new Promise<void>((resolve) => {
+        cancel = time.after(deadline - time.monotonicMs(), resolve);
+      });
+      await Promise.race([this.#writing, passed]);
+      cancel();
+    }
+    return isOlder();
+  }
+
+  /** As it is in memory, or loaded now. Another node may have written since: commits find out, reads need `fresh`. */
+  async loaded(deadline: number): Promise<T['state']> {
+    for (;;) {
+      const phase = this.#phase;
+      if (phase.kind === 'ready') return phase.state;
+      if (phase.kind === 'cold') return this.#begin(this.#read(deadline));
+      try {
+        return await phase.loaded;
+      } catch (error) {
+        // It had the deadline of whoever began it.
+        const isTransient = error instanceof StoreError && error.retryable;
+        if (!isTransient || this.#ports.time.monotonicMs() >= deadline) throw error;
+      }
+    }
+  }
+
+  async #begin(loaded: Promise<T['state']>): Promise<T['state']> {
+    const loading: Phase<T> = { kind: 'loading', loaded };
+    this.#phase = loading;
+    try {
+      return await loaded;
+    } catch (error) {
+      if (this.#phase === loading) this.#phase = { kind: 'cold' };
+      throw error;
+    }
+  }
+
+  async #read(deadline: number): Promise<T['state']> {
+    for (let attempt = 0; attempt < loadTriesMax; attempt++) {
+      const image = await this.#ports.store.read(this.#entityId, this.#behaviour.headRanges, deadline);
+      const number = numberOf(image.version);
+      const present = this.current;
+      // A commit that was in flight when the state was dropped has brought one that is as new.
+      if (present !== undefined && numberOf(present.version) >= number) return present;
+      if (number < this.#seen) continue;
+      const state = this.#behaviour.restore(this.#entityId, image);
+      this.#phase = { kind: 'ready', state, held: false };
+      this.#seen = number;
+      this.#ports.tally.activations++;
+      this.#ports.changed(state, undefined);
+      return state;
+    }
+    throw new StoreError('unavailable', `reads of ${this.#entityId} are older than what was read before`);
+  }
+
+  /** Reflects every write that was acknowledged before this call (G7). */
+  async fresh(deadline: number): Promise<T['state']> {
+    for (let attempt = 0; attempt < loadTriesMax; attempt++) {
+      // Read from the store after this call began is as fresh as it gets; a load under way may have read before.
+      const isReadNow = this.#phase.kind === 'cold';
+      const state = await this.loaded(deadline);
+      if (isReadNow || (await this.isFresh(state, deadline))) return state;
+    }
+    throw new ProtocolError('unavailable', 'the mailbox is being moved; try again', { retryAfterMs: 200 });
+  }
+
+  /** Is `state` what the store has? Where another node has written, it is dropped. */
+  async isFresh(state: T['state'], deadline: number): Promise<boolean> {
+    const phase = this.#phase;
+    if (phase.kind !== 'ready' || phase.state !== state) return false;
+    if (phase.held && this.#ports.tenure.isLeaseCurrent()) return true;
+    this.#ports.tally.freshnessChecks++;
+    const [stored] = await this.#ports.store.versions([this.#entityId], deadline);
+    const isBehind = await this.#isBehind(stored, deadline);
+    if (this.current !== state) return false;
+    // Own commits that landed since the store was asked make the state newer, not stale.
+    if (!isBehind && (numberOf(stored) < numberOf(state.version) || sameVersion(stored, state.version))) {
+      return true;
+    }
+    this.drop();
+    return false;
+  }
+
+  /** Commits a draft of `state`; where that wins, the draft becomes the state. A conflict drops it. */
+  async commit(
+    state: T['state'],
+    draft: T['draft'],
+    commit: Commit,
+    deadline: number,
+  ): Promise<CommitOutcome> {
+    const writing = this.#ports.store.commit(this.#entityId, commit, deadline);
+    this.#writing = writing.catch(() => undefined);
+    try {
+      const outcome = await writing;
+      if (outcome.kind === 'committed') this.#landed(state, draft, outcome.version);
+      else if (this.current === state) this.drop();
+      return outcome;
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  /** The draft is durable: it becomes the state, unless that was read anew meanwhile with this commit in it. */
+  #landed(state: T['state'], draft: T['draft'], version: RowVersion): void {
+    const present = this.current;
+    const isReplaced = present !== undefined && present !== state;
+    if (this.#seen > version.number || (isReplaced && numberOf(present.version) >= version.number)) return;
+    this.#seen = version.number;
+    this.#phase = { kind: 'ready', state, held: true };
+    this.#ports.changed(state, this.#behaviour.apply(state, draft, version));
+  }
+}
