@@ -109,6 +109,7 @@ export class Gateway {
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#server = server;
     await listening(server, address);
+    server.on('error', (err) => this.#options.logger.error({ err }, 'the listener for clients failed'));
     this.#scheduleTick();
     return (server.address() as AddressInfo).port;
   }

@@ -1,5 +1,5 @@
 import { errorObjectOf, refusalOf } from '../protocol/error-object.ts';
-import { ProtocolError, refusal } from '../protocol/protocol-error.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { ErrorKind, Refusal } from '../protocol/protocol-error.ts';
 
 const statusOf: Record<ErrorKind, number> = {
@@ -45,5 +45,3 @@ export function retryAfterSeconds(retryAfterMs: number): string {
 export function foreseen(error: unknown): Refusal | undefined {
   return error instanceof ProtocolError ? refusalOf(error) : undefined;
 }
-
-export const badRequest = (message: string): Refusal => refusal('invalid_request', message);

@@ -14,7 +14,7 @@ export class WireClient {
   /** Messages not taken yet, in the order they came. */
   readonly inbox: unknown[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
-  #wake: () => void = () => undefined;
+  readonly #waiting: (() => void)[] = [];
   #nextId = 1;
 
   private constructor(socket: WebSocket, subprotocol: Subprotocol) {
@@ -26,7 +26,7 @@ export class WireClient {
     socket.on('error', () => undefined);
     socket.on('message', (data: Buffer, isBinary) => {
       this.inbox.push(isBinary ? packr.unpack(data) : JSON.parse(data.toString()));
-      this.#wake();
+      for (const wake of this.#waiting.splice(0)) wake();
     });
   }
 
@@ -91,10 +91,10 @@ export class WireClient {
       if (leftMs <= 0) throw new Error(`nothing came; inbox: ${JSON.stringify(this.inbox).slice(0, 500)}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
-        this.#wake = () => {
+        this.#waiting.push(() => {
           clearTimeout(timer);
           resolve();
-        };
+        });
       });
     }
   }

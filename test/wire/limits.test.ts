@@ -226,7 +226,8 @@ describe('liveness', () => {
   });
 });
 
-describe('slow consumers', () => {
+// Much data on a machine that may be busy.
+describe('slow consumers', { timeout: 30_000 }, () => {
   const buffer = { session: { writeBufferBytesMax: 65_536 } };
 
   it('G8: what comes while a socket takes nothing is read from the feed later, in order, each once', async () => {
@@ -287,13 +288,13 @@ describe('slow consumers', () => {
       pages += 1;
       return getMessages(params);
     };
-    for (let index = 0; index < 200; index++) {
+    for (let index = 0; index < 60; index++) {
       greedy.request('getMessages', { conversationId: 'dm:ann:bob', limit: 200 });
     }
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(pages).toBeLessThan(30);
+    expect(pages).toBeLessThan(25);
     greedy.socket.resume();
-    await expect.poll(() => pages, { timeout: 10_000 }).toBe(200);
+    await expect.poll(() => pages, { timeout: 10_000 }).toBe(60);
   });
 });
 
