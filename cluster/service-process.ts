@@ -30,6 +30,8 @@ interface Run {
   readonly exited: Promise<string>;
   /** How it went, once it is gone. */
   exit: string | undefined;
+  /** Whether we have told it to end. */
+  isEnding: boolean;
   readonly guard: ChildProcess;
   /** Where in the log file this run begins. */
   readonly logOffset: number;
@@ -94,7 +96,7 @@ export class ServiceProcess {
     });
     guard.on('error', (error) => this.#options.onProgress(`${this.name} has no guard: ${error.message}`));
     const exited = untilExit(child);
-    const run: Run = { pid, exited, exit: undefined, guard, logOffset };
+    const run: Run = { pid, exited, exit: undefined, isEnding: false, guard, logOffset };
     this.#state = { kind: 'running', run };
     writePidFile(pidFile, pid);
     void exited.then((how) => this.#ended(run, how));
@@ -127,6 +129,7 @@ export class ServiceProcess {
   async stop(): Promise<void> {
     if (this.#state.kind === 'stopped') return;
     const run = this.#state.run;
+    run.isEnding = true;
     this.signal('SIGTERM');
     this.signal('SIGCONT'); // A paused process sees SIGTERM only when it goes on.
     if (await settlesWithin(run.exited, this.#options.stopTimeoutMs)) return;
@@ -138,6 +141,7 @@ export class ServiceProcess {
   async kill(signal: NodeJS.Signals): Promise<void> {
     if (this.#state.kind === 'stopped') throw new Error(`${this.name} does not run`);
     const run = this.#state.run;
+    run.isEnding = true;
     this.signal(signal);
     if (await settlesWithin(run.exited, this.#options.stopTimeoutMs)) return;
     throw this.#failure(`did not end in ${this.#options.stopTimeoutMs} ms after ${signal}`, run);
@@ -151,6 +155,7 @@ export class ServiceProcess {
 
   #ended(run: Run, how: string): void {
     run.exit = how;
+    if (!run.isEnding) this.#options.onProgress(`${this.name} ended by itself (${how})`);
     run.guard.kill('SIGKILL');
     removePidFile(this.#options.pidFile);
     this.#state = { kind: 'stopped' };

@@ -41,7 +41,9 @@ async function provideLocal(onProgress: (line: string) => void): Promise<Provide
   await hbase.start();
   const release = async (): Promise<void> => {
     // Nobody needs the data again, so that a clean stop would only take time.
-    for (const name of hbase.processNames) await hbase.kill(name);
+    for (const name of hbase.processNames) {
+      if (hbase.pid(name) !== undefined) await hbase.kill(name);
+    }
     await rm(dataDir, { recursive: true, force: true });
   };
   return { address: hbase.servers, release };

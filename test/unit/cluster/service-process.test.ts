@@ -99,6 +99,16 @@ describe('ServiceProcess', () => {
     await expect(service.start()).rejects.toThrow(/not ready/);
   });
 
+  it('says when a service ends that nobody told to', async () => {
+    await service.start();
+    const pid = service.pid!;
+    process.kill(pid, 'SIGKILL');
+    expect(await untilGone(pid)).toBe(true);
+    await delay(100);
+    expect(progress).toContain('sample ended by itself (SIGKILL)');
+    expect(service.pid).toBeUndefined();
+  });
+
   it('kills a service that does not stop', async () => {
     service = serviceOf(stubborn);
     await service.start();
