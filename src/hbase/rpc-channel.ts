@@ -105,7 +105,7 @@ export class RpcChannel {
     if (state.kind === 'closed') {
       call.failUnsent('closed', 'the client is closed');
     } else if (state.kind === 'backingOff' && now < state.untilMs) {
-      call.failUnsent('connect', `no connection to ${this.#name}`, state.cause);
+      call.failUnsent('connect', `no connection to ${this.#name}: ${state.cause.message}`, state.cause);
     } else if (state.kind === 'ready' && this.#queued === 0 && this.#hasRoom(now)) {
       this.#send(state.link, call, now);
     } else if (this.#queued >= this.#limits.queuedPerServerMax) {

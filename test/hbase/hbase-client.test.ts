@@ -354,6 +354,15 @@ describe('HBaseAdmin', () => {
     expect(await admin.namespaces(inMs())).not.toContain(namespace);
   });
 
+  it('flushes a table, and turns the balancer off and on', async () => {
+    const row = bytes('a');
+    await client.put(table, { row, cells: [cellOf('f', 'q', 'v')] }, inMs());
+    await admin.flushTable(table, inMs());
+    expect(shown(await client.get(table, { row }, inMs()))).toEqual(['f:q=v']);
+    const before = await admin.setBalancer(false, inMs());
+    expect(await admin.setBalancer(before, inMs())).toBe(false);
+  });
+
   it('says what is wrong', async () => {
     await expect(admin.createTable({ table, families: [{ name: 'f' }] }, inMs())).rejects.toEqual(
       failsAs('already_exists'),
