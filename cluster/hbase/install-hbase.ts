@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 
 import { findJava, findMaven } from './java-tools.ts';
 
-/** The Maven version of HBase that the rig is tried with. Others of 2.x should do; 3.x has not been tried. */
+/** The Maven version that the rig takes unless told. Standalone, 3.0.0-alpha-4 was tried as well. */
 export const hbaseVersionDefault = '2.6.4-hadoop3';
 
 export interface HBaseInstallation {
