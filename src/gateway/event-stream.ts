@@ -56,15 +56,17 @@ export class EventStream implements FeedSink {
       'cache-control': 'no-store',
       'x-accel-buffering': 'no', // a proxy that collects the stream would hold it back
     });
-    // Tells at once where the stream stands; a comment with an id moves no browser's Last-Event-ID, so also data-less.
+    // Something at once, so that the other side sees the stream open.
     response.write(': open\n\n');
     response.on('drain', () => this.#drained());
     const ended = new Promise<void>((resolve) => response.once('close', resolve));
-    closing.addEventListener('abort', () => this.end(), { once: true });
+    const end = (): void => this.end();
+    closing.addEventListener('abort', end, { once: true });
     if (opened.reset) this.#writeReset(opened.cursor);
     this.#scheduleTick();
     this.#feed.follow();
     await ended;
+    closing.removeEventListener('abort', end);
     this.#cancelTick();
     this.#feed.stop();
   }

@@ -40,9 +40,11 @@ export function httpApp(options: HttpAppOptions): App {
       onError: () => refusedAnswer(refusal('too_large', 'the body is too large')),
     }),
   );
-  app.onError((error) => {
+  app.onError((error, context) => {
     const why = foreseen(error);
     if (why !== undefined) return refusedAnswer(why);
+    // Its client went away while it was read: there is nobody to answer.
+    if (context.req.raw.signal.aborted) return refusedAnswer(refusal('invalid_request', 'aborted'));
     logger.error({ err: error }, 'a request failed in an unforeseen way');
     return refusedAnswer(refusal('internal', 'internal error'));
   });

@@ -8,6 +8,7 @@ import type { ChangeBatch } from '../router/mailbox-port.ts';
 import type { DeviceConnection, Payload } from '../session/device-connection.ts';
 import { Session } from '../session/session.ts';
 import type { SessionHost } from '../session/session-host.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { TrafficTally } from '../telemetry/node-metrics.ts';
 import type { FlushRound } from './flush-round.ts';
 import { unanswerable, unparsable } from './frame-encoding.ts';
@@ -39,6 +40,7 @@ export class SocketConnection implements DeviceConnection {
   readonly #queue: WriteQueue;
   readonly #pushFrames: PushFrames;
   readonly #traffic: TrafficTally;
+  readonly #logger: Logger;
   readonly #heartbeatMs: number;
   readonly #stalledMs: number;
   #isBusy = false;
@@ -47,12 +49,13 @@ export class SocketConnection implements DeviceConnection {
   #nextPingMs: number;
 
   constructor({ webSocket, socket, encoding, pushFrames, host, round, onOpened }: SocketConnectionOptions) {
-    const { settings, metrics, time } = host.options;
+    const { settings, metrics, time, logger } = host.options;
     this.encoding = encoding;
     this.opened = onOpened;
     this.#webSocket = webSocket;
     this.#pushFrames = pushFrames;
     this.#traffic = metrics.traffic;
+    this.#logger = logger;
     this.#heartbeatMs = settings.session.heartbeatMs;
     this.#stalledMs = settings.session.stalledMs;
     this.#nextPingMs = time.monotonicMs() + this.#heartbeatMs;
@@ -74,7 +77,7 @@ export class SocketConnection implements DeviceConnection {
       this.#unansweredPings = 0;
     });
     // ws closes the connection by itself, and `close` follows.
-    webSocket.on('error', (err) => host.options.logger.debug({ err }, 'a client connection failed'));
+    webSocket.on('error', (err) => logger.debug({ err }, 'a client connection failed'));
     webSocket.on('close', () => this.session.end());
   }
 
@@ -146,7 +149,16 @@ export class SocketConnection implements DeviceConnection {
     this.#unansweredPings = 0;
     this.#traffic.framesReceived += 1;
     this.#traffic.bytesReceived += data.length;
-    const value = this.encoding.decode(data, isBinary);
+    try {
+      this.#handle(this.encoding.decode(data, isBinary));
+    } catch (err) {
+      // A mistake in the code: it costs this connection, not the node, and the client comes back.
+      this.#logger.error({ err }, 'a frame could not be handled');
+      this.session.close(closeCodes.shuttingDown, 'internal error');
+    }
+  }
+
+  #handle(value: unknown): void {
     if (value === unanswerable) this.session.close(closeCodes.badFrame, 'the frame cannot be read');
     else if (value === unparsable) this.session.receiveUnreadable();
     else this.session.receive(value);

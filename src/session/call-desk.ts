@@ -6,7 +6,7 @@ import type { Refusal } from '../protocol/protocol-error.ts';
 import type { TokenBucket } from '../std/token-bucket.ts';
 import type { CallTally } from '../telemetry/node-metrics.ts';
 import type { CallService, ServedCall } from './call-service.ts';
-import type { Caller } from './call-table.ts';
+import type { Call, Caller } from './call-table.ts';
 import type { Payload, ReplyOutlet } from './device-connection.ts';
 import type { ReplyBatch } from './reply-batch.ts';
 
@@ -52,24 +52,20 @@ export class CallDesk {
   submit(request: CallRequest, batch: ReplyBatch | undefined): void {
     const { calls, unknownTally, limits, time } = this.#service;
     const served = calls.get(request.method);
-    if (served === undefined) {
-      this.#refuse(request.id, batch, unknownTally, refusal('method_not_found', 'no such method'));
-      return;
-    }
     const nowMs = time.monotonicMs();
     const retryAfterMs = this.#bucket.take(nowMs);
     if (retryAfterMs > 0) {
-      this.#refuse(
-        request.id,
-        batch,
-        served.tally,
-        refusal('rate_limited', 'too many calls', { retryAfterMs }),
-      );
+      const tooFast = refusal('rate_limited', 'too many calls', { retryAfterMs });
+      this.#refuse(request.id, batch, served?.tally ?? unknownTally, tooFast);
       this.#refusedInRow += 1;
       if (this.#refusedInRow > limits.refusedMax) this.#outlet.close(closeCodes.rate, 'too many calls');
       return;
     }
     this.#refusedInRow = 0;
+    if (served === undefined) {
+      this.#refuse(request.id, batch, unknownTally, refusal('method_not_found', 'no such method'));
+      return;
+    }
     if (this.#pending.size >= limits.inFlightMax) {
       const tooMany = refusal('overloaded', 'too many calls under way', { retryAfterMs: 100 });
       this.#refuse(request.id, batch, served.tally, tooMany);
@@ -133,7 +129,7 @@ export class CallDesk {
   #start(pending: PendingCall): Promise<void> | undefined {
     const { call } = pending.served;
     const deadline = pending.startedMs + this.#service.limits.deadlineMs;
-    const started = call.start(this.#caller, pending.params, deadline);
+    const started = this.#started(call, pending, deadline);
     if ('kind' in started) {
       this.#fail(pending, started);
       return undefined;
@@ -142,6 +138,15 @@ export class CallDesk {
       (result) => this.#answer(pending, result),
       (error: unknown) => this.#fail(pending, this.#explain(pending, error)),
     );
+  }
+
+  /** A call that throws is a mistake in the code; it fails this call and nothing else. */
+  #started(call: Call, pending: PendingCall, deadline: number): Promise<object> | Refusal {
+    try {
+      return call.start(this.#caller, pending.params, deadline);
+    } catch (error) {
+      return this.#explain(pending, error);
+    }
   }
 
   #answer(pending: PendingCall, result: object): void {

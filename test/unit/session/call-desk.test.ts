@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import type { CallRequest } from '../../../src/protocol/json-rpc.ts';
+import { CallDesk } from '../../../src/session/call-desk.ts';
+import type { CallLimits } from '../../../src/session/call-service.ts';
+import type { Call } from '../../../src/session/call-table.ts';
+import type { ReplyOutlet } from '../../../src/session/device-connection.ts';
+import { TokenBucket } from '../../../src/std/token-bucket.ts';
+import { createLogger } from '../../../src/telemetry/logger.ts';
+import { NodeMetrics } from '../../../src/telemetry/node-metrics.ts';
+import { FakeMailboxes } from '../../support/fake-mailboxes.ts';
+import { ManualTime } from '../../support/manual-time.ts';
+
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1e6, 0)) {
+  const time = new ManualTime();
+  const metrics = new NodeMetrics();
+  const replies: string[] = [];
+  const events: string[] = [];
+  const answers: (() => void)[] = [];
+  let hasRoom = true;
+  const outlet: ReplyOutlet = {
+    encoding: {
+      result: (id) => `${id}: ok`,
+      error: (id, { error }) => `${id}: ${error}`,
+      batch: (parts) => parts.join(),
+    },
+    send: (payload) => replies.push(String(payload)),
+    hasRoom: () => hasRoom,
+    setBusy: (busy) => events.push(`busy ${busy}`),
+    close: (code) => events.push(`close ${code}`),
+  };
+  const slow = (kind: Call['kind']): Call => ({
+    name: kind,
+    kind,
+    start: () => new Promise((resolve) => answers.push(() => resolve({}))),
+  });
+  const broken: Call = {
+    name: 'broken',
+    kind: 'write',
+    start: () => {
+      throw new TypeError('a mistake');
+    },
+  };
+  const calls = [slow('read'), slow('write'), broken].map(
+    (call) => [call.name, { call, tally: metrics.call(call.name) }] as const,
+  );
+  const desk = new CallDesk(
+    {
+      calls: new Map(calls),
+      unknownTally: metrics.call('unknown'),
+      limits: { inFlightMax: 8, inFlightBusy: 6, readsMax: 2, refusedMax: 3, deadlineMs: 1000, ...limits },
+      time,
+      logger: createLogger('silent', 'n1'),
+    },
+    { userId: 'ann', deviceId: 'd1', mailbox: new FakeMailboxes().mailbox('ann') },
+    bucket,
+    outlet,
+  );
+  const submit = (method: string, id: number): void => {
+    const request: CallRequest = { kind: 'call', id, method, params: {} };
+    desk.submit(request, undefined);
+  };
+  return { time, desk, submit, replies, events, answers, room: (value: boolean) => (hasRoom = value) };
+}
+
+describe('CallDesk', () => {
+  it('runs few reads at once and all writes', async () => {
+    const { submit, answers, replies } = setUp();
+    for (let id = 1; id <= 4; id++) submit('read', id);
+    submit('write', 5);
+    expect(answers).toHaveLength(3); // two reads and the write
+    for (let index = 0; index < 5; index++) {
+      answers[index]!();
+      await settle();
+    }
+    expect(replies.toSorted()).toEqual(['1: ok', '2: ok', '3: ok', '4: ok', '5: ok']);
+  });
+
+  it('starts no read while the socket is full, and goes on when it is not', () => {
+    const { desk, submit, answers, room } = setUp();
+    room(false);
+    submit('read', 1);
+    submit('write', 2);
+    expect(answers).toHaveLength(1);
+    room(true);
+    desk.resume();
+    expect(answers).toHaveLength(2);
+  });
+
+  it('G10: asks for a pause when much is under way, and refuses what is too much', async () => {
+    const { submit, answers, replies, events } = setUp();
+    for (let id = 1; id <= 9; id++) submit('write', id);
+    expect(events).toEqual(['busy true']);
+    expect(replies).toEqual(['9: overloaded']);
+    for (const answer of answers) answer();
+    await settle();
+    expect(events).toEqual(['busy true', 'busy false']);
+  });
+
+  it('answers once: by itself after the deadline, and not again when the answer comes', async () => {
+    const { time, desk, submit, answers, replies } = setUp();
+    submit('read', 1);
+    submit('read', 2);
+    submit('read', 3); // waits for its turn
+    time.advance(1500);
+    submit('write', 4);
+    desk.expire(time.nowMs + 500);
+    expect(replies).toEqual(['1: unavailable', '2: unavailable', '3: unavailable']);
+    for (const answer of [...answers]) answer();
+    await settle();
+    expect(replies.slice(3)).toEqual(['4: ok']);
+    expect([answers.length, desk.inFlight]).toEqual([3, 0]);
+  });
+
+  it('closes a connection that is refused for its rate again and again', () => {
+    const { submit, replies, events } = setUp({}, new TokenBucket(1, 1, 0));
+    for (let id = 1; id <= 5; id++) submit('noSuchCall', id);
+    expect(replies).toEqual(['1: method_not_found', ...[2, 3, 4, 5].map((id) => `${id}: rate_limited`)]);
+    expect(events).toEqual(['close 4004']);
+  });
+
+  it('a call that throws is internal, and costs no other', async () => {
+    const { desk, submit, answers, replies } = setUp();
+    submit('broken', 1);
+    submit('write', 2);
+    answers[0]!();
+    await settle();
+    expect([replies, desk.inFlight]).toEqual([['1: internal', '2: ok'], 0]);
+  });
+
+  it('says nothing after its end', async () => {
+    const { desk, submit, answers, replies } = setUp();
+    submit('write', 1);
+    desk.end();
+    answers[0]!();
+    await settle();
+    expect(replies).toEqual([]);
+  });
+});
