@@ -70,11 +70,20 @@ export function mailboxHeadRanges(limits: MailboxLimits): readonly CellRange[] {
 }
 
 function createAccount(draft: MailboxDraft, profile: Profile): MailboxResult {
-  if ((draft.profile ?? draft.state.profile) !== undefined) {
-    return refusal('conflict', 'this user exists already');
-  }
-  draft.profile = profile;
+  const present = draft.profile ?? draft.state.profile;
+  if (present === undefined) draft.profile = profile;
+  // The same again is this very input, after a try that was applied and did not hear of it: its hash is salted.
+  else if (!isSameProfile(present, profile)) return refusal('conflict', 'this user exists already');
   return { kind: 'created' };
+}
+
+function isSameProfile(a: Profile, b: Profile): boolean {
+  return (
+    a.name === b.name &&
+    a.createdAt === b.createdAt &&
+    a.passwordHash === b.passwordHash &&
+    a.tokensValidFrom === b.tokensValidFrom
+  );
 }
 
 function clearOutbox(draft: MailboxDraft): MailboxResult {
