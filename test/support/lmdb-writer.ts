@@ -1,8 +1,8 @@
 /**
  * A process of its own that commits to the LMDB store in argv[2] and prints each row's committed number:
  *   <row> <number>
- * argv[3]: how many rows it writes at the same time. Ends when it is killed, or with the first failure, which it
- * prints as `failed <code> <message>`.
+ * argv[3]: how many rows it writes at the same time; argv[4]: up to which number, endless without.
+ * Ends when it is killed, or with the first failure, which it prints as `failed <code> <message>`.
  */
 import { randomBytes } from 'node:crypto';
 import { StoreError } from '../../src/row/row-store.ts';
@@ -12,7 +12,7 @@ import { systemTime } from '../../src/std/time.ts';
 import { LmdbTable } from '../../src/store/lmdb-table.ts';
 import { VersionedStore } from '../../src/store/versioned-store.ts';
 
-const [, , path = '', writers = '1'] = process.argv;
+const [, , path = '', writers = '1', numberMax = 'Infinity'] = process.argv;
 
 // The store's own timers do not keep a process alive.
 setInterval(() => undefined, 1_000);
@@ -33,7 +33,7 @@ const store = new VersionedStore({
 
 async function write(row: string): Promise<void> {
   let base: RowVersion | undefined;
-  for (;;) {
+  while ((base?.number ?? 0) < Number(numberMax)) {
     const number = (base?.number ?? 0) + 1;
     const qualifier = Buffer.alloc(4);
     qualifier.writeUInt32BE(number);
@@ -53,5 +53,5 @@ try {
 } catch (error) {
   const text = error instanceof StoreError ? `${error.code} ${error.message}` : String(error);
   process.stdout.write(`failed ${text}\n`);
-  process.exit(0);
 }
+process.exit(0);
