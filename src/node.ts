@@ -120,18 +120,18 @@ function registryHost(
   };
 }
 
-function observeActors(metrics: NodeMetrics, registry: MailboxRegistry, tally: ActorTally): void {
+function observeActors(metrics: NodeMetrics, cache: MailboxRegistry, tally: ActorTally): void {
   const counter = (name: string, help: string, read: () => number) =>
     ({ kind: 'counter', name: `mailring_${name}_total`, help, read }) as const;
   const gauge = (name: string, help: string, read: () => number) =>
     ({ kind: 'gauge', name: `mailring_${name}`, help, read }) as const;
   observeMetrics(metrics.registry, [
-    gauge('cache_bytes', 'Memory taken by mailboxes (estimated).', () => registry.stats.bytes),
-    gauge('cache_mailboxes', 'Mailboxes in memory.', () => registry.stats.mailboxes),
+    gauge('cache_bytes', 'Memory taken by mailboxes (estimated).', () => cache.stats.bytes),
+    gauge('cache_mailboxes', 'Mailboxes in memory.', () => cache.stats.mailboxes),
     counter('cache_hits', 'Reads of a mailbox answered from memory.', () => tally.queryHits),
     counter('cache_misses', 'Reads of a mailbox that had to ask the store.', () => tally.queryMisses),
-    counter('cache_evicted_tiers', 'Steps of eviction within a mailbox.', () => registry.stats.evictedTiers),
-    counter('cache_evicted_mailboxes', 'Mailboxes evicted.', () => registry.stats.evictedMailboxes),
+    counter('cache_evicted_tiers', 'Steps of eviction within a mailbox.', () => cache.stats.evictedTiers),
+    counter('cache_evicted_mailboxes', 'Mailboxes evicted.', () => cache.stats.evictedMailboxes),
     counter('mailbox_activations', 'Mailboxes read into memory.', () => tally.activations),
     counter('mailbox_freshness_checks', 'Version checks against the store.', () => tally.freshnessChecks),
     counter('commits', 'Commits that are durable.', () => tally.commits),
