@@ -1,6 +1,5 @@
 import { Packr } from 'msgpackr';
-import { errorKinds } from '../protocol/protocol-error.ts';
-import type { ErrorDetails, ErrorKind } from '../protocol/protocol-error.ts';
+import { errorKindOf, isCount, isDetails } from './packed-items.ts';
 import { PeerFault, faultCodeOf } from './peer-fault.ts';
 import type { PeerFaultCode } from './peer-fault.ts';
 import type { PeerNote, PeerReply, PeerRequest } from './peer-request.ts';
@@ -140,19 +139,6 @@ function replyOf(tag: 3 | 4 | 5, content: readonly unknown[]): PeerReply | undef
   }
 }
 
-/** A kind that only a newer node knows is an `internal` here. */
-function errorKindOf(name: string): ErrorKind {
-  return Object.hasOwn(errorKinds, name) ? (name as ErrorKind) : 'internal';
-}
-
-function isDetails(value: unknown): value is ErrorDetails {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isItems(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

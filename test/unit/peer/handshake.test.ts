@@ -138,9 +138,8 @@ describe('handshake', () => {
   });
 
   it('fails as `wrongNode` where another node listens than the one that is wanted', () => {
-    expect(faultOf(() => shake(dialerOf({}, 'n3'), new AcceptorHandshake(contextOf('n2'))))).toBe(
-      'wrongNode',
-    );
+    const acceptor = new AcceptorHandshake(contextOf('n2'));
+    expect(faultOf(() => acceptor.receive(dialerOf({}, 'n3').hello()))).toBe('wrongNode');
     const dialer = dialerOf({}, 'n3');
     const challenge = sent(new AcceptorHandshake(contextOf('n2')).receive(dialerOf().hello()));
     expect(faultOf(() => dialer.receive(challenge))).toBe('wrongNode');

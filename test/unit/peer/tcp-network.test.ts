@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { PeerReply } from '../../../src/peer/peer-request.ts';
 import { tcpNetwork } from '../../../src/peer/tcp-network.ts';
 import { systemTime } from '../../../src/std/time.ts';
+import { testCertificate } from '../../support/test-certificate.ts';
 import { PeerNode } from '../../support/peer-rig.ts';
 import type { PeerNodeOptions } from '../../support/peer-rig.ts';
 
@@ -97,5 +98,27 @@ describe('peer links over TCP', () => {
     n1.linkTo('n2', address);
     expect(kindOf(await n1.ask('n2', 1))).toBe('unavailable');
     expect(n1.happenings[0]).toBe('down n2 network');
+  });
+});
+
+describe('peer links over TLS', () => {
+  const { key, cert } = testCertificate;
+  const network = tcpNetwork({ key, cert, ca: cert });
+
+  it('work as over TCP', async () => {
+    const [n1, n2] = [nodeOf('n1', { network }), nodeOf('n2', { network })];
+    n1.linkTo('n2', await n2.listen());
+    const bodies = Array.from({ length: 50 }, (_, index) => `${index}`.repeat(10_000));
+    const replies = await Promise.all(bodies.map((body) => n1.ask('n2', body)));
+    expect(replies).toEqual(bodies.map((body) => ({ kind: 'ok', body })));
+  });
+
+  it('do not come up with a peer that speaks plainly', async () => {
+    const limits = { patienceMs: 300 };
+    const [n1, n2] = [nodeOf('n1', { limits }), nodeOf('n2', { network })];
+    n1.linkTo('n2', await n2.listen());
+    expect(kindOf(await n1.ask('n2', 1))).toBe('unavailable');
+    expect(n2.happenings).toContain('accepted-down ? network');
+    expect(n2.requests).toEqual([]);
   });
 });

@@ -1,0 +1,21 @@
+/** Signs itself and is good for a hundred years. For tests: everybody knows its key. */
+export const testCertificate = {
+  key: Buffer.from(`-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7v/tBxGogzC8+3rI
+3HJJOpw+G9kgjMt5KRxtHx1svtihRANCAATpPF0A8ohOE6PVwsMrC2iFoIb3h8ww
+f3wEkPJszK4q4tqFq0alJs9ZkbzMWUpQiDG5G70EkIY7W5TH0LwdQcdE
+-----END PRIVATE KEY-----
+`),
+  cert: Buffer.from(`-----BEGIN CERTIFICATE-----
+MIIBhzCCAS2gAwIBAgIUCd3KJU6wt2zIAFFGCWlnZqOgGDUwCgYIKoZIzj0EAwIw
+GDEWMBQGA1UEAwwNbWFpbHJpbmcgdGVzdDAgFw0yNjExMjExMjM5MTlaGA8yMTI2
+MTAyODEyMzkxOVowGDEWMBQGA1UEAwwNbWFpbHJpbmcgdGVzdDBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABOk8XQDyiE4To9XCwysLaIWghveHzDB/fASQ8mzMriri
+2oWrRqUmz1mRvMxZSlCIMbkbvQSQhjtblMfQvB1Bx0SjUzBRMB0GA1UdDgQWBBTO
+j5xeij7fcleyrd2WpZcJIsCljDAfBgNVHSMEGDAWgBTOj5xeij7fcleyrd2WpZcJ
+IsCljDAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCICkqCTsWZV2N
+amkgo7Xkm3K3f/OeLt91dds2PZ1gQcEqAiEAo5mAVDjJBVt2CrNEi+lglpH0BSc2
+Hx/+gSpEsSrdKP4=
+-----END CERTIFICATE-----
+`),
+};

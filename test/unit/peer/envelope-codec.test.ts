@@ -1,0 +1,131 @@
+import fc from 'fast-check';
+import { Packr } from 'msgpackr';
+import { describe, expect, it } from 'vitest';
+import type { Envelope, EnvelopeReply } from '../../../src/mailbox/envelope.ts';
+import {
+  packEnvelope,
+  packEnvelopeReply,
+  unpackEnvelope,
+  unpackEnvelopeReply,
+} from '../../../src/peer/envelope-codec.ts';
+import { PeerFault } from '../../../src/peer/peer-fault.ts';
+
+const packr = new Packr({ useRecords: false, int64AsType: 'number' });
+const media = { ref: 'r', type: 'image/png', size: 9 };
+const to = { conversationId: 'a:b', from: 'a' };
+
+const copied = [
+  { messageId: 'm1', seq: 4, timestamp: 1_750_000_000_000, text: 'x' },
+  { messageId: 'm2', seq: 6, timestamp: 5, text: 'y', replyTo: 4 },
+  { messageId: 'm3', seq: 8, timestamp: 6, text: 'z', mediaRef: media },
+];
+
+const envelopes: readonly [string, Envelope, unknown][] = [
+  [
+    'deliver',
+    {
+      kind: 'deliver',
+      ...to,
+      fromName: 'A',
+      floor: 3,
+      confirmed: 2,
+      messages: [
+        { messageId: 'm1', text: 'x', fingerprint: 7 },
+        { messageId: 'm2', text: 'y', fingerprint: 8, mediaRef: media, replyTo: 4, after: 'm1' },
+        { messageId: 'm3', text: 'z', fingerprint: 9, after: 'm2' },
+      ],
+    },
+    [
+      ...[1, 'a:b', 'a', 'A', 3, 2],
+      [
+        ['m1', 'x', 7],
+        ['m2', 'y', 8, ['r', 'image/png', 9], 4, 'm1'],
+        ['m3', 'z', 9, null, null, 'm2'],
+      ],
+    ],
+  ],
+  [
+    'copy',
+    { kind: 'copy', ...to, fromName: 'A', previousSeq: 2, messages: copied },
+    [
+      ...[2, 'a:b', 'a', 'A', 2],
+      [
+        ['m1', 4, 1_750_000_000_000, 'x'],
+        ['m2', 6, 5, 'y', null, 4],
+        ['m3', 8, 6, 'z', ['r', 'image/png', 9], null],
+      ],
+    ],
+  ],
+  ['missing', { kind: 'missing', ...to, above: 4, limit: 50 }, [3, 'a:b', 'a', 4, 50]],
+  ['confirm', { kind: 'confirm', ...to, confirmed: 8 }, [4, 'a:b', 'a', 8]],
+];
+
+const replies: readonly [string, EnvelopeReply, unknown][] = [
+  [
+    'delivered',
+    {
+      kind: 'delivered',
+      name: 'B',
+      results: [
+        { kind: 'accepted', seq: 4, timestamp: 5, duplicate: false, previousSeq: 2 },
+        { kind: 'refused', error: 'conflict', message: 'no' },
+        { kind: 'refused', error: 'overloaded', message: 'no', details: { retryAfterMs: 5 } },
+      ],
+    },
+    [
+      1,
+      'B',
+      [
+        [1, 4, 5, false, 2],
+        [2, 'conflict', 'no', null],
+        [2, 'overloaded', 'no', { retryAfterMs: 5 }],
+      ],
+    ],
+  ],
+  ['copied', { kind: 'copied', copiedThrough: 8 }, [2, 8]],
+  ['gap', { kind: 'gap', copiedThrough: 2 }, [3, 2]],
+  [
+    'missing',
+    { kind: 'missing', name: 'B', previousSeq: 2, messages: copied.slice(0, 1) },
+    [4, 'B', 2, [['m1', 4, 1_750_000_000_000, 'x']]],
+  ],
+  ['noted', { kind: 'noted' }, [5]],
+];
+
+const overWire = (body: unknown): unknown => packr.unpack(packr.pack(body));
+
+describe('envelopes on the wire, version 1', () => {
+  it.each(envelopes)('%s', (_name, envelope, body) => {
+    expect(packEnvelope(envelope)).toEqual(body);
+    expect(unpackEnvelope(overWire(body))).toStrictEqual(envelope);
+  });
+
+  it.each(replies)('reply %s', (_name, reply, body) => {
+    expect(packEnvelopeReply(reply)).toEqual(body);
+    expect(unpackEnvelopeReply(overWire(body))).toStrictEqual(reply);
+  });
+
+  it('items that a newer node adds are ignored', () => {
+    expect(unpackEnvelope([4, 'a:b', 'a', 8, 'new'])).toEqual({ kind: 'confirm', ...to, confirmed: 8 });
+  });
+
+  it('anything else is a fault of the protocol', () => {
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.tuple(fc.nat(6), fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), fc.jsonValue()),
+    );
+    fc.assert(
+      fc.property(value, (body) => {
+        for (const unpack of [unpackEnvelope, unpackEnvelopeReply]) {
+          try {
+            unpack(body);
+          } catch (error) {
+            expect(error).toBeInstanceOf(PeerFault);
+          }
+        }
+      }),
+    );
+    expect(() => unpackEnvelope([9, 'a', 'b'])).toThrow('no envelope has tag 9');
+    expect(() => unpackEnvelope([4, 'a:b', 'a', -1])).toThrow(PeerFault);
+  });
+});
