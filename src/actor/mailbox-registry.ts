@@ -1,4 +1,5 @@
 import { evictMessages } from '../mailbox/evict-messages.ts';
+import { mailboxOverheadBytes } from '../mailbox/mailbox-state.ts';
 import type { ChangeBatch, ChangeListener } from './change-batch.ts';
 import { EvictionPolicy } from './eviction-policy.ts';
 import { Mailbox } from './mailbox.ts';
@@ -66,6 +67,8 @@ export class MailboxRegistry {
     if (mailbox === undefined) {
       mailbox = new Mailbox(userId, this.#host);
       this.#mailboxes.set(userId, mailbox);
+      this.#policy.account(userId, mailboxOverheadBytes);
+      this.#evictSoon();
     }
     return mailbox;
   }

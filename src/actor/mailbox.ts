@@ -7,7 +7,7 @@ import type {
   MailboxResult,
   Sending,
 } from '../mailbox/mailbox-behaviour.ts';
-import type { LogCommit, MailboxState } from '../mailbox/mailbox-state.ts';
+import { mailboxOverheadBytes, type LogCommit, type MailboxState } from '../mailbox/mailbox-state.ts';
 import { headCursor } from '../mailbox/query-changes.ts';
 import { wireChange, cursorAfter } from '../mailbox/wire-view.ts';
 import type { SendMessageParams, SendMessageResult } from '../protocol/calls.ts';
@@ -47,7 +47,7 @@ export class Mailbox implements LaneHost {
   readonly #lanes = new Map<string, OutgoingLane>();
   readonly #outbox: OutboxDriver;
   #published: string | undefined;
-  #accountedBytes = 0;
+  #accountedBytes = mailboxOverheadBytes;
 
   constructor(userId: string, host: MailboxHost) {
     this.userId = userId;
@@ -62,6 +62,7 @@ export class Mailbox implements LaneHost {
         this.#changed(state, commit);
       },
       lost: () => {
+        this.#account();
         this.#outbox.lost();
       },
       alarm: (error, what) => {
@@ -137,7 +138,11 @@ export class Mailbox implements LaneHost {
   }
 
   async sending(conversationId: string, deadline: number): Promise<Sending> {
-    return (await this.query({ kind: 'sending', conversationId }, deadline)) as Sending;
+    const sending = (await this.query({ kind: 'sending', conversationId }, deadline)) as Sending;
+    if (!this.#hasRoomFor(conversationId)) {
+      throw new ProtocolError('forbidden', 'you have too many conversations to begin another one');
+    }
+    return sending;
   }
 
   async deliver(
@@ -146,6 +151,18 @@ export class Mailbox implements LaneHost {
     deadline: number,
   ): Promise<DeliverReply> {
     return (await this.#host.envelopes.request(to, envelope, deadline)) as DeliverReply;
+  }
+
+  /** The copy would open a conversation, and is never refused: so what would lead to it is. */
+  #hasRoomFor(conversationId: string): boolean {
+    const known = this.state?.conversations;
+    if (known === undefined || known.has(conversationId)) return true;
+    let size = known.size;
+    for (const sendingTo of this.#lanes.keys()) {
+      if (sendingTo === conversationId) break;
+      if (!known.has(sendingTo)) size++;
+    }
+    return size < this.#host.mailboxLimits.conversationsMax;
   }
 
   reserveCopy(): boolean {
@@ -205,7 +222,7 @@ export class Mailbox implements LaneHost {
 
   /** Reads take memory too: what they fetch from the store is kept. */
   #account(): void {
-    const bytes = this.state?.bytes ?? 0;
+    const bytes = this.state?.bytes ?? mailboxOverheadBytes;
     if (bytes === this.#accountedBytes) return;
     this.#accountedBytes = bytes;
     this.#host.accounted(this.userId, bytes);

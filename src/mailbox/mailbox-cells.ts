@@ -302,12 +302,14 @@ function wholeFamily(family: Family, limit: number): CellRange {
   return { family, from: Buffer.alloc(0), to: undefined, limit };
 }
 
+/** The profile, cells to come, and conversations that copies open when the list is full: those are never refused. */
+const headSpareCells = 4_096;
+
 /** What activation reads, in one go: the index, what is owed, the newest dedup entries. */
 export function headRanges(conversationsMax: number, dedupMax: number): readonly CellRange[] {
-  // The index has one cell a conversation and the profile; a few more are room for cells to come.
   return [
-    wholeFamily('h', conversationsMax + 64),
-    wholeFamily('o', conversationsMax + 64),
+    wholeFamily('h', conversationsMax + headSpareCells),
+    wholeFamily('o', conversationsMax + headSpareCells),
     wholeFamily('d', dedupMax),
   ];
 }

@@ -117,7 +117,7 @@ export interface MailboxState {
 
 /** Every limit of a mailbox. */
 export interface MailboxLimits {
-  /** Conversations in one mailbox. */
+  /** Conversations in one mailbox; copies that were under way when it filled up may come on top. */
   readonly conversationsMax: number;
   /** Received messages of one conversation whose copies are not confirmed. */
   readonly outboxPendingMax: number;
@@ -127,6 +127,8 @@ export interface MailboxLimits {
 
 export const dedupEntriesMax = 512;
 export const logCommitsInMemory = 64;
+/** Of a mailbox with nothing in it. */
+export const mailboxOverheadBytes = 1_000;
 const messageOverheadBytes = 200;
 const conversationOverheadBytes = 600;
 
@@ -158,7 +160,7 @@ export function emptyMailbox(userId: string): MailboxState {
     logKnownAbove: 0,
     outboxOpen: new Set(),
     recent: undefined,
-    bytes: 1_000,
+    bytes: mailboxOverheadBytes,
   };
 }
 

@@ -15,6 +15,13 @@ function copyOf({ messageId, seq, timestamp, text, mediaRef, replyTo }: StoredMe
   };
 }
 
+function isOwed(message: StoredMessage): boolean {
+  return !message.own;
+}
+
+/** How much of the seq space one read covers at first; most of it is dense. */
+const windowPerMessage = 4;
+
 /** The peer's messages above a seq, oldest first, for the peer's own copy (G5). */
 export function queryMissing(
   state: MailboxState,
@@ -26,16 +33,20 @@ export function queryMissing(
   if (conversation === undefined || conversation.head.peerSeq <= above) {
     return done({ kind: 'missing', name, previousSeq: above, messages: [] });
   }
-  let messages: readonly StoredMessage[];
+  const answer = (owed: readonly StoredMessage[]): Step<MissingReply> =>
+    done({ kind: 'missing', name, previousSeq: above, messages: owed.slice(0, limit).map(copyOf) });
   if (above >= conversation.runAbove) {
-    messages = conversation.messages.slice(indexAbove(conversation.messages, above));
-  } else {
-    // What is owed is bounded by `outboxPendingMax`, own messages in between by how fast people type.
-    const range = messageRange(conversation, above, conversation.head.lastSeq + 1, 100_000);
+    const first = indexAbove(conversation.messages, above);
+    return answer(conversation.messages.slice(first).filter(isOwed));
+  }
+  // Messages are stored newest first: take windows above `above` until one has enough, or ends at the last one.
+  const { peerSeq } = conversation.head;
+  for (let window = windowPerMessage * (limit + 1); ; window *= 4) {
+    const upTo = Math.min(above + window, peerSeq);
+    const range = messageRange(conversation, above, upTo + 1, upTo - above);
     const cells = loaded.cells(range, conversation.touchedVersion);
     if (cells === undefined) return need(range);
-    messages = cells.map(messageOf).reverse();
+    const owed = cells.map(messageOf).filter(isOwed).reverse();
+    if (owed.length >= limit || upTo === peerSeq) return answer(owed);
   }
-  const owed = messages.filter((message) => !message.own).slice(0, limit);
-  return done({ kind: 'missing', name, previousSeq: above, messages: owed.map(copyOf) });
 }

@@ -38,6 +38,15 @@ function missing(
   return ranges.length === 0 ? undefined : { kind: 'need', ranges };
 }
 
+/** Messages from the peer whose copies are not confirmed, as far as it matters for the limit. */
+function pendingIn({ base, added, confirmed }: ConversationDraft, max: number): number {
+  const pending = base?.outbox.pending ?? [];
+  if (pending.length + added.length < max) return pending.length + added.length;
+  // This very envelope may have confirmed some.
+  const isPending = (seq: number): boolean => seq > confirmed;
+  return pending.filter(isPending).length + added.filter(({ own }) => !own).length;
+}
+
 function refuse(
   draft: MailboxDraft,
   message: OutgoingMessage,
@@ -56,8 +65,7 @@ function refuse(
     if (draft.conversationCount < limits.conversationsMax) return undefined;
     return refusal('forbidden', 'this user takes no new conversations');
   }
-  const pending = (conversation.base?.outbox.pending.length ?? 0) + conversation.added.length;
-  if (pending < limits.outboxPendingMax) return undefined;
+  if (pendingIn(conversation, limits.outboxPendingMax) < limits.outboxPendingMax) return undefined;
   return refusal('overloaded', 'too many messages wait for their sender to copy them', {
     retryAfterMs: 1_000,
   });

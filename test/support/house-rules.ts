@@ -247,7 +247,7 @@ const originRules: HouseRule[] = [
   forbid(
     'no host of a package registry',
     isText,
-    /\b(registry\.[\w-]+\.\w+|repo1?\.maven\.\w+|npmjs\.(org|com)|unpkg\.com|jsdelivr\.net|esm\.sh|deb\.debian\.org|pypi\.org|proxy\.golang\.org)\b|^\s*registry\s*=/,
+    /\b(registry\.[\w-]+\.(com|org|net|io|dev)|repo1?\.maven\.\w+|npmjs\.(org|com)|unpkg\.com|jsdelivr\.net|esm\.sh|deb\.debian\.org|pypi\.org|proxy\.golang\.org)\b|^\s*registry\s*=/,
     [
       { path: '.npmrc', text: 'registry=http://10.0.0.1:4873/' },
       { path: 'cluster/hbase/a.ts', text: "const from = 'https://repo.maven.apache.org/maven2';" },

@@ -59,7 +59,12 @@ describe('a send and the store', () => {
       kind === 'compareAndPut' && entityId === 'bob' ? fault : undefined;
     const params = rig.params('ann', 'bob', 'once');
     const send = () =>
-      rig.time.drive(rig.mailbox('ann').sendMessage(params, rig.deadline()).catch((error: unknown) => error));
+      rig.time.drive(
+        rig
+          .mailbox('ann')
+          .sendMessage(params, rig.deadline())
+          .catch((error: unknown) => error),
+      );
     // Where the store can tell that it was applied after all, the first try succeeds.
     const first = await send();
     if (fault.kind !== 'reply_lost') expect(first).toMatchObject({ kind: 'unavailable' });

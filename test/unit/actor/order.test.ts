@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { dmIdOf } from '../../../src/protocol/conversation-id.ts';
 import { allMessages } from '../../support/mailbox-audit.ts';
+import { SeededRandom } from '../../support/seeded-random.ts';
 import { MailboxRig } from '../../support/mailbox-rig.ts';
 
 const conversationId = dmIdOf('ann', 'bob');
@@ -33,12 +34,13 @@ describe('order in a conversation', () => {
   });
 
   test('G3: both sides at once: one order in both copies, and no seq twice', async () => {
-    const rig = new MailboxRig({ seed: 3, storeDelay: () => rig.random.below(4) });
+    const random = new SeededRandom(3);
+    const rig = new MailboxRig({ storeDelay: () => random.below(4) });
     await rig.users('ann', 'bob');
     const sends = [];
     for (let n = 0; n < 60; n++) {
       sends.push(rig.send('ann', 'bob', `a${n}`), rig.send('bob', 'ann', `b${n}`));
-      await rig.time.run(rig.random.below(3));
+      await rig.time.run(random.below(3));
     }
     await rig.time.drive(Promise.all(sends));
     await rig.time.run(5_000);

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { dmIdOf } from '../../../src/protocol/conversation-id.ts';
 import { allMessages } from '../../support/mailbox-audit.ts';
+import { SeededRandom } from '../../support/seeded-random.ts';
 import { MailboxRig } from '../../support/mailbox-rig.ts';
 
 const conversationId = dmIdOf('ann', 'bob');
 
 describe('two nodes that both own everybody', () => {
   test('G6: interleaved writes of one row: nothing lost, nothing forked', async () => {
-    const rig = new MailboxRig({ isLeaseCurrent: false, seed: 5, storeDelay: () => rig.random.below(3) });
+    const random = new SeededRandom(5);
+    const rig = new MailboxRig({ isLeaseCurrent: false, storeDelay: () => random.below(3) });
     await rig.users('ann', 'bob', 'cat');
     const nodes = [rig.node, rig.startNode()];
     const acked = new Map<string, number>();
@@ -27,7 +29,7 @@ describe('two nodes that both own everybody', () => {
         }
       };
       void send();
-      await rig.time.run(rig.random.below(4));
+      await rig.time.run(random.below(4));
     }
     await rig.time.run(20_000);
     expect(acked.size).toBe(60);
