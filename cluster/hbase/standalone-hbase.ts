@@ -14,7 +14,7 @@ const sessionTimeoutMs = 90_000;
 export const standaloneProcess = {
   mainClass: 'org.apache.hadoop.hbase.master.HMaster',
   args: ['start'],
-  heapMegabytes: 512,
+  heapMegabytes: 2048,
   collector: 'default',
   readyLine: /Master has completed initialization/,
 } as const;
