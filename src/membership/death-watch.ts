@@ -2,13 +2,13 @@ import type { Member } from '../ring/member.ts';
 import type { Lease } from './lease-board.ts';
 
 interface Watched {
-  counter: number | undefined;
-  /** For how long, by looks at the board that prove something, the counter has stood still or was missing. */
+  count: number | undefined;
+  /** For how long, by looks at the board that prove something, the count has stood still or was missing. */
   stillMs: number;
 }
 
 /**
- * Judges who is dead by the counters on the board: one that stood still, or was missing, for 2L on this node's
+ * Judges who is dead by the counts on the board: one that stood still, or was missing, for 2L on this node's
  * clock while this node's own and most others advanced. Time counts only between two looks that followed a
  * successful renewal of our own and are not far apart: while a board is away, slow, or has just come back empty
  * or with an older state, nobody grows any deader.
@@ -36,14 +36,14 @@ export class DeathWatch {
     }
     members.forEach(({ incarnation }, index) => {
       const lease = leases[index];
-      const counter = lease?.incarnation === incarnation ? lease.counter : undefined;
+      const count = lease?.incarnation === incarnation ? lease.count : undefined;
       const watched = this.#watched.get(incarnation);
       if (watched === undefined) {
-        this.#watched.set(incarnation, { counter, stillMs: 0 });
-      } else if (counter === undefined || counter === watched.counter) {
+        this.#watched.set(incarnation, { count, stillMs: 0 });
+      } else if (count === undefined || count === watched.count) {
         watched.stillMs += countedMs;
       } else {
-        watched.counter = counter;
+        watched.count = count;
         watched.stillMs = 0;
       }
     });

@@ -6,6 +6,8 @@ export interface Renewal {
   readonly incarnation: string;
   /** Epoch of its view. By showing it the node says: all that older views gave me and this one doesn't, I released. */
   readonly adoptedEpoch: number;
+  /** How often this incarnation has renewed. Its own count, so that a board that forgot all can't repeat one. */
+  readonly count: number;
   /**
    * The node has made sure, after a refusal, that the store has no later view: the board is wrong (it belonged
    * to another time) and takes this epoch as the published one.
@@ -21,8 +23,8 @@ export type RenewalOutcome =
 /** The last renewal of a node, as the board has it. */
 export interface Lease {
   readonly incarnation: string;
-  /** Another number after each renewal. Whether it is a greater one is of no importance. */
-  readonly counter: number;
+  /** Another number after each renewal: its count, or one of the board's own where the board never forgets. */
+  readonly count: number;
   readonly adoptedEpoch: number;
 }
 

@@ -92,6 +92,7 @@ export class Membership {
   #window = { sinceEpoch: 0, seenMs: 0 };
   #adoptedMs = 0;
   #looks = 0;
+  #renewals = 0;
   #phase: Phase = { kind: 'idle' };
 
   constructor(parts: MembershipParts) {
@@ -261,7 +262,7 @@ export class Membership {
   async #showLife(deadline: number): Promise<void> {
     const { board, self, time } = this.#parts;
     const { nodeId, incarnation } = self;
-    const show = { nodeId, incarnation, adoptedEpoch: this.#views.epoch };
+    const show = { nodeId, incarnation, adoptedEpoch: this.#views.epoch, count: ++this.#renewals };
     let outcome = await board.renew({ ...show, isConfirmed: false }, deadline);
     if (outcome.kind === 'refused') {
       await this.#catchUp(deadline);

@@ -29,8 +29,8 @@ const reconnectMaxMs = 2_000;
 
 /**
  * The board in Redis: one connection for commands, one for news. Nothing waits for a connection: without one a
- * command fails at once, and every command has its deadline. A renewal given up may still arrive; one more count
- * harms nobody.
+ * command fails at once, and every command has its deadline. A renewal given up may still arrive; it is true
+ * all the same.
  */
 export class RedisLeaseBoard implements LeaseBoard {
   readonly #time: Time;
@@ -69,7 +69,8 @@ export class RedisLeaseBoard implements LeaseBoard {
     const reply = await this.#within(deadline, () =>
       this.#commands.eval(
         ...[renewScript, 2, this.#ringKey, this.#leaseKeyPrefix + nodeId],
-        ...[incarnation, adoptedEpoch, isConfirmed ? '1' : '0', this.#leaseExpiryMs, this.#channel],
+        ...[incarnation, adoptedEpoch, renewal.count, isConfirmed ? '1' : '0'],
+        ...[this.#leaseExpiryMs, this.#channel],
       ),
     );
     const [isRenewed, publishedEpoch] = list(reply);
@@ -81,9 +82,9 @@ export class RedisLeaseBoard implements LeaseBoard {
     const keys = nodeIds.map((nodeId) => this.#leaseKeyPrefix + nodeId);
     const reply = await this.#within(deadline, () => this.#commands.eval(leasesScript, keys.length, ...keys));
     return list(reply).map((lease) => {
-      const [incarnation, counter, epoch] = list(lease);
+      const [incarnation, renewals, epoch] = list(lease);
       if (typeof incarnation !== 'string') return undefined;
-      return { incarnation, counter: count(counter), adoptedEpoch: count(epoch) };
+      return { incarnation, count: count(renewals), adoptedEpoch: count(epoch) };
     });
   }
 

@@ -1,32 +1,31 @@
 /*
  * What the board does inside Redis, each in one step. Keys: the ring's hash {epoch, document}, and a hash
- * {incarnation, counter, epoch} a node, which expires by itself.
+ * {incarnation, count, epoch} a node, which expires by itself.
  */
 
 /**
- * KEYS ring, lease; ARGV incarnation, adopted epoch, "1" where it is confirmed by the store, expiry in ms, channel.
+ * KEYS ring, lease; ARGV incarnation, adopted epoch, count, "1" where it is confirmed by the store, expiry in ms, channel.
  * Answers {1}, or {0, published epoch}.
  */
 export const renewScript = `
 local published = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
 local adopted = tonumber(ARGV[2])
-if adopted < published and ARGV[3] ~= '1' then return {0, published} end
+if adopted < published and ARGV[4] ~= '1' then return {0, published} end
 if adopted ~= published then
   redis.call('HSET', KEYS[1], 'epoch', adopted)
   redis.call('HDEL', KEYS[1], 'document')
-  redis.call('PUBLISH', ARGV[5], adopted)
+  redis.call('PUBLISH', ARGV[6], adopted)
 end
-redis.call('HINCRBY', KEYS[2], 'counter', 1)
-redis.call('HSET', KEYS[2], 'incarnation', ARGV[1], 'epoch', adopted)
-redis.call('PEXPIRE', KEYS[2], ARGV[4])
+redis.call('HSET', KEYS[2], 'incarnation', ARGV[1], 'epoch', adopted, 'count', ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[5])
 return {1}
 `;
 
-/** KEYS leases; answers {incarnation, counter, epoch} for each, of nils where there is none. */
+/** KEYS leases; answers {incarnation, count, epoch} for each, of nils where there is none. */
 export const leasesScript = `
 local leases = {}
 for i, key in ipairs(KEYS) do
-  leases[i] = redis.call('HMGET', key, 'incarnation', 'counter', 'epoch')
+  leases[i] = redis.call('HMGET', key, 'incarnation', 'count', 'epoch')
 end
 return leases
 `;

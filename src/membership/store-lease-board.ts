@@ -22,7 +22,7 @@ const wholeRow: CellRange = { family: 'h', from: Buffer.alloc(0), to: undefined,
 
 /**
  * The board inside the store, for clusters without Redis. A lease is the version of a small row: its number is
- * the counter, its epoch the adopted one, its writer the incarnation. What is published is the ring's own row,
+ * the count, its epoch the adopted one, its writer the incarnation. What is published is the ring's own row,
  * so there is nothing to publish; news are found by looking.
  */
 export class StoreLeaseBoard implements LeaseBoard {
@@ -58,7 +58,7 @@ export class StoreLeaseBoard implements LeaseBoard {
     return versions.map((version) =>
       version === undefined
         ? undefined
-        : { incarnation: writerOf(version), counter: version.number, adoptedEpoch: version.epoch },
+        : { incarnation: writerOf(version), count: version.number, adoptedEpoch: version.epoch },
     );
   }
 

@@ -37,6 +37,7 @@ export function describeLeaseBoard(contract: ContractBoard): void {
       boards.push(a, b);
       const documents = new RingDocuments(stores[0]);
       let ring: StoredRing | undefined;
+      let renewals = 0;
       const bringOut = async (): Promise<Buffer> => {
         const viewId = viewIdOf((ring?.document.view.epoch ?? 0) + 1);
         const next = ring ? joinedBy(ring.document, members[0], viewId) : foundedBy(members[0], viewId);
@@ -49,7 +50,7 @@ export function describeLeaseBoard(contract: ContractBoard): void {
       };
       const show = (index: 0 | 1, adoptedEpoch: number): Renewal => {
         const { nodeId, incarnation } = members[index];
-        return { nodeId, incarnation, adoptedEpoch, isConfirmed: false };
+        return { nodeId, incarnation, adoptedEpoch, count: ++renewals, isConfirmed: false };
       };
       return { a, b, bringOut, show, ids: members.map(({ nodeId }) => nodeId) };
     };
@@ -62,7 +63,7 @@ export function describeLeaseBoard(contract: ContractBoard): void {
       await contract.remove?.();
     });
 
-    it('shows to all, in the order asked, who renewed: incarnation, adopted epoch, another counter each time', async () => {
+    it('shows to all, in the order asked, who renewed: incarnation, adopted epoch, another count each time', async () => {
       const { a, b, bringOut, show } = await pair();
       await bringOut();
       expect(await a.renew(show(0, 1), soon())).toEqual({ kind: 'renewed' });
@@ -76,10 +77,10 @@ export function describeLeaseBoard(contract: ContractBoard): void {
       await a.renew(show(0, 1), soon());
       const [n2Later, n1Later] = await seen();
       expect(n2Later).toMatchObject({ incarnation: memberOf(2).incarnation, adoptedEpoch: 1 });
-      expect(n1Later!.counter).not.toBe(n1!.counter);
+      expect(n1Later!.count).not.toBe(n1!.count);
     });
 
-    it('the counter of who does not renew stands still', async () => {
+    it('the count of who does not renew stands still', async () => {
       const { a, b, bringOut, show, ids } = await pair();
       await bringOut();
       await a.renew(show(0, 1), soon());
@@ -89,7 +90,7 @@ export function describeLeaseBoard(contract: ContractBoard): void {
       expect(after[0]).toEqual(before[0]);
     });
 
-    it('refuses a node whose view is older than the published one, and leaves its counter as it is', async () => {
+    it('refuses a node whose view is older than the published one, and leaves its count as it is', async () => {
       const { a, b, bringOut, show, ids } = await pair();
       await bringOut();
       await b.renew(show(1, 1), soon());

@@ -21,13 +21,12 @@ export class MemoryBoardServer {
 
   renew(renewal: Renewal): RenewalOutcome {
     const { epoch, document, leases } = this.contents;
-    const { nodeId, incarnation, adoptedEpoch, isConfirmed } = renewal;
+    const { nodeId, incarnation, adoptedEpoch, count, isConfirmed } = renewal;
     if (adoptedEpoch < epoch && !isConfirmed) return { kind: 'refused', publishedEpoch: epoch };
-    const counter = (leases.get(nodeId)?.counter ?? 0) + 1;
     this.contents = {
       epoch: adoptedEpoch,
       document: adoptedEpoch === epoch ? document : undefined,
-      leases: new Map(leases).set(nodeId, { incarnation, counter, adoptedEpoch }),
+      leases: new Map(leases).set(nodeId, { incarnation, count, adoptedEpoch }),
     };
     if (adoptedEpoch !== epoch) this.#tell(adoptedEpoch);
     return { kind: 'renewed' };
