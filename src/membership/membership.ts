@@ -75,7 +75,7 @@ const firstLookMs = 25;
 
 /**
  * This node's place in the ring: joins, adopts views one after the other, shows a sign of life each third of a
- * lease, proves that its view is the latest, removes who is dead, leaves. docs/adr/0006-ring-and-leases.md has
+ * lease, proves that its view is the latest, removes who is dead, leaves. docs/adr/0007-ring-and-leases.md has
  * the rules.
  */
 export class Membership {

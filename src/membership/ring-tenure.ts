@@ -9,7 +9,7 @@ import type { LeaseClock, LeaseTerms } from './lease-clock.ts';
 
 /**
  * May this node commit, or hold, an entity whose row has this version?
- * `wait`: ask again after that time, mostly sooner than it may be served. `wrongOwner`: not under this view; where
+ * `wait`: ask again after that time (whole, at least 1), mostly sooner than it may be served. `wrongOwner`: not under this view; where
  * the row is from a later one, this node is behind and has begun to catch up.
  */
 export type Admission =
@@ -40,7 +40,7 @@ export interface RingTenureParts {
 const recheckMs = 50;
 const yes: Admission = { kind: 'yes' };
 
-/** This node's right to its users: the rules of docs/adr/0006-ring-and-leases.md, as the actors ask for them. */
+/** This node's right to its users: the rules of docs/adr/0007-ring-and-leases.md, as the actors ask for them. */
 export class RingTenure implements Tenure {
   readonly #parts: RingTenureParts;
   #hasEnded = false;
@@ -78,7 +78,7 @@ export class RingTenure implements Tenure {
     if (writer === incarnation || views.hasReleased(entityId, writer)) return yes;
     const clearMs = views.deniedSinceMs(entityId, writer) + expiryMs(terms);
     const waitMs = clearMs - time.monotonicMs();
-    return waitMs <= 0 ? yes : { kind: 'wait', waitMs: Math.min(waitMs, recheckMs) };
+    return waitMs <= 0 ? yes : { kind: 'wait', waitMs: Math.min(Math.ceil(waitMs), recheckMs) };
   }
 
   /** This node serves nothing any more. */

@@ -44,7 +44,8 @@ export class NodeTime implements Time {
       if (this.#state === 'running') run();
       else this.#held.push(due);
     };
-    this.#world.after(delayMs / this.#rate, due);
+    // Whole milliseconds, as real timers: who waits for the rest of one again and again would never see it pass.
+    this.#world.after(Math.ceil(delayMs) / this.#rate, due);
     return () => {
       isCancelled = true;
     };

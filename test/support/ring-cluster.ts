@@ -1,0 +1,99 @@
+import { Membership } from '../../src/membership/membership.ts';
+import type { MembershipEvent } from '../../src/membership/membership.ts';
+import type { ReadRule } from '../../src/membership/ring-tenure.ts';
+import type { Member } from '../../src/ring/member.ts';
+import type { RowStore } from '../../src/row/row-store.ts';
+import { RowVersionSource } from '../../src/row/row-version.ts';
+import { MemoryTable } from '../../src/store/memory-table.ts';
+import { VersionedStore } from '../../src/store/versioned-store.ts';
+import { FaultyTable } from './faulty-table.ts';
+import type { Fault, TableCall } from './faulty-table.ts';
+import { MemoryBoardServer, MemoryLeaseBoard } from './memory-lease-board.ts';
+import type { BoardFault } from './memory-lease-board.ts';
+import { NodeTable } from './node-table.ts';
+import type { WayMs } from './node-table.ts';
+import { NodeTime } from './node-time.ts';
+import { incarnationOf, memberOf } from './ring-parts.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { VirtualTime } from './virtual-time.ts';
+
+export interface RingNodeFaults {
+  store?: ((call: TableCall) => Fault | undefined) | undefined;
+  way?: (() => WayMs | undefined) | undefined;
+  board?: (() => BoardFault | undefined) | undefined;
+}
+
+/** One process of a node in virtual time. */
+export interface RingNode {
+  readonly self: Member;
+  readonly time: NodeTime;
+  readonly store: RowStore;
+  readonly membership: Membership;
+  readonly events: MembershipEvent[];
+  /** May be changed at any time. */
+  readonly faults: RingNodeFaults;
+}
+
+export interface RingNodeOptions {
+  readonly weight?: number;
+  /** How fast its clocks run. */
+  readonly rate?: number;
+  readonly readRule?: ReadRule;
+}
+
+const joinTimeoutMs = 60_000;
+
+/** Nodes, one store and one board, in virtual time and from one seed. */
+export class RingCluster {
+  readonly world = new VirtualTime();
+  readonly table = new MemoryTable(this.world);
+  readonly board = new MemoryBoardServer();
+  readonly random: SeededRandom;
+  readonly nodes: RingNode[] = [];
+  #starts = 0;
+
+  constructor(random: SeededRandom) {
+    this.random = random;
+  }
+
+  /** A new process of node `n<number>`; `start` it or use `join`. */
+  add(number: number, options: RingNodeOptions = {}): RingNode {
+    const start = ++this.#starts;
+    const weight = options.weight ?? 100;
+    const self = memberOf(number, { start, weight });
+    const time = new NodeTime(this.world, options.rate ?? 1, this.random.below(1_000_000));
+    const faults: RingNodeFaults = {};
+    const faulty = new FaultyTable(this.table, time, (call) => faults.store?.(call));
+    const table = new NodeTable(faulty, time, () => faults.way?.());
+    const versions = new RowVersionSource(incarnationOf(number, start));
+    const store = new VersionedStore({ table, versions, time, random: this.random.next });
+    const board = new MemoryLeaseBoard(this.board, time, () => faults.board?.());
+    const events: MembershipEvent[] = [];
+    const membership = new Membership({
+      ...{ self, store, board, time, random: this.random.next },
+      readRule: options.readRule ?? 'held',
+      onEvent: (event) => events.push(event),
+    });
+    const node = { self, time, store, membership, events, faults };
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Adds and starts a node, and lets time pass until it is in. */
+  async join(number: number, options?: RingNodeOptions): Promise<RingNode> {
+    const node = this.add(number, options);
+    await this.world.drive(node.membership.start(node.time.monotonicMs() + joinTimeoutMs));
+    return node;
+  }
+
+  /** Three nodes that have been together for a while. */
+  async three(options?: RingNodeOptions): Promise<readonly [RingNode, RingNode, RingNode]> {
+    const nodes = [
+      await this.join(1, options),
+      await this.join(2, options),
+      await this.join(3, options),
+    ] as const;
+    await this.world.run(5_000);
+    return nodes;
+  }
+}
