@@ -38,9 +38,18 @@ function nodeOfClone() {
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
+/**
+ * Carries the launcher's process id to what it launches. Not a `MAILRING_…` variable: those are settings, and
+ * one that the settings do not know is refused.
+ */
+const launcherVariable = 'LAUNCHER_OF_MAILRING';
+// Told to this process alone: what it starts by itself was not launched.
+const launcherPid = process.env[launcherVariable];
+delete process.env[launcherVariable];
+
 /** Whether `launch` of another process started this one. */
 export function isLaunched() {
-  return process.env.MAILRING_LAUNCHER === String(process.ppid);
+  return launcherPid === String(process.ppid);
 }
 
 /**
@@ -52,7 +61,7 @@ export function launch() {
   if (isLaunched()) throw new Error(`${node} is Node ${process.versions.node}, too old: run npm ci.`);
   const child = spawn(node, process.argv.slice(1), {
     stdio: 'inherit',
-    env: { ...process.env, MAILRING_LAUNCHER: String(process.pid) },
+    env: { ...process.env, [launcherVariable]: String(process.pid) },
   });
   for (const signal of forwarded) process.on(signal, () => child.kill(signal));
   child.once('error', (error) => {

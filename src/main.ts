@@ -20,10 +20,14 @@ function inheritSettings(command: Command): Command {
   return command;
 }
 
+// The timers of our rooms keep no process alive; a command that only waits for one has not ended.
+const alive = setInterval(() => undefined, 60_000);
 try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   // Help and version were asked for; everything else that commander refuses is wrong usage.
   process.exitCode = error.exitCode === 0 ? 0 : usageExitCode;
+} finally {
+  clearInterval(alive);
 }

@@ -64,15 +64,16 @@ export interface Schema {
   show(): Promise<string>;
 }
 
-const schemaDeadlineMs = 120_000;
+const schemaMaxMs = 120_000;
 
-/** Calls `act` with the schema of the HBase that the settings name. Rejects with StoreError. */
+/** Calls `act` with the schema of the HBase that the settings name, for at most `maxMs`. Rejects with StoreError. */
 export async function withSchema(
   settings: Settings,
   act: (schema: Schema) => Promise<string>,
+  maxMs = schemaMaxMs,
 ): Promise<string> {
   const ports = tablePorts(createLogger(settings.log.level, settings.id));
-  const deadline = time.monotonicMs() + schemaDeadlineMs;
+  const deadline = time.monotonicMs() + maxMs;
   return withHBaseSchema(settings, ports, (schema) =>
     act({
       apply: async () => (await schema.apply(deadline)).join('\n'),

@@ -19,9 +19,9 @@ export interface HBaseInstallation {
 const installTimeoutMs = 15 * 60_000;
 const outputTailBytes = 4_000;
 
-/** Where downloads are kept: `MAILRING_CACHE`, or `.cache/` of the project. */
+/** Where downloads are kept: `MAILRING_TEST_CACHE`, or `.cache/` of the project. */
 export function cacheDir(): string {
-  const configured = process.env['MAILRING_CACHE'];
+  const configured = process.env['MAILRING_TEST_CACHE'];
   return configured ? resolve(configured) : join(import.meta.dirname, '../../.cache');
 }
 

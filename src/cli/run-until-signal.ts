@@ -2,6 +2,8 @@
 export interface Running {
   /** Base address for clients, as in `http://127.0.0.1:7400`. */
   readonly url: string;
+  /** Resolves with the reason where it can go on no longer. */
+  readonly failed?: Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -9,8 +11,14 @@ export interface Running {
 const stopMaxMs = 15_000;
 
 /**
- * Starts nodes, prints `ready <url>` for each, and stops them at SIGTERM or Ctrl-C; a second signal ends at once.
- * Exit code 1 where the start or the stop fails.
+ * Signals this soon after the first one are the same Ctrl-C: the terminal sends it to the whole process group,
+ * and npm and the launcher pass theirs on.
+ */
+const sameSignalMs = 500;
+
+/**
+ * Starts nodes, prints `ready <url>` for each, and stops them at SIGTERM or Ctrl-C; a second one, more than half
+ * a second later, ends at once. Exit code 1 where the start or the stop fails, or is cut short.
  */
 export async function runUntilSignal(start: () => Promise<readonly Running[]>): Promise<void> {
   let nodes: readonly Running[];
@@ -22,23 +30,42 @@ export async function runUntilSignal(start: () => Promise<readonly Running[]>): 
     );
     process.exit(1);
   }
-  for (const { url } of nodes) process.stdout.write(`ready ${url}\n`);
-  let isStopping = false;
+  let firstSignalMs: number | undefined;
   const stop = (): void => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
-    setTimeout(() => {
-      process.stderr.write(`mailring did not stop within ${stopMaxMs / 1000} s\n`);
-      process.exit(1);
-    }, stopMaxMs).unref();
-    Promise.all(nodes.map((node) => node.stop())).then(
-      () => process.exit(0),
-      (error: unknown) => {
-        process.stderr.write(`mailring failed to stop cleanly: ${String(error)}\n`);
-        process.exit(1);
-      },
-    );
+    const nowMs = performance.now();
+    if (firstSignalMs !== undefined) {
+      if (nowMs - firstSignalMs > sameSignalMs) process.exit(1);
+      return;
+    }
+    firstSignalMs = nowMs;
+    stopAll(nodes);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Only now: who reads this may send a signal at once.
+  for (const { url } of nodes) process.stdout.write(`ready ${url}\n`);
+  process.send?.('ready');
+  // Whoever has started this as part of something greater is gone, maybe by kill -9: this is to end as it did.
+  process.once('disconnect', () => process.exit(1));
+  for (const { failed } of nodes) {
+    void failed?.then((reason) => {
+      process.stderr.write(`mailring ends: ${reason}\n`);
+      stopAll(nodes, 1);
+    });
+  }
+}
+
+/** Ends the process with the nodes, or without them when they take too long. */
+function stopAll(nodes: readonly Running[], exitCode = 0): void {
+  setTimeout(() => {
+    process.stderr.write(`mailring did not stop within ${stopMaxMs / 1000} s\n`);
+    process.exit(1);
+  }, stopMaxMs).unref();
+  Promise.all(nodes.map((node) => node.stop())).then(
+    () => process.exit(exitCode),
+    (error: unknown) => {
+      process.stderr.write(`mailring failed to stop cleanly: ${String(error)}\n`);
+      process.exit(1);
+    },
+  );
 }

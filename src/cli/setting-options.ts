@@ -8,13 +8,18 @@ import type { Settings, SettingsOverride } from '../config/settings.ts';
 /** Exit code of a command that was called in a wrong way. */
 export const usageExitCode = 2;
 
+/** A command may have options of its own beside these. */
+const settingOptions = new Map(
+  settingsTable
+    .flatMap(({ flags, description }) => flags.map((flag) => new Option(`--${flag} <value>`, description)))
+    .map((option) => [option.attributeName(), option.hideHelp()]),
+);
+
 /** Adds every setting as an option, and their table to the help. */
 export function addSettingOptions(command: Command): Command {
   command.option('--config <file>', 'settings from a JSON file; variables and flags win over it');
-  for (const { flags, description } of settingsTable) {
-    // Two names of one setting are two options here; giving both is refused where settings are loaded.
-    for (const flag of flags) command.addOption(new Option(`--${flag} <value>`, description).hideHelp());
-  }
+  // Two names of one setting are two options here; giving both is refused where settings are loaded.
+  for (const option of settingOptions.values()) command.addOption(option);
   return command.addHelpText(
     'after',
     `\nSettings (also as MAILRING_… variables and in the file of --config; flags win over variables):\n${describeSettings()}`,
@@ -23,7 +28,8 @@ export function addSettingOptions(command: Command): Command {
 
 /** The settings that a command was given; ends the command with usage exit code where they are wrong. */
 export function settingsOf(command: Command, preset?: SettingsOverride): Settings {
-  const { config, ...flags } = command.opts<Record<string, string>>();
+  const { config, ...options } = command.opts<Record<string, string>>();
+  const flags = Object.fromEntries(Object.entries(options).filter(([name]) => settingOptions.has(name)));
   try {
     return loadSettings({
       flags,

@@ -5,7 +5,7 @@ export type Json = Record<string, unknown>;
 export type Subprotocol = 'mailring.v1.json' | 'mailring.v1.msgpack';
 
 const packr = new Packr({ useRecords: false });
-const waitMs = 5_000;
+const waitMs = 15_000;
 
 /** A WebSocket as a test sees it: every message that came, every close code, nothing interpreted. */
 export class WireClient {

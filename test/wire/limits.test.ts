@@ -194,7 +194,7 @@ describe('calls', () => {
     expect(server.mailboxes.mailbox('ann').received.length).toBeLessThan(1_000);
     release();
     await expect
-      .poll(() => client.inbox.filter((message) => 'result' in (message as Json)).length, { timeout: 5_000 })
+      .poll(() => client.inbox.filter((message) => 'result' in (message as Json)).length)
       .toBe(3_000);
   });
 });
@@ -226,8 +226,7 @@ describe('liveness', () => {
   });
 });
 
-// Much data on a machine that may be busy.
-describe('slow consumers', { timeout: 30_000 }, () => {
+describe('slow consumers', () => {
   const buffer = { session: { writeBufferBytesMax: 65_536 } };
 
   it('G8: what comes while a socket takes nothing is read from the feed later, in order, each once', async () => {
@@ -294,7 +293,7 @@ describe('slow consumers', { timeout: 30_000 }, () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(pages).toBeLessThan(25);
     greedy.socket.resume();
-    await expect.poll(() => pages, { timeout: 10_000 }).toBe(60);
+    await expect.poll(() => pages).toBe(60);
   });
 });
 

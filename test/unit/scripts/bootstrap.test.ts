@@ -27,7 +27,8 @@ if (args.includes('wait')) {
   setInterval(() => undefined, 1_000);
   process.on('SIGTERM', () => process.exit(7));
 }
-console.log(JSON.stringify({ args, pid: process.pid }));`;
+const passedDown = Object.keys(process.env).filter((name) => /launcher|^mailring_(?!test_)/i.test(name));
+console.log(JSON.stringify({ args, pid: process.pid, passedDown }));`;
 
 /** Stands for npm: notes its arguments and does what \`npm ci\` does to the installed lock. */
 const npmScript = `#!/bin/sh
@@ -51,8 +52,14 @@ function start(script: string, args: string[], env: NodeJS.ProcessEnv = {}) {
   });
 }
 
+interface Ended {
+  readonly args: string[];
+  readonly code: number;
+  readonly passedDown?: string[];
+}
+
 /** Runs to the end; what the program said of itself, and the exit code. */
-async function run(script: string, args: string[]): Promise<{ args: string[]; code: number }> {
+async function run(script: string, args: string[]): Promise<Ended> {
   const child = start(script, args);
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -101,6 +108,16 @@ describe('npm start and npm test in a clone', () => {
     });
     expect(npmCalls()).toBe('ci --include=dev --include=optional\n');
   });
+
+  // A program that is started by one of the tests loads its settings from this very environment.
+  it.each([['start'], ['test']])(
+    '%s passes down no variable that would be taken for a setting',
+    async (name) => {
+      expect(npmCalls()).toBe('');
+      expect((await run('bootstrap.mjs', [name])).passedDown).toEqual([]);
+      expect(npmCalls()).not.toBe(''); // Something was installed, so it was launched.
+    },
+  );
 
   it('install nothing when all is there, packages of other platforms apart', async () => {
     const here = { packages: { 'node_modules/a': { version: '1.0.0' } } };

@@ -11,7 +11,6 @@ const file = (status: string, tests: readonly [string, string][]) => ({
 it('counts tests, and names those that were skipped', () => {
   const report = {
     numPassedTests: 2,
-    numFailedTests: 1,
     testResults: [
       file('failed', [
         ['a', 'passed'],
@@ -30,8 +29,21 @@ it('counts tests, and names those that were skipped', () => {
 it('counts a file that could not be run as a failure', () => {
   const report = {
     numPassedTests: 1,
-    numFailedTests: 0,
     testResults: [file('passed', [['a', 'passed']]), file('failed', [])],
   };
   expect(countTests(report)).toEqual({ passed: 1, failed: 1, skipped: [] });
+});
+
+it('counts what a failed hook kept from running as failures, though it is reported as skipped', () => {
+  const report = {
+    numPassedTests: 1,
+    testResults: [
+      file('failed', [
+        ['its beforeAll failed', 'skipped'],
+        ['this one as well', 'skipped'],
+      ]),
+      file('failed', [['its afterAll failed', 'passed']]),
+    ],
+  };
+  expect(countTests(report)).toEqual({ passed: 1, failed: 3, skipped: [] });
 });
