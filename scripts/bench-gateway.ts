@@ -81,6 +81,8 @@ class InstantMailbox implements MailboxPort {
 }
 
 class InstantMailboxes implements MailboxDirectory {
+  readonly elsewhere = () => undefined;
+  readonly onMoves = () => () => undefined;
   readonly #mailboxes = new Map<string, InstantMailbox>();
 
   mailbox(userId: string): InstantMailbox {

@@ -1,23 +1,32 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Accounts } from './accounts/accounts.ts';
 import { developmentCost, PasswordHasher, productionCost } from './accounts/password-hash.ts';
-import { openSigningKey, readSigningKey } from './accounts/signing-key.ts';
+import { readOrCreateSecret } from './accounts/secret-file.ts';
+import {
+  derivedSigningKey,
+  openSigningKey,
+  readSigningKey,
+  type SigningKey,
+} from './accounts/signing-key.ts';
 import { TokenService } from './accounts/token-service.ts';
-import { newActorTally, type ActorTally } from './actor/actor-tally.ts';
-import type { EnvelopePort } from './actor/mailbox-host.ts';
-import { MailboxRegistry, type RegistryHost } from './actor/mailbox-registry.ts';
-import { OutboxSweeper } from './actor/outbox-sweeper.ts';
-import { soleTenure } from './actor/tenure.ts';
 import { OpsServer } from './admin/ops-server.ts';
 import { parseHostPort } from './config/host-port.ts';
 import type { Settings } from './config/settings.ts';
 import { Gateway } from './gateway/gateway.ts';
-import { LocalRouter } from './router/local-router.ts';
-import { rowHashCount } from './row/row-key.ts';
+import { observeMember } from './member-metrics.ts';
+import { MemberNode, type MemberNodeEvents, type MemberNodeParts } from './member-node.ts';
+import type { LeaseBoard } from './membership/lease-board.ts';
+import type { MembershipEvent } from './membership/membership.ts';
+import { RedisLeaseBoard } from './membership/redis-lease-board.ts';
+import { StoreLeaseBoard } from './membership/store-lease-board.ts';
+import type { PeerFault } from './peer/peer-fault.ts';
+import { defaultPeerLimits } from './peer/peer-limits.ts';
+import { tcpNetwork } from './peer/tcp-network.ts';
+import type { MailboxDirectory } from './router/mailbox-port.ts';
 import type { RowStore } from './row/row-store.ts';
 import { RowVersionSource } from './row/row-version.ts';
 import { systemTime } from './std/time.ts';
@@ -25,13 +34,14 @@ import { openTable, withHBaseSchema, type TablePorts } from './store/open-table.
 import { VersionedStore } from './store/versioned-store.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { NodeMetrics } from './telemetry/node-metrics.ts';
-import { observeMetrics } from './telemetry/observed-metrics.ts';
 
 /** A node that serves. */
 export interface RunningNode {
   /** Base address for clients, as in `http://127.0.0.1:7400`. */
   readonly url: string;
-  /** Answers what is under way, closes the sessions, then the store. Bounded in time. */
+  /** Resolves with the reason where the node can serve no longer; it has to be stopped then. */
+  readonly failed: Promise<string>;
+  /** Answers what is under way, closes the sessions, leaves the ring, then the store. Bounded in time. */
   stop(): Promise<void>;
 }
 
@@ -40,6 +50,12 @@ const outboxTiming = { settleAfterMs: 2_000, retryMaxMs: 60_000, clearAfterMs: 1
 const sweepTiming = { everyMs: 600_000, pagePauseMs: 3_000 };
 /** Messages in one envelope: what fits a commit beside others. */
 const envelopeMax = 128;
+/** The share of a lease by which the clocks of two nodes may disagree. */
+const driftRatio = 0.1;
+const secretBytesMin = 32;
+/** To get into the ring, and out of it. */
+const joinMs = 30_000;
+const leaveMs = 5_000;
 
 const time = systemTime;
 const random = Math.random;
@@ -82,21 +98,9 @@ export async function withSchema(
   );
 }
 
-function registryHost(
-  settings: Settings,
-  store: RowStore,
-  tally: ActorTally,
-  envelopes: EnvelopePort,
-  logger: Logger,
-): RegistryHost {
-  const { commit, inbox, outbox, limits, dedup, store: storeSettings } = settings;
+function mailboxSettings(settings: Settings): MemberNodeParts['mailboxes'] {
+  const { commit, inbox, outbox, limits, dedup, store } = settings;
   return {
-    store,
-    time,
-    random,
-    tenure: soleTenure,
-    envelopes,
-    tally,
     actorLimits: {
       inboxInputsMax: inbox.inputsMax,
       commitInputsMax: commit.inputsMax,
@@ -112,68 +116,119 @@ function registryHost(
     sendingLimits: {
       waitingMax: inbox.inputsMax,
       envelopeMax,
-      backgroundDeadlineMs: commit.deadlineMs + storeSettings.deadlineMs,
+      backgroundDeadlineMs: commit.deadlineMs + store.deadlineMs,
     },
     outboxTiming,
+  };
+}
+
+/** What the nodes of the cluster share; nodes on one data folder share one that is made there. */
+async function clusterSecret(settings: Settings): Promise<Buffer> {
+  const { clusterSecretFile, data } = settings;
+  const path = clusterSecretFile ?? join(data, 'cluster-secret');
+  const text =
+    clusterSecretFile === undefined
+      ? await readOrCreateSecret(path, () => Promise.resolve(`${randomBytes(32).toString('hex')}\n`))
+      : await readFile(path, 'utf8');
+  const secret = Buffer.from(text.trim());
+  if (secret.length < secretBytesMin) {
+    throw new Error(`${path}: a cluster secret has at least ${secretBytesMin} bytes (openssl rand -hex 32)`);
+  }
+  return secret;
+}
+
+async function signingKey({ auth, clusterSecretFile, data }: Settings, secret: Buffer): Promise<SigningKey> {
+  if (auth.signingKeyFile !== undefined) return readSigningKey(auth.signingKeyFile);
+  return clusterSecretFile === undefined ? openSigningKey(data) : derivedSigningKey(secret);
+}
+
+async function openAccounts(
+  settings: Settings,
+  secret: Buffer,
+  directory: MailboxDirectory,
+): Promise<Accounts> {
+  const key = await signingKey(settings, secret);
+  const hasher = new PasswordHasher({
+    cost: settings.mode === 'production' ? productionCost : developmentCost,
+    randomBytes,
+  });
+  const tokens = new TokenService(key, settings.auth.tokenLifetimeMs, time);
+  return new Accounts({ directory, hasher, tokens, time });
+}
+
+function openBoard(settings: Settings, store: RowStore, logger: Logger): LeaseBoard {
+  const { redis, hbase } = settings;
+  const onTrouble = (error: unknown): void => {
+    logger.warn({ err: error }, 'the lease board is out of reach and will be tried again');
+  };
+  return redis === undefined
+    ? new StoreLeaseBoard({ store, time, onTrouble })
+    : new RedisLeaseBoard({ url: redis, keyPrefix: `mailring:${hbase.namespace}`, time, random, onTrouble });
+}
+
+function memberEvents(logger: Logger, replaced: () => void): MemberNodeEvents {
+  return {
+    membership: (event) => {
+      logMembership(logger, event);
+      if (event.kind === 'replaced') replaced();
+    },
+    peers: {
+      linkUp: (peer) => {
+        logger.info({ peer: peer.nodeId }, 'link to a peer is up');
+      },
+      linkDown: (peer, fault, failures) => {
+        const level = failures > 1 ? 'debug' : 'warn';
+        logger[level]({ peer, ...reasonOf(fault), failures }, 'link to a peer is down and is tried again');
+      },
+      acceptedDown: (peer, fault) => {
+        logger.info({ peer: peer?.nodeId, ...reasonOf(fault) }, 'a connection of a peer has ended');
+      },
+      handlerFailed: (error, from) => {
+        logger.error({ err: error, peer: from.nodeId }, 'a request of a peer failed in an unforeseen way');
+      },
+    },
+    sweepFailed: (error) => {
+      logger.warn({ err: error }, 'the scan for owed copies failed and will be tried again');
+    },
     alarm: (error, what) => {
       logger.error({ err: error, what }, 'an input could not be processed');
     },
   };
 }
 
-function observeActors(metrics: NodeMetrics, cache: MailboxRegistry, tally: ActorTally): void {
-  const counter = (name: string, help: string, read: () => number) =>
-    ({ kind: 'counter', name: `mailring_${name}_total`, help, read }) as const;
-  const gauge = (name: string, help: string, read: () => number) =>
-    ({ kind: 'gauge', name: `mailring_${name}`, help, read }) as const;
-  observeMetrics(metrics.registry, [
-    gauge('cache_bytes', 'Memory taken by mailboxes (estimated).', () => cache.stats.bytes),
-    gauge('cache_mailboxes', 'Mailboxes in memory.', () => cache.stats.mailboxes),
-    counter('cache_hits', 'Reads of a mailbox answered from memory.', () => tally.queryHits),
-    counter('cache_misses', 'Reads of a mailbox that had to ask the store.', () => tally.queryMisses),
-    counter('cache_evicted_tiers', 'Steps of eviction within a mailbox.', () => cache.stats.evictedTiers),
-    counter('cache_evicted_mailboxes', 'Mailboxes evicted.', () => cache.stats.evictedMailboxes),
-    counter('mailbox_activations', 'Mailboxes read into memory.', () => tally.activations),
-    counter('mailbox_freshness_checks', 'Version checks against the store.', () => tally.freshnessChecks),
-    counter('commits', 'Commits that are durable.', () => tally.commits),
-    counter('committed_inputs', 'Inputs in durable commits.', () => tally.committedInputs),
-    counter('commit_conflicts', 'Commits that another writer came before.', () => tally.conflicts),
-    counter('commit_failures', 'Commits that failed.', () => tally.failedCommits),
-  ]);
+/** Links break where processes end: no stack is of interest. */
+function reasonOf({ code, message }: PeerFault): { code: string; reason: string } {
+  return { code, reason: message };
 }
 
-async function openAccounts(settings: Settings, router: LocalRouter): Promise<Accounts> {
-  const { signingKeyFile, tokenLifetimeMs } = settings.auth;
-  const key =
-    signingKeyFile === undefined ? await openSigningKey(settings.data) : await readSigningKey(signingKeyFile);
-  const hasher = new PasswordHasher({
-    cost: settings.mode === 'production' ? productionCost : developmentCost,
-    randomBytes,
-  });
-  const tokens = new TokenService(key, tokenLifetimeMs, time);
-  return new Accounts({ directory: router, hasher, tokens, time });
+function logMembership(logger: Logger, event: MembershipEvent): void {
+  switch (event.kind) {
+    case 'adopted': {
+      const { epoch, members } = event.change.after;
+      logger.info({ epoch, members: members.map(({ nodeId }) => nodeId) }, 'a ring view is in force');
+      break;
+    }
+    case 'removed':
+      logger.warn({ nodes: event.nodeIds }, 'nodes without a sign of life were removed from the ring');
+      break;
+    case 'excluded':
+      logger.warn({ epoch: event.view.epoch }, 'this node was removed from the ring, and joins again');
+      break;
+    case 'replaced':
+      logger.error('another process was started under the id of this node, which ends');
+      break;
+    case 'trouble':
+      logger.warn({ err: event.error, what: event.what }, 'membership has trouble and goes on trying');
+  }
 }
 
-function openSweeper(
-  settings: Settings,
-  store: RowStore,
-  registry: MailboxRegistry,
-  logger: Logger,
-): OutboxSweeper {
-  const everything = { fromHash: 0, toHash: rowHashCount };
-  return new OutboxSweeper(
-    everything,
-    {
-      store,
-      time,
-      random,
-      wake: (userId, deadline) => registry.mailbox(userId).wake(deadline),
-      failed: (error) => {
-        logger.warn({ err: error }, 'the scan for owed copies failed and will be tried again');
-      },
-    },
-    { ...sweepTiming, deadlineMs: settings.store.deadlineMs },
-  );
+/** Where clients are told to go; `port` is the one that was taken. */
+function clientUrl(settings: Settings, host: string, port: number): string {
+  return settings.advertise ?? `ws://${bracketed(host)}:${port}/v1/ws`;
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** The only place that knows every room. Rejects where a part cannot start; nothing is left open then. */
@@ -181,53 +236,62 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const logger = createLogger(settings.log.level, settings.id);
   const metrics = new NodeMetrics();
   await mkdir(settings.data, { recursive: true });
+  const secret = await clusterSecret(settings);
+  const incarnation = randomBytes(8);
   const store = new VersionedStore({
     table: openTable(settings, join(settings.data, 'rows'), tablePorts(logger)),
-    versions: new RowVersionSource(randomBytes(8)),
-    time,
-    random,
+    versions: new RowVersionSource(incarnation),
+    ...{ time, random },
   });
-  const tally = newActorTally();
-  const envelopes: EnvelopePort = {
-    request: (to, envelope, deadline) => router.request(to, envelope, deadline),
-  };
-  const registry = new MailboxRegistry(
-    registryHost(settings, store, tally, envelopes, logger),
-    settings.cache,
-  );
-  const router = new LocalRouter(registry);
-  observeActors(metrics, registry, tally);
-  const sweeper = openSweeper(settings, store, registry, logger);
+  const board = openBoard(settings, store, logger);
+  const failed = Promise.withResolvers<string>();
+  const member = new MemberNode({
+    nodeId: settings.id,
+    incarnation: incarnation.toString('hex'),
+    ...{ store, board, secret, time, random },
+    // Comparing versions is cheap where the store is embedded, and nobody waits for anybody then.
+    readRule: settings.store.kind === 'hbase' ? 'held' : 'verified',
+    leaseTerms: { leaseMs: settings.ring.leaseMs, driftRatio },
+    network: tcpNetwork(),
+    entropy: randomBytes,
+    peerLimits: defaultPeerLimits,
+    mailboxes: mailboxSettings(settings),
+    cache: settings.cache,
+    sweeping: { ...sweepTiming, deadlineMs: settings.store.deadlineMs },
+    events: memberEvents(logger, () => {
+      failed.resolve('another process was started under the id of this node');
+    }),
+  });
+  observeMember(metrics, member);
 
-  let unreadyReason: string | undefined = 'starting';
-  const accounts = await openAccounts(settings, router);
+  let isStopping = false;
+  const unreadyReason = (): string | undefined => {
+    if (isStopping) return 'stopping';
+    return member.isMember ? undefined : 'not in the ring';
+  };
+  const { router } = member;
+  const accounts = await openAccounts(settings, secret, router);
   const gateway = new Gateway({
-    settings,
-    directory: router,
-    accounts,
-    metrics,
-    logger,
-    time,
-    random,
+    ...{ settings, directory: router, accounts, metrics, logger, time, random },
     ...webDir(settings),
   });
-  const ops = new OpsServer({ metrics, logger, unreadyReason: () => unreadyReason });
+  const ops = new OpsServer({ metrics, logger, unreadyReason });
   const stop = async (): Promise<void> => {
-    unreadyReason = 'stopping';
-    sweeper.stop();
+    isStopping = true;
     await gateway.stop();
+    await member.stop(time.monotonicMs() + leaveMs);
     await ops.stop();
+    await board.close();
     await store.close();
     logger.info('stopped');
   };
   try {
-    const listen = parseHostPort(settings.listen);
+    const { host } = parseHostPort(settings.listen);
     await ops.start(parseHostPort(settings.ops));
-    const port = await gateway.start(listen);
-    sweeper.start();
-    unreadyReason = undefined;
-    const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
-    return { url: `http://${host}:${String(port)}`, stop };
+    const port = await gateway.start(parseHostPort(settings.listen));
+    const addresses = { clientUrl: clientUrl(settings, host, port), peer: parseHostPort(settings.peer) };
+    await member.start(addresses, time.monotonicMs() + joinMs);
+    return { url: `http://${bracketed(host)}:${String(port)}`, failed: failed.promise, stop };
   } catch (error) {
     await stop();
     throw error;

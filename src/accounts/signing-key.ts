@@ -1,3 +1,4 @@
+import { hkdfSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, importJWK } from 'jose';
@@ -22,6 +23,13 @@ export async function readSigningKey(path: string): Promise<SigningKey> {
 export async function openSigningKey(dataPath: string): Promise<SigningKey> {
   const path = join(dataPath, 'signing-key.json');
   return signingKeyOf(await readOrCreateSecret(path, generateKey), path);
+}
+
+/** The same key on all nodes that share this secret, which it does not tell. */
+export function derivedSigningKey(clusterSecret: Uint8Array): SigningKey {
+  const derived = hkdfSync('sha256', clusterSecret, '', 'mailring token signing key 1', hs256BytesMin);
+  const secret = new Uint8Array(derived);
+  return { algorithm: 'HS256', signWith: secret, verifyWith: secret };
 }
 
 async function generateKey(): Promise<string> {

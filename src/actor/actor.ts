@@ -44,6 +44,11 @@ function toProtocolError(error: unknown): ProtocolError {
   return new ProtocolError('internal', 'internal error');
 }
 
+/** Refused before anything was written: another node owns the row. */
+function isMoved(error: unknown): boolean {
+  return error instanceof ProtocolError && error.kind === 'moved';
+}
+
 /**
  * One entity in memory: an inbox, one commit in flight, everything that waits goes into the next commit.
  * It keeps the durable state only; a draft becomes the state when the store has it (G1). Whatever goes wrong
@@ -69,6 +74,11 @@ export class Actor<T extends EntityTypes> {
   /** The durable state, where it is in memory. */
   get state(): T['state'] | undefined {
     return this.#durable.current;
+  }
+
+  /** Drops what is in memory; whoever asks next reads the row anew. */
+  forget(): void {
+    this.#durable.drop();
   }
 
   /** Nothing waits or is under way: it may be dropped from memory. */
@@ -171,7 +181,7 @@ export class Actor<T extends EntityTypes> {
         for (const ticket of tickets) await this.#process([ticket], deadline);
         return [];
       }
-      this.#ports.lost();
+      if (!isMoved(error)) this.#ports.lost();
       this.#report(error, tickets.map(({ input }) => input.kind).join());
       for (const ticket of tickets) ticket.reject(toProtocolError(error));
       return [];
@@ -180,7 +190,7 @@ export class Actor<T extends EntityTypes> {
 
   /** @returns how many of the tickets, from the first on, are settled */
   async #commit(tickets: readonly Ticket<T>[], deadline: number): Promise<number> {
-    const { tally, tenure, time } = this.#ports;
+    const { tally, time } = this.#ports;
     for (let attempt = 0; attempt < conflictTriesMax; attempt++) {
       const state = await this.#durable.loaded(deadline);
       const draft = this.#behaviour.draft(state, time.wallMs());
@@ -191,8 +201,7 @@ export class Actor<T extends EntityTypes> {
         // A reply that changes nothing is a read.
         if (!(await this.#durable.isFresh(state, deadline))) continue;
       } else {
-        const commit = { base: state.version, epoch: tenure.epoch(), cells };
-        const outcome = await this.#durable.commit(state, draft, commit, deadline);
+        const outcome = await this.#durable.commit(state, draft, cells, deadline);
         if (outcome.kind === 'conflict') {
           tally.conflicts++;
           continue;

@@ -1,6 +1,6 @@
-import type { CellRange } from '../row/cell.ts';
+import type { Cell, CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
-import { StoreError, type Commit, type CommitOutcome, type RowStore } from '../row/row-store.ts';
+import { StoreError, type CommitOutcome, type RowStore } from '../row/row-store.ts';
 import { sameVersion, type RowVersion } from '../row/row-version.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
@@ -20,12 +20,13 @@ export interface DurableStatePorts<T extends EntityTypes> {
 /**
  * - `cold`: nothing in memory; the next input or query loads.
  * - `loading`: one load, which all who wait share.
- * - `ready`: the durable state is here. `held`: this node has committed since it loaded, so nobody else has (G7).
+ * - `ready`: the durable state is here. `heldSince`: the epoch under which this node last began a commit of it;
+ *   while it has kept the row since then, nobody else has written (G7).
  */
 type Phase<T extends EntityTypes> =
   | { readonly kind: 'cold' }
   | { readonly kind: 'loading'; readonly loaded: Promise<T['state']> }
-  | { readonly kind: 'ready'; readonly state: T['state']; held: boolean };
+  | { readonly kind: 'ready'; readonly state: T['state']; readonly heldSince: number | undefined };
 
 function numberOf(version: RowVersion | undefined): number {
   return version?.number ?? 0;
@@ -131,7 +132,7 @@ export class DurableState<T extends EntityTypes> {
       if (present !== undefined && numberOf(present.version) >= number) return present;
       if (number < this.#seen) continue;
       const state = this.#behaviour.restore(this.#entityId, image);
-      this.#phase = { kind: 'ready', state, held: false };
+      this.#phase = { kind: 'ready', state, heldSince: undefined };
       this.#seen = number;
       this.#ports.tally.activations++;
       this.#ports.changed(state, undefined);
@@ -155,7 +156,7 @@ export class DurableState<T extends EntityTypes> {
   async isFresh(state: T['state'], deadline: number): Promise<boolean> {
     const phase = this.#phase;
     if (phase.kind !== 'ready' || phase.state !== state) return false;
-    if (phase.held && this.#ports.tenure.isLeaseCurrent()) return true;
+    if (this.#isHeld(phase.heldSince)) return true;
     this.#ports.tally.freshnessChecks++;
     const [stored] = await this.#ports.store.versions([this.#entityId], deadline);
     const isBehind = await this.#isBehind(stored, deadline);
@@ -168,18 +169,31 @@ export class DurableState<T extends EntityTypes> {
     return false;
   }
 
-  /** Commits a draft of `state`; where that wins, the draft becomes the state. A conflict drops it. */
+  #isHeld(heldSince: number | undefined): boolean {
+    const { tenure } = this.#ports;
+    return heldSince !== undefined && tenure.isLeaseCurrent() && tenure.keeps(this.#entityId, heldSince);
+  }
+
+  /**
+   * Commits a draft of `state`; where that wins, the draft becomes the state. A conflict drops it.
+   * Rejects with `moved`, and nothing is written, where another node owns the row.
+   */
   async commit(
     state: T['state'],
     draft: T['draft'],
-    commit: Commit,
+    cells: readonly Cell[],
     deadline: number,
   ): Promise<CommitOutcome> {
-    const writing = this.#ports.store.commit(this.#entityId, commit, deadline);
+    const { store, tenure } = this.#ports;
+    for (let waitMs = this.#waitMs(state); waitMs > 0; waitMs = this.#waitMs(state)) {
+      await this.#pause(waitMs, deadline);
+    }
+    const epoch = tenure.epoch();
+    const writing = store.commit(this.#entityId, { base: state.version, epoch, cells }, deadline);
     this.#writing = writing.catch(() => undefined);
     try {
       const outcome = await writing;
-      if (outcome.kind === 'committed') this.#landed(state, draft, outcome.version);
+      if (outcome.kind === 'committed') this.#landed(state, draft, outcome.version, epoch);
       else if (this.current === state) this.drop();
       return outcome;
     } finally {
@@ -187,13 +201,34 @@ export class DurableState<T extends EntityTypes> {
     }
   }
 
+  /** For how long this commit has to wait for the row's last writer to be out of the way; 0: no longer. */
+  #waitMs(state: T['state']): number {
+    const admission = this.#ports.tenure.mayServe(this.#entityId, state.version);
+    if (admission.kind === 'wrongOwner') {
+      throw new ProtocolError('moved', 'another node serves this user now');
+    }
+    return admission.kind === 'wait' ? admission.waitMs : 0;
+  }
+
+  async #pause(waitMs: number, deadline: number): Promise<void> {
+    const { time } = this.#ports;
+    if (time.monotonicMs() + waitMs >= deadline) {
+      throw new ProtocolError('unavailable', 'this user is being taken over; try again', {
+        retryAfterMs: Math.ceil(waitMs),
+      });
+    }
+    await new Promise<void>((resolve) => {
+      time.after(waitMs, resolve);
+    });
+  }
+
   /** The draft is durable: it becomes the state, unless that was read anew meanwhile with this commit in it. */
-  #landed(state: T['state'], draft: T['draft'], version: RowVersion): void {
+  #landed(state: T['state'], draft: T['draft'], version: RowVersion, epoch: number): void {
     const present = this.current;
     const isReplaced = present !== undefined && present !== state;
     if (this.#seen > version.number || (isReplaced && numberOf(present.version) >= version.number)) return;
     this.#seen = version.number;
-    this.#phase = { kind: 'ready', state, held: true };
+    this.#phase = { kind: 'ready', state, heldSince: epoch };
     this.#ports.changed(state, this.#behaviour.apply(state, draft, version));
   }
 }

@@ -23,6 +23,8 @@ export type RegistryHost = Omit<MailboxHost, 'isWatched' | 'publish' | 'accounte
 
 /** Evictions in one tick, so that a burst doesn't hold up messages. */
 const evictionsPerTick = 64;
+/** How soon mailboxes that still had something under way are looked at again. */
+const releasePollMs = 250;
 
 /** The active mailboxes of this node, within a budget of bytes, and who listens on them. */
 export class MailboxRegistry {
@@ -31,6 +33,8 @@ export class MailboxRegistry {
   readonly #mailboxes = new Map<string, Mailbox>();
   readonly #listeners = new Map<string, Set<ChangeListener>>();
   readonly #policy: EvictionPolicy;
+  #isOwn: (userId: string) => boolean = () => true;
+  #isReleasing = false;
   #isEvicting = false;
   #evictedTiers = 0;
   #evictedMailboxes = 0;
@@ -73,6 +77,24 @@ export class MailboxRegistry {
     return mailbox;
   }
 
+  /** The ring has changed: mailboxes of others leave memory, as soon as nothing of theirs is under way. */
+  release(isOwn: (userId: string) => boolean): void {
+    this.#isOwn = isOwn;
+    let isBusy = false;
+    for (const [userId, mailbox] of this.#mailboxes) {
+      if (isOwn(userId)) continue;
+      mailbox.leave();
+      if (mailbox.isIdle) this.#drop(userId);
+      else isBusy = true;
+    }
+    if (!isBusy || this.#isReleasing) return;
+    this.#isReleasing = true;
+    this.#host.time.after(releasePollMs, () => {
+      this.#isReleasing = false;
+      this.release(this.#isOwn);
+    });
+  }
+
   subscribe(userId: string, listener: ChangeListener): () => void {
     let listeners = this.#listeners.get(userId);
     if (listeners === undefined) {
@@ -96,6 +118,11 @@ export class MailboxRegistry {
     }
   }
 
+  #drop(userId: string): void {
+    this.#mailboxes.delete(userId);
+    this.#policy.forget(userId);
+  }
+
   #evictSoon(): void {
     if (this.#isEvicting || !this.#policy.isOverBudget) return;
     this.#isEvicting = true;
@@ -117,8 +144,7 @@ export class MailboxRegistry {
         this.#policy.account(eviction.userId, mailbox.state.bytes);
         this.#evictedTiers++;
       } else if (mailbox === undefined || mailbox.isIdle) {
-        this.#mailboxes.delete(eviction.userId);
-        this.#policy.forget(eviction.userId);
+        this.#drop(eviction.userId);
         this.#evictedMailboxes++;
       } else {
         mailbox.settleSoon();

@@ -87,6 +87,13 @@ export class Mailbox implements LaneHost {
     this.#outbox.clearSoon();
   }
 
+  /** Another node owns the user now: what is owed is its business. */
+  leave(): void {
+    this.#outbox.leave();
+    this.#actor.forget();
+    this.#account();
+  }
+
   /** Activates the mailbox, so that what its row owes is worked off (G5). */
   async wake(deadline: number): Promise<void> {
     await this.#actor.query({ kind: 'profile' }, deadline);
@@ -138,6 +145,10 @@ export class Mailbox implements LaneHost {
   }
 
   async sending(conversationId: string, deadline: number): Promise<Sending> {
+    // The copy could not be written here: before anything is delivered is the time to say so.
+    if (this.#host.tenure.mayServe(this.userId, this.state?.version).kind === 'wrongOwner') {
+      throw new ProtocolError('moved', 'another node serves this user now');
+    }
     const sending = (await this.query({ kind: 'sending', conversationId }, deadline)) as Sending;
     if (!this.#hasRoomFor(conversationId)) {
       throw new ProtocolError('forbidden', 'you have too many conversations to begin another one');

@@ -65,6 +65,15 @@ export class OutboxDriver {
     if (state.outboxOpen.size > 0) this.#scheduleSettle(this.#host.outboxTiming.settleAfterMs);
   }
 
+  /** Stops what it does on its own; the next load or commit begins anew. */
+  leave(): void {
+    this.#losses = 0;
+    this.#retries.clear();
+    this.#confirmDue.clear();
+    this.#settleTimer?.();
+    this.#settleTimer = undefined;
+  }
+
   clearSoon(): void {
     this.#isClearing = true;
     this.#settleTimer?.();

@@ -5,7 +5,7 @@ export interface SweeperPorts {
   readonly store: RowStore;
   readonly time: Time;
   readonly random: () => number;
-  /** Activates a mailbox, whose driver then works off what is owed. */
+  /** Activates a mailbox, whose driver then works off what is owed; does nothing for users of other nodes. */
   readonly wake: (userId: string, deadline: number) => Promise<void>;
   readonly failed: (error: unknown) => void;
 }
@@ -32,6 +32,8 @@ export class OutboxSweeper {
   readonly #timing: SweeperTiming;
   readonly #slice: RowSlice;
   #timer: Cancel | undefined;
+  /** Of the turn that is on; a page of an earlier one begins no other. */
+  #turn = 0;
   #isStopped = false;
   #failures = 0;
 
@@ -41,7 +43,10 @@ export class OutboxSweeper {
     this.#timing = timing;
   }
 
+  /** Begins a turn now; called again after every take-over. */
   start(): void {
+    this.#timer?.();
+    this.#turn += 1;
     this.#next(0, undefined);
   }
 
@@ -53,19 +58,22 @@ export class OutboxSweeper {
   #next(delayMs: number, after: string | undefined): void {
     if (this.#isStopped) return;
     const jittered = delayMs * (0.75 + this.#ports.random() / 2);
-    this.#timer = this.#ports.time.after(jittered, () => void this.#page(after));
+    const turn = this.#turn;
+    this.#timer = this.#ports.time.after(jittered, () => void this.#page(after, turn));
   }
 
-  async #page(after: string | undefined): Promise<void> {
+  async #page(after: string | undefined, turn: number): Promise<void> {
     try {
       const deadline = this.#ports.time.monotonicMs() + this.#timing.deadlineMs;
       const page = await this.#ports.store.scanOutbox(this.#slice, after, pageRows, deadline);
       await Promise.all(page.entityIds.map((userId) => this.#wake(userId)));
       this.#failures = 0;
+      if (turn !== this.#turn) return;
       const pauseMs = page.entityIds.length > 0 ? this.#timing.pagePauseMs : 0;
       this.#next(page.after === undefined ? this.#timing.everyMs : pauseMs, page.after);
     } catch (error) {
       this.#ports.failed(error);
+      if (turn !== this.#turn) return;
       this.#next(Math.min(retryMaxMs, 500 * 2 ** this.#failures++), after);
     }
   }

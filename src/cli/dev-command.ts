@@ -1,10 +1,6 @@
+import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { ConfigError } from '../config/config-error.ts';
-import { loadSettings } from '../config/load-settings.ts';
-import { developmentPreset } from '../config/presets.ts';
-import { startNode } from '../node.ts';
-import { runUntilSignal } from './run-until-signal.ts';
-import { usageExitCode } from './setting-options.ts';
+import { DevCluster, type DevNodePlan } from './dev-cluster.ts';
 
 interface DevFlags {
   readonly nodes: number;
@@ -12,9 +8,14 @@ interface DevFlags {
   readonly data: string;
 }
 
+/** Settings of every node; variables win over them. */
+const configPath = fileURLToPath(new URL('../../config/development.json', import.meta.url));
 /** Operations of node i are at port + 100 + i. */
 const opsOffset = 100;
-const portMax = 65_535 - opsOffset;
+const nodesMax = 16;
+const portMax = 65_535 - opsOffset - nodesMax;
+/** Signals this soon after the first one are the same Ctrl-C, passed on by npm and the launcher. */
+const sameSignalMs = 500;
 
 const wholeNumber = (minimum: number, maximum: number) => (value: string) => {
   const number = Number(value);
@@ -24,37 +25,59 @@ const wholeNumber = (minimum: number, maximum: number) => (value: string) => {
   return number;
 };
 
-/** `mailring dev`, also `npm start`: a development node on the embedded store; nothing else has to run. */
+function plansOf({ nodes, port, data }: DevFlags): DevNodePlan[] {
+  return Array.from({ length: nodes }, (_, index) => {
+    const id = `n${index + 1}`;
+    const places = {
+      id,
+      config: configPath,
+      listen: `127.0.0.1:${port + index}`,
+      ops: `127.0.0.1:${port + opsOffset + index}`,
+      // The nodes tell each other where.
+      peer: '127.0.0.1:0',
+      data,
+    };
+    return { id, args: Object.entries(places).flatMap(([flag, value]) => [`--${flag}`, value]) };
+  });
+}
+
+/** `mailring dev`, also `npm start`: a development cluster on the embedded store; nothing else has to run. */
 export function devCommand(): Command {
-  const command = new Command('dev')
-    .description(
-      'run Mailring on this machine on the embedded store, with the web client at http://127.0.0.1:7400/',
-    )
-    .option('--nodes <n>', 'nodes to run (only 1 so far: the ring is not there yet)', wholeNumber(1, 1), 1)
+  return new Command('dev')
+    .description('run a cluster on this machine on the embedded store, with the web client at each node')
+    .option('--nodes <n>', 'nodes to run, each a process', wholeNumber(1, nodesMax), 3)
     .option(
       '--port <port>',
-      'clients connect here, operations are at port + 100',
+      'node i (from 0) serves clients at port + i, operations at port + 100 + i',
       wholeNumber(1, portMax),
       7400,
     )
     .option('--data <dir>', 'where messages and keys are kept', '.data')
-    .action(async ({ port, data }: DevFlags) => {
-      try {
-        const settings = loadSettings({
-          preset: {
-            ...developmentPreset,
-            id: 'n1',
-            listen: `127.0.0.1:${port}`,
-            ops: `127.0.0.1:${port + opsOffset}`,
-            data,
-          },
-          env: process.env,
-        });
-        await runUntilSignal(async () => [await startNode(settings)]);
-      } catch (error) {
-        if (!(error instanceof ConfigError)) throw error;
-        command.error(`error: ${error.message}`, { exitCode: usageExitCode });
-      }
+    .action(async (flags: DevFlags) => {
+      const cluster = new DevCluster();
+      const isStopping = stopAtSignal(cluster);
+      const started = cluster.start(plansOf(flags)).then(() => 'started' as const);
+      const outcome = await Promise.race([started, cluster.failed.promise]);
+      const exitCode = outcome === 'started' ? await cluster.failed.promise : outcome;
+      if (isStopping()) return;
+      await cluster.stop();
+      process.exit(exitCode);
     });
-  return command;
+}
+
+/** @returns whether a signal has come */
+function stopAtSignal(cluster: DevCluster): () => boolean {
+  let firstMs: number | undefined;
+  const stop = (): void => {
+    const nowMs = performance.now();
+    if (firstMs === undefined) {
+      firstMs = nowMs;
+      void cluster.stop().then(() => process.exit(0));
+    } else if (nowMs - firstMs > sameSignalMs) {
+      process.exit(1);
+    }
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  return () => firstMs !== undefined;
 }

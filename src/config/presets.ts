@@ -3,6 +3,7 @@ import type { SettingsOverride } from './settings.ts';
 /** A development cluster on one machine; its rate limits leave room for the load generator. */
 export const developmentPreset: SettingsOverride = {
   mode: 'development',
+  log: { level: 'warn' },
   limits: {
     connectionsPerUserMax: 1000,
     requestsPerSecondPerUser: 1_000_000,

@@ -63,12 +63,12 @@ export const settingsSchema = group('Settings of a node.', {
   redis: optionalText(
     'redis://… or rediss://…',
     /^rediss?:\/\/\S+$/,
-    'Redis of the cluster: leases and news of ring changes. Default: the embedded store does that, on one machine.',
+    'Redis of the cluster: signs of life and news of ring changes. Default: the store does that, more slowly.',
   ),
   clusterSecretFile: optionalText(
     'a path',
     anyPath,
-    'File with the secret that the nodes of a cluster share (at least 32 bytes).',
+    'File with the secret that the nodes of a cluster share (at least 32 bytes). Default: made in the data folder.',
   ),
 
   store: group('Where mailboxes are kept.', {
@@ -106,6 +106,15 @@ export const settingsSchema = group('Settings of a node.', {
       1,
       10_000,
       'Calls under way at one region server; a default server refuses at about 300 waiting calls.',
+    ),
+  }),
+
+  ring: group('The nodes of a cluster and who owns whom.', {
+    leaseMs: amount(
+      6 * seconds,
+      500,
+      5 * minutes,
+      'How long a node may answer from memory without asking the store; dead nodes are removed after about twice that.',
     ),
   }),
 
@@ -157,6 +166,18 @@ export const settingsSchema = group('Settings of a node.', {
   }),
 
   session: group('One connection of a device.', {
+    routing: Type.Enum(['redirect', 'proxy'], {
+      default: 'redirect',
+      description:
+        '`redirect`: devices are sent to the node that owns their user. `proxy`: every node serves every device, ' +
+        'for clients behind one load balancer.',
+    }),
+    moveSpreadMs: amount(
+      2 * seconds,
+      0,
+      10 * minutes,
+      'When users move to another node, their devices are sent after them within this time, each at its own moment.',
+    ),
     openTimeoutMs: amount(
       10 * seconds,
       100,
@@ -212,7 +233,7 @@ export const settingsSchema = group('Settings of a node.', {
     signingKeyFile: optionalText(
       'a path',
       anyPath,
-      'File with the key that signs tokens, the same on all nodes. Default: one made in the data folder.',
+      'File with the key that signs tokens, the same on all nodes. Default: derived from the cluster secret, or made in the data folder.',
     ),
   }),
   dedup: group('How repeats of a send are recognised.', {

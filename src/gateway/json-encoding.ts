@@ -27,6 +27,10 @@ export const jsonEncoding: FrameEncoding = {
     return `{"jsonrpc":"2.0","id":${idText(id)},"error":${JSON.stringify(errorObjectOf(refusal))}}`;
   },
 
+  push(method: string, params: object): string {
+    return `{"jsonrpc":"2.0","method":"${method}","params":${JSON.stringify(params)}}`;
+  },
+
   batch(replies: readonly Payload[]): string {
     return `[${replies.join(',')}]`;
   },

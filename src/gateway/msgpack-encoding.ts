@@ -26,6 +26,7 @@ export const msgpackEncoding: FrameEncoding = {
 
   result: (id, _method, result) => packr.pack({ jsonrpc: '2.0', id, result }),
   error: (id, refusal) => packr.pack({ jsonrpc: '2.0', id, error: errorObjectOf(refusal) }),
+  push: (method, params) => packr.pack({ jsonrpc: '2.0', method, params }),
   change: (change) => packr.pack({ jsonrpc: '2.0', method: 'change', params: change }),
 
   batch(replies) {

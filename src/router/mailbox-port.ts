@@ -11,6 +11,7 @@ import type {
   SendMessageResult,
 } from '../protocol/calls.ts';
 import type { ChangeListener } from '../actor/change-batch.ts';
+import type { Cancel } from '../std/time.ts';
 
 export type { ChangeBatch, ChangeListener } from '../actor/change-batch.ts';
 
@@ -43,7 +44,20 @@ export interface MailboxPort {
   subscribe(listener: ChangeListener): () => void;
 }
 
-/** Who serves a user: the local actors, and later the node that owns the user. */
+/** The node that serves a user, where that is another one. */
+export interface Elsewhere {
+  readonly nodeId: string;
+  /** Where clients reach it, `ws://…` or `wss://…`. */
+  readonly url: string;
+  /** Epoch of the ring view that says so. */
+  readonly epoch: number;
+}
+
+/** Who serves a user: the local actors, or the node that owns the user. */
 export interface MailboxDirectory {
   mailbox(userId: string): MailboxPort;
+  /** Where the user is served; undefined: here. */
+  elsewhere(userId: string): Elsewhere | undefined;
+  /** Calls `listener` whenever users have moved from one node to another. */
+  onMoves(listener: () => void): Cancel;
 }

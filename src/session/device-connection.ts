@@ -11,6 +11,8 @@ export type Payload = string | Uint8Array;
 export interface ReplyEncoding {
   result(id: RequestId, method: string, result: object): Payload;
   error(id: RequestId, refusal: Refusal): Payload;
+  /** A push: a notification of the server. */
+  push(method: string, params: object): Payload;
   /** Several replies as one message. */
   batch(replies: readonly Payload[]): Payload;
 }

@@ -2,7 +2,7 @@ import type { Accounts } from '../accounts/accounts.ts';
 import type { Settings } from '../config/settings.ts';
 import { closeCodes } from '../protocol/close-code.ts';
 import type { CloseCode } from '../protocol/close-code.ts';
-import type { MailboxDirectory } from '../router/mailbox-port.ts';
+import type { Elsewhere, MailboxDirectory } from '../router/mailbox-port.ts';
 import { KeyedBuckets } from '../std/keyed-buckets.ts';
 import type { Time } from '../std/time.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -27,6 +27,8 @@ export interface SessionHostOptions {
 /** A session as those see it who may have to end it. */
 export interface Closable {
   close(code: CloseCode, reason: string): void;
+  /** Another node owns the user now: tells the device where, and closes after that time. */
+  sendAway(url: string, afterMs: number): void;
 }
 
 /** Users whose rate is remembered at once. */
@@ -60,6 +62,27 @@ export class SessionHost {
       burst: limits.requestsPerSecondPerUser * burstSeconds,
       keysMax: usersMax,
     });
+    options.directory.onMoves(() => {
+      this.#sendMovedAway();
+    });
+  }
+
+  /** Sends the devices after their users that other nodes own now, spread so that they don't come back in step. */
+  #sendMovedAway(): void {
+    const { settings, random } = this.options;
+    for (const [userId, sessions] of this.#byUser) {
+      const elsewhere = this.elsewhere(userId);
+      if (elsewhere === undefined) continue;
+      for (const session of sessions) {
+        session.sendAway(elsewhere.url, Math.round(settings.session.moveSpreadMs * random()));
+      }
+    }
+  }
+
+  /** Where devices of this user have to go; undefined: they are right here. */
+  elsewhere(userId: string): Elsewhere | undefined {
+    const { directory, settings } = this.options;
+    return settings.session.routing === 'proxy' ? undefined : directory.elsewhere(userId);
   }
 
   get openCount(): number {
@@ -76,6 +99,9 @@ export class SessionHost {
     }
     sessions.add(session);
     this.#openCount += 1;
+    // The user may have moved since the session began to open.
+    const elsewhere = this.elsewhere(userId);
+    if (elsewhere !== undefined) this.options.time.soon(() => session.sendAway(elsewhere.url, 0));
   }
 
   dismiss(userId: string, session: Closable): void {

@@ -8,6 +8,7 @@ import type { CallRequest, RequestId } from '../protocol/json-rpc.ts';
 import { errorKinds, ProtocolError, refusal } from '../protocol/protocol-error.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { shapeCheck } from '../protocol/shape-check.ts';
+import type { Cancel } from '../std/time.ts';
 import type { CallTally } from '../telemetry/node-metrics.ts';
 import { CallDesk } from './call-desk.ts';
 import type { DeviceConnection } from './device-connection.ts';
@@ -54,6 +55,7 @@ export class Session {
   readonly #connection: DeviceConnection;
   readonly #openTally: CallTally;
   #state: State;
+  #cancelMove: Cancel | undefined;
   #failedAttempts = 0;
   #faults = 0;
 
@@ -104,6 +106,14 @@ export class Session {
     }
   }
 
+  sendAway(url: string, afterMs: number): void {
+    if (this.#state.kind !== 'open' || this.#cancelMove !== undefined) return;
+    this.#connection.send(this.#connection.encoding.push('moved', { url, afterMs }));
+    this.#cancelMove = this.#host.options.time.after(afterMs, () => {
+      this.close(closeCodes.moved, 'the user has moved to another node');
+    });
+  }
+
   close(code: CloseCode, reason: string): void {
     if (this.#state.kind === 'closing') return;
     this.end();
@@ -115,6 +125,7 @@ export class Session {
     const state = this.#state;
     this.#state = { kind: 'closing' };
     if (state.kind !== 'open') return;
+    this.#cancelMove?.();
     state.feed.stop();
     state.desk.end();
     this.#host.dismiss(state.userId, this);
@@ -188,6 +199,10 @@ export class Session {
     const { accounts, directory, settings, time, random, metrics } = this.#host.options;
     const deadline = startedMs + settings.request.deadlineMs;
     const { userId, expiresAtMs } = await accounts.authenticate(params.token, deadline);
+    const elsewhere = this.#host.elsewhere(userId);
+    if (elsewhere !== undefined) {
+      throw new ProtocolError('moved', `this user is served by ${elsewhere.nodeId}`, elsewhere);
+    }
     const mailbox = directory.mailbox(userId);
     const feed = new FeedFollower({
       mailbox,

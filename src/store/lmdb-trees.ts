@@ -19,6 +19,12 @@ export interface LmdbTrees {
 /** LMDB's own bound at its default page size. */
 export const keyBytesMax = 1978;
 
+/**
+ * Address space, not disk or memory: the file grows as it is written. All of it is mapped at once, because growing
+ * the map while other processes write has been seen to break transactions.
+ */
+const mapBytes = 2 ** 40;
+
 const treeOptions: DatabaseOptions = { encoding: 'binary', keyEncoding: 'binary', cache: false };
 
 /**
@@ -35,6 +41,7 @@ export function openTrees(path: string): LmdbTrees {
       ...treeOptions,
       path,
       maxDbs: families.length + 1,
+      mapSize: mapBytes,
       overlappingSync: false,
       // Grouping is ours (GroupWriter); the library's own makes a promise whose rejection nobody could handle.
       eventTurnBatching: false,

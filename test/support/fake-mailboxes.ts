@@ -16,15 +16,20 @@ import { ProtocolError } from '../../src/protocol/protocol-error.ts';
 import type {
   Account,
   ChangeListener,
+  Elsewhere,
   MailboxDirectory,
   MailboxPort,
 } from '../../src/router/mailbox-port.ts';
+import type { Cancel } from '../../src/std/time.ts';
 
 const windowMs = 24 * 60 * 60 * 1000;
 
 /** Mailboxes in memory that answer at once: as much of the real ones as the rooms above them can see. */
 export class FakeMailboxes implements MailboxDirectory {
   readonly #mailboxes = new Map<string, FakeMailbox>();
+  /** Users that another node serves, where a test says so. */
+  readonly moved = new Map<string, Elsewhere>();
+  readonly #moveListeners = new Set<() => void>();
   /** Commits kept in a feed; an older cursor gets `reset`. */
   feedMax = 100_000;
 
@@ -34,6 +39,21 @@ export class FakeMailboxes implements MailboxDirectory {
     const mailbox = new FakeMailbox(userId, this);
     this.#mailboxes.set(userId, mailbox);
     return mailbox;
+  }
+
+  elsewhere(userId: string): Elsewhere | undefined {
+    return this.moved.get(userId);
+  }
+
+  onMoves(listener: () => void): Cancel {
+    this.#moveListeners.add(listener);
+    return () => this.#moveListeners.delete(listener);
+  }
+
+  /** Another node owns the user from now on. */
+  move(userId: string, to: Elsewhere): void {
+    this.moved.set(userId, to);
+    for (const listener of this.#moveListeners) listener();
   }
 }
 

@@ -7,7 +7,7 @@ import type { Tenure } from '../../src/actor/tenure.ts';
 import type { MailboxLimits } from '../../src/mailbox/mailbox-state.ts';
 import type { SendMessageParams, SendMessageResult } from '../../src/protocol/calls.ts';
 import { dmIdOf } from '../../src/protocol/conversation-id.ts';
-import { LocalRouter } from '../../src/router/local-router.ts';
+import { LocalMailbox } from '../../src/router/local-mailbox.ts';
 import type { MailboxPort } from '../../src/router/mailbox-port.ts';
 import { rowHashCount } from '../../src/row/row-key.ts';
 import type { RowStore } from '../../src/row/row-store.ts';
@@ -47,7 +47,6 @@ export class RigNode {
   readonly process: MortalProcess;
   readonly store: RowStore;
   readonly registry: MailboxRegistry;
-  readonly router: LocalRouter;
   readonly tally: ActorTally = newActorTally();
   readonly sweeper: OutboxSweeper;
 
@@ -59,10 +58,15 @@ export class RigNode {
     const table = this.process.table(rig.faulty, options.storeDelay);
     this.store = new VersionedStore({ table, versions: new RowVersionSource(incarnation), time, random });
     const local: EnvelopePort = {
-      request: (to, envelope, deadline) => this.router.request(to, envelope, deadline),
+      request: (to, envelope, deadline) => this.registry.mailbox(to).accept(envelope, deadline),
     };
     const wrapped = options.envelopes?.(local) ?? local;
-    const tenure: Tenure = { epoch: () => 1, isLeaseCurrent: () => options.isLeaseCurrent ?? true };
+    const tenure: Tenure = {
+      epoch: () => 1,
+      isLeaseCurrent: () => options.isLeaseCurrent ?? true,
+      keeps: () => true,
+      mayServe: () => ({ kind: 'yes' }),
+    };
     this.registry = new MailboxRegistry(
       {
         store: this.store,
@@ -104,7 +108,6 @@ export class RigNode {
       },
       { budgetBytes: 64 << 20, recentMs: 24 * hour, ...options.cacheLimits },
     );
-    this.router = new LocalRouter(this.registry);
     this.sweeper = new OutboxSweeper(
       { fromHash: 0, toHash: rowHashCount },
       {
@@ -119,7 +122,7 @@ export class RigNode {
   }
 
   mailbox(userId: string): MailboxPort {
-    return this.router.mailbox(userId);
+    return new LocalMailbox(userId, this.registry);
   }
 }
 

@@ -16,6 +16,8 @@ type Groups = { readonly [Key in keyof SessionSettings]?: Partial<SessionSetting
 const settingsFor = (change: Groups): SessionSettings => ({
   id: 'n1',
   session: {
+    routing: 'redirect',
+    moveSpreadMs: 0,
     openTimeoutMs: 10_000,
     heartbeatMs: 30_000,
     writeBufferBytesMax: 1_048_576,

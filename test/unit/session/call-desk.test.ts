@@ -23,7 +23,8 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
     encoding: {
       result: (id) => `${id}: ok`,
       error: (id, { error }) => `${id}: ${error}`,
-      batch: (parts) => parts.join(),
+      push: () => '',
+    batch: (parts) => parts.join(),
     },
     send: (payload) => replies.push(String(payload)),
     hasRoom: () => hasRoom,

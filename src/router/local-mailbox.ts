@@ -1,7 +1,5 @@
 import type { ChangeListener } from '../actor/change-batch.ts';
-import type { EnvelopePort } from '../actor/mailbox-host.ts';
 import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
-import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
 import type {
   GetChangesParams,
   GetChangesResult,
@@ -15,14 +13,17 @@ import type {
   SendMessageResult,
 } from '../protocol/calls.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import type { Account, MailboxDirectory, MailboxPort } from './mailbox-port.ts';
+import type { Account, MailboxPort } from './mailbox-port.ts';
 
 function unexpected(kind: string): ProtocolError {
   return new ProtocolError('internal', `unexpected answer ${kind}`);
 }
 
-/** A mailbox on this node. Looks it up at every call: between two calls it may leave memory. */
-class LocalMailbox implements MailboxPort {
+/**
+ * A mailbox on this node. Looks it up at every call: between two calls it may leave memory. Besides the errors of
+ * the port a call rejects with `moved`, and has changed nothing, where this node turns out not to own the user.
+ */
+export class LocalMailbox implements MailboxPort {
   readonly userId: string;
   readonly #registry: MailboxRegistry;
 
@@ -73,22 +74,5 @@ class LocalMailbox implements MailboxPort {
 
   subscribe(listener: ChangeListener): () => void {
     return this.#registry.subscribe(this.userId, listener);
-  }
-}
-
-/** The whole of routing on a single node: everybody is here. */
-export class LocalRouter implements MailboxDirectory, EnvelopePort {
-  readonly #registry: MailboxRegistry;
-
-  constructor(registry: MailboxRegistry) {
-    this.#registry = registry;
-  }
-
-  mailbox(userId: string): MailboxPort {
-    return new LocalMailbox(userId, this.#registry);
-  }
-
-  async request(to: string, envelope: Envelope, deadline: number): Promise<EnvelopeReply> {
-    return this.#registry.mailbox(to).accept(envelope, deadline);
   }
 }

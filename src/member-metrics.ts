@@ -1,0 +1,52 @@
+import type { MemberNode } from './member-node.ts';
+import type { NodeMetrics } from './telemetry/node-metrics.ts';
+import { observeMetrics } from './telemetry/observed-metrics.ts';
+
+const counter = (name: string, help: string, read: () => number) =>
+  ({ kind: 'counter', name: `mailring_${name}_total`, help, read }) as const;
+const gauge = (name: string, help: string, read: () => number) =>
+  ({ kind: 'gauge', name: `mailring_${name}`, help, read }) as const;
+
+/** What Prometheus hears of mailboxes, links and the ring. */
+export function observeMember(metrics: NodeMetrics, node: MemberNode): void {
+  const { registry, tally, peerTally } = node;
+  observeMetrics(metrics.registry, [
+    gauge('cache_bytes', 'Memory taken by mailboxes (estimated).', () => registry.stats.bytes),
+    gauge('cache_mailboxes', 'Mailboxes in memory.', () => registry.stats.mailboxes),
+    counter('cache_hits', 'Reads of a mailbox answered from memory.', () => tally.queryHits),
+    counter('cache_misses', 'Reads of a mailbox that had to ask the store.', () => tally.queryMisses),
+    counter('cache_evicted_tiers', 'Steps of eviction within a mailbox.', () => registry.stats.evictedTiers),
+    counter('cache_evicted_mailboxes', 'Mailboxes evicted.', () => registry.stats.evictedMailboxes),
+    counter('mailbox_activations', 'Mailboxes read into memory.', () => tally.activations),
+    counter('mailbox_freshness_checks', 'Version checks against the store.', () => tally.freshnessChecks),
+    counter('commits', 'Commits that are durable.', () => tally.commits),
+    counter('committed_inputs', 'Inputs in durable commits.', () => tally.committedInputs),
+    counter('commit_conflicts', 'Commits that another writer came before.', () => tally.conflicts),
+    counter('commit_failures', 'Commits that failed.', () => tally.failedCommits),
+
+    gauge('ring_epoch', 'Epoch of the ring view in force; 0 before joining.', () => node.view?.epoch ?? 0),
+    gauge('ring_members', 'Nodes in the ring view in force.', () => node.view?.members.length ?? 0),
+    gauge('ring_is_member', '1 while this node is in the view in force.', () => (node.isMember ? 1 : 0)),
+
+    gauge('peer_links_open', 'Links to other nodes that are up.', () => openLinks(node)),
+    gauge('peer_requests_pending', 'Requests to other nodes that wait for a reply.', () => pending(node)),
+    counter('peer_requests_sent', 'Requests to other nodes.', () => peerTally.requestsSent),
+    counter('peer_requests_received', 'Requests of other nodes.', () => peerTally.requestsReceived),
+    counter('peer_notes_sent', 'Pushes to other nodes.', () => peerTally.notesSent),
+    counter('peer_overloaded', 'Refused because a queue to a peer was full.', () => peerTally.overloaded),
+    counter('peer_resent_frames', 'Frames sent again after a break.', () => peerTally.resent),
+    counter('peer_sent_bytes', 'Bytes to other nodes.', () => peerTally.bytesSent),
+    counter('peer_received_bytes', 'Bytes from other nodes.', () => peerTally.bytesReceived),
+    counter('peer_connects', 'Connections to other nodes that came up.', () => peerTally.connects),
+    counter('peer_failed_connects', 'Connections that did not.', () => peerTally.failedConnects),
+    counter('peer_resets', 'Channels given up: what was under way failed.', () => peerTally.resets),
+  ]);
+}
+
+function openLinks({ links }: MemberNode): number {
+  return [...links.states()].filter(({ kind }) => kind === 'open').length;
+}
+
+function pending({ links }: MemberNode): number {
+  return [...links.states()].reduce((sum, link) => sum + link.pending, 0);
+}

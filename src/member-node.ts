@@ -1,0 +1,179 @@
+import { newActorTally, type ActorTally } from './actor/actor-tally.ts';
+import { MailboxRegistry, type CacheLimits, type RegistryHost } from './actor/mailbox-registry.ts';
+import { OutboxSweeper, type SweeperTiming } from './actor/outbox-sweeper.ts';
+import type { LeaseBoard } from './membership/lease-board.ts';
+import type { LeaseTerms } from './membership/lease-clock.ts';
+import { Membership, type MembershipEvent } from './membership/membership.ts';
+import type { ReadRule } from './membership/ring-tenure.ts';
+import type { PeerLimits } from './peer/peer-limits.ts';
+import { PeerLinks, type PeerMember } from './peer/peer-links.ts';
+import type { PeerAddress, PeerNetwork } from './peer/peer-network.ts';
+import { PeerServer } from './peer/peer-server.ts';
+import type { PeerEvents, PeerSetup } from './peer/peer-setup.ts';
+import { PeerTally } from './peer/peer-tally.ts';
+import { ordinaryWeight, type Member } from './ring/member.ts';
+import type { RingView } from './ring/ring-view.ts';
+import { ClusterRouter } from './router/cluster-router.ts';
+import { RingSeat } from './router/ring-seat.ts';
+import { rowHashCount } from './row/row-key.ts';
+import type { RowStore } from './row/row-store.ts';
+import type { Time } from './std/time.ts';
+
+export interface MemberNodeParts {
+  readonly nodeId: string;
+  /** This start of the node; the one that its row versions name. 16 hex digits. */
+  readonly incarnation: string;
+  readonly store: RowStore;
+  readonly board: LeaseBoard;
+  readonly readRule: ReadRule;
+  readonly leaseTerms: LeaseTerms;
+  readonly network: PeerNetwork;
+  /** What the nodes of the cluster share, at least 32 bytes. */
+  readonly secret: Uint8Array;
+  /** Cryptographically random bytes. */
+  readonly entropy: (bytes: number) => Uint8Array;
+  readonly peerLimits: PeerLimits;
+  readonly mailboxes: Omit<
+    RegistryHost,
+    'store' | 'time' | 'random' | 'tenure' | 'envelopes' | 'tally' | 'alarm'
+  >;
+  readonly cache: CacheLimits;
+  readonly sweeping: SweeperTiming;
+  readonly time: Time;
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random: () => number;
+  readonly events: MemberNodeEvents;
+}
+
+/** For the log and the metrics; none of them may throw. */
+export interface MemberNodeEvents {
+  readonly membership: (event: MembershipEvent) => void;
+  readonly peers: Omit<PeerEvents, 'linkReset'>;
+  /** A scan for what is owed has failed and will be tried again. */
+  readonly sweepFailed: (error: unknown) => void;
+  /** A bug: it was contained. */
+  readonly alarm: (error: unknown, what: string) => void;
+}
+
+/** Where this node is to be found. */
+export interface MemberAddresses {
+  /** For clients, `ws://…` or `wss://…`. */
+  readonly clientUrl: string;
+  /** Where to listen for peers, which dial the same address; port 0 takes a free one. */
+  readonly peer: PeerAddress;
+}
+
+/** For requests under way when a link or the node ends. */
+const drainMs = 2_000;
+
+/**
+ * A node of the ring without its doors for clients: mailboxes, routing, links to the other nodes, membership. All of
+ * the outside is an argument, so that the simulator runs this very class.
+ */
+export class MemberNode {
+  readonly registry: MailboxRegistry;
+  readonly router: ClusterRouter;
+  readonly tally: ActorTally = newActorTally();
+  readonly peerTally = new PeerTally();
+  readonly links: PeerLinks;
+  readonly #parts: MemberNodeParts;
+  readonly #seat: RingSeat;
+  readonly #server: PeerServer;
+  readonly #sweeper: OutboxSweeper;
+  #membership: Membership | undefined;
+
+  constructor(parts: MemberNodeParts) {
+    const { nodeId, incarnation, store, time, random, events } = parts;
+    this.#parts = parts;
+    this.#seat = new RingSeat({ nodeId, incarnation });
+    this.registry = new MailboxRegistry(
+      {
+        ...parts.mailboxes,
+        ...{ store, time, random, tenure: this.#seat, tally: this.tally, alarm: events.alarm },
+        envelopes: { request: (to, envelope, deadline) => this.router.request(to, envelope, deadline) },
+      },
+      parts.cache,
+    );
+    const setup = this.#peerSetup();
+    this.links = new PeerLinks(setup);
+    const { registry, links } = this;
+    this.router = new ClusterRouter({
+      ...{ registry, links, ring: this.#seat, time, random, alarm: events.alarm },
+    });
+    this.#server = new PeerServer(setup, this.router);
+    this.#sweeper = this.#newSweeper();
+    this.#seat.onView(({ after }) => {
+      this.#adopted(after);
+    });
+  }
+
+  /** The view in force; undefined before this node has joined. */
+  get view(): RingView | undefined {
+    return this.#seat.view;
+  }
+
+  /** In the view in force, and so in service. */
+  get isMember(): boolean {
+    return this.#membership?.isMember ?? false;
+  }
+
+  /** Listens for peers and joins the ring. Rejects where that is not possible before the deadline. */
+  async start({ clientUrl, peer }: MemberAddresses, deadline: number): Promise<void> {
+    const { nodeId, incarnation, store, board, time, random, readRule, leaseTerms, events } = this.#parts;
+    const { host, port } = await this.#server.listen(peer);
+    const peerAddress = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+    const self: Member = { nodeId, incarnation, weight: ordinaryWeight, clientUrl, peerAddress };
+    this.#membership = new Membership({
+      ...{ self, store, board, time, random, readRule, terms: leaseTerms, onEvent: events.membership },
+    });
+    this.#seat.take(this.#membership);
+    await this.#membership.start(deadline);
+  }
+
+  /** Leaves the ring in good order, then the links. What clients asked must be done before. */
+  async stop(deadline: number): Promise<void> {
+    this.#sweeper.stop();
+    try {
+      await this.#membership?.leave(deadline);
+    } catch (error) {
+      // The others find out when the lease has run out.
+      this.#parts.events.membership({ kind: 'trouble', what: 'leaving the ring', error });
+    }
+    await Promise.all([this.links.close(drainMs), this.#server.close(drainMs)]);
+  }
+
+  #adopted(view: RingView): void {
+    this.links.adopt(view.members.map(peerMember), drainMs);
+    this.router.adopted();
+    this.#sweeper.start();
+  }
+
+  #newSweeper(): OutboxSweeper {
+    const { store, time, random, events, sweeping } = this.#parts;
+    const wake = async (userId: string, deadline: number): Promise<void> => {
+      if (this.router.isOwn(userId)) await this.registry.mailbox(userId).wake(deadline);
+    };
+    const everything = { fromHash: 0, toHash: rowHashCount };
+    return new OutboxSweeper(everything, { store, time, random, wake, failed: events.sweepFailed }, sweeping);
+  }
+
+  #peerSetup(): PeerSetup {
+    const { nodeId, incarnation, secret, entropy, peerLimits, network, time, random, events } = this.#parts;
+    return {
+      handshake: { self: { nodeId, incarnation }, secret, entropy },
+      ...{ limits: peerLimits, network, time, random, tally: this.peerTally },
+      events: {
+        ...events.peers,
+        linkReset: (peerId) => {
+          this.router.linkReset(peerId);
+        },
+      },
+    };
+  }
+}
+
+function peerMember({ nodeId, peerAddress }: Member): PeerMember {
+  const split = peerAddress.lastIndexOf(':');
+  const host = peerAddress.slice(0, split).replace(/^\[(.*)\]$/, '$1');
+  return { nodeId, address: { host, port: Number(peerAddress.slice(split + 1)) } };
+}

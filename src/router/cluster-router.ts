@@ -1,0 +1,142 @@
+import type { EnvelopePort } from '../actor/mailbox-host.ts';
+import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
+import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
+import { packEnvelopeReply, unpackEnvelopeReply } from '../peer/envelope-codec.ts';
+import type { PeerHandler, PeerIdentity, PeerNote, PeerReply, PeerRequest } from '../peer/peer-request.ts';
+import type { Cancel, Time } from '../std/time.ts';
+import { FeedRelay } from './feed-relay.ts';
+import type { Elsewhere, MailboxDirectory, MailboxPort } from './mailbox-port.ts';
+import { OwnerCalls } from './owner-calls.ts';
+import type { OwnerLinks, ParamsOf } from './owner-calls.ts';
+import { isMoved, OwnerFinder } from './owner-finder.ts';
+import { packNews, unpackAsk, unpackNews } from './peer-ask.ts';
+import type { PeerAsk, PeerMethod } from './peer-ask.ts';
+import type { RingPort } from './ring-port.ts';
+import { RoutedMailbox } from './routed-mailbox.ts';
+import { WatchedFeeds } from './watched-feeds.ts';
+
+export interface ClusterRouterParts {
+  readonly registry: MailboxRegistry;
+  readonly links: OwnerLinks;
+  readonly ring: RingPort;
+  readonly time: Time;
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random: () => number;
+  readonly alarm: (error: unknown, what: string) => void;
+}
+
+/**
+ * Who owns a user, at which epoch: local actor or peer link. One hop: a node that is asked for a user that it does
+ * not own answers `wrongOwner` and never forwards.
+ */
+export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandler {
+  readonly #parts: ClusterRouterParts;
+  readonly #finder: OwnerFinder;
+  readonly #calls: OwnerCalls;
+  readonly #feeds: FeedRelay;
+  readonly #watched: WatchedFeeds;
+  readonly #moveListeners = new Set<() => void>();
+
+  constructor(parts: ClusterRouterParts) {
+    const { registry, links, ring, time } = parts;
+    this.#parts = parts;
+    this.#finder = new OwnerFinder(parts);
+    this.#calls = new OwnerCalls(this.#finder, registry, links, ring);
+    this.#feeds = new FeedRelay({ ...parts, calls: this.#calls });
+    this.#watched = new WatchedFeeds(registry, links, ring, time);
+  }
+
+  mailbox(userId: string): MailboxPort {
+    return new RoutedMailbox(userId, this.#calls, this.#feeds);
+  }
+
+  elsewhere(userId: string): Elsewhere | undefined {
+    const owner = this.#finder.ownerOf(userId);
+    if (owner.kind === 'here') return undefined;
+    const { nodeId, clientUrl } = owner.member;
+    return { nodeId, url: clientUrl, epoch: owner.epoch };
+  }
+
+  onMoves(listener: () => void): Cancel {
+    this.#moveListeners.add(listener);
+    return () => {
+      this.#moveListeners.delete(listener);
+    };
+  }
+
+  /** This node owns the user by the view in force. */
+  isOwn(userId: string): boolean {
+    return this.#finder.ownerOf(userId).kind === 'here';
+  }
+
+  /** A view was adopted: what it takes away leaves, feeds follow their users, the others are told. */
+  adopted(): void {
+    const { registry, ring, links } = this.#parts;
+    const isOwn = (userId: string): boolean => this.isOwn(userId);
+    registry.release(isOwn);
+    this.#watched.release(isOwn);
+    this.#feeds.moved();
+    const { epoch, members } = this.#finder.view;
+    for (const { nodeId } of members) {
+      if (nodeId === ring.self.nodeId) continue;
+      // Who misses it sees it on the board, or in the next frame.
+      links.note(nodeId, { to: '', epoch, body: packNews({ kind: 'adopted' }) });
+    }
+    for (const listener of this.#moveListeners) listener();
+  }
+
+  /** The link to this node has lost what was under way. */
+  linkReset(nodeId: string): void {
+    this.#feeds.watchAgain(nodeId);
+  }
+
+  request(to: string, envelope: Envelope, deadline: number): Promise<EnvelopeReply> {
+    return this.#finder.ask(to, deadline, async (owner) => {
+      if (owner.kind === 'here') return this.#parts.registry.mailbox(to).accept(envelope, deadline);
+      const body = await this.#calls.ask(owner, to, { kind: 'envelope', envelope }, deadline);
+      return unpackEnvelopeReply(body);
+    });
+  }
+
+  async handle(request: PeerRequest, from: PeerIdentity): Promise<PeerReply> {
+    this.#parts.ring.heard(from.incarnation, request.epoch);
+    if (!this.isOwn(request.to)) return this.#wrongOwner();
+    try {
+      return { kind: 'ok', body: await this.#served(unpackAsk(request.body), request, from) };
+    } catch (error) {
+      if (isMoved(error)) return this.#wrongOwner();
+      throw error;
+    }
+  }
+
+  note(note: PeerNote, from: PeerIdentity): void {
+    this.#parts.ring.heard(from.incarnation, note.epoch);
+    const news = unpackNews(note.body);
+    if (news.kind === 'changes') this.#feeds.heard(note.to, from.incarnation, news.batch);
+    else if (news.kind === 'unwatch') this.#watched.unwatch(note.to, from);
+  }
+
+  reset(from: PeerIdentity): void {
+    this.#watched.forget(from);
+    this.#feeds.watchAgain(from.nodeId);
+  }
+
+  async #served(ask: PeerAsk, { to, deadline }: PeerRequest, from: PeerIdentity): Promise<unknown> {
+    switch (ask.kind) {
+      case 'envelope': {
+        const reply = await this.#parts.registry.mailbox(to).accept(ask.envelope, deadline);
+        return packEnvelopeReply(reply);
+      }
+      case 'call':
+        // Peers are nodes of this cluster, and have checked what they pass on.
+        return this.#calls.serve(to, ask.method, ask.params as ParamsOf<PeerMethod>, deadline);
+      case 'watch':
+        this.#watched.watch(to, from);
+        return null;
+    }
+  }
+
+  #wrongOwner(): PeerReply {
+    return { kind: 'wrongOwner', epoch: this.#finder.view.epoch };
+  }
+}

@@ -1,0 +1,156 @@
+import type { ChangeBatch, ChangeListener } from '../actor/change-batch.ts';
+import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
+import type { Cancel, Time } from '../std/time.ts';
+import type { OwnerCalls, OwnerLinks } from './owner-calls.ts';
+import { packNews } from './peer-ask.ts';
+
+export interface FeedRelayParts {
+  readonly calls: OwnerCalls;
+  readonly registry: MailboxRegistry;
+  readonly links: OwnerLinks;
+  readonly time: Time;
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random: () => number;
+  /** A listener has thrown, which it must not. */
+  readonly alarm: (error: unknown, what: string) => void;
+}
+
+/** Where the changes of a user come from at the moment. */
+type Source =
+  | { readonly kind: 'here'; readonly unsubscribe: Cancel }
+  /** The owner was asked to send them, or will be after a pause. */
+  | { readonly kind: 'there'; readonly nodeId: string; readonly incarnation: string; cancelRetry: Cancel }
+  | { readonly kind: 'none' };
+
+interface Feed {
+  readonly userId: string;
+  readonly listeners: Set<ChangeListener>;
+  source: Source;
+  tries: number;
+}
+
+/** Continues at nobody's position: whoever hears it reads on from its own cursor (G8). */
+const somethingElse: ChangeBatch = { previous: '', head: '', changes: [] };
+const watchTimeoutMs = 5_000;
+const retryFirstMs = 50;
+const retryMaxMs = 2_000;
+const nothing: Cancel = () => undefined;
+
+/**
+ * The change feeds that somebody on this node listens on, from here or from the node that owns the user, and from
+ * the next one when that changes. Where changes may have been missed listeners are told to read on.
+ */
+export class FeedRelay {
+  readonly #parts: FeedRelayParts;
+  readonly #feeds = new Map<string, Feed>();
+
+  constructor(parts: FeedRelayParts) {
+    this.#parts = parts;
+  }
+
+  subscribe(userId: string, listener: ChangeListener): Cancel {
+    let feed = this.#feeds.get(userId);
+    if (feed === undefined) {
+      feed = { userId, listeners: new Set(), source: { kind: 'none' }, tries: 0 };
+      this.#feeds.set(userId, feed);
+      this.#attach(feed);
+    }
+    feed.listeners.add(listener);
+    const joined = feed;
+    return () => {
+      if (!joined.listeners.delete(listener) || joined.listeners.size > 0) return;
+      this.#detach(joined);
+      if (this.#feeds.get(userId) === joined) this.#feeds.delete(userId);
+    };
+  }
+
+  /** The owner has sent changes. */
+  heard(userId: string, incarnation: string, batch: ChangeBatch): void {
+    const feed = this.#feeds.get(userId);
+    if (feed?.source.kind === 'there' && feed.source.incarnation === incarnation) this.#publish(feed, batch);
+  }
+
+  /** What this node sent may be lost, or the node that it was sent to has started anew: ask once more. */
+  watchAgain(nodeId: string): void {
+    for (const feed of this.#feeds.values()) {
+      if (feed.source.kind === 'there' && feed.source.nodeId === nodeId) this.#attach(feed);
+    }
+  }
+
+  /** A new view is in force. */
+  moved(): void {
+    const { finder } = this.#parts.calls;
+    for (const feed of this.#feeds.values()) {
+      const { source } = feed;
+      const owner = finder.ownerOf(feed.userId);
+      const stays =
+        owner.kind === 'here'
+          ? source.kind === 'here'
+          : source.kind === 'there' && source.incarnation === owner.member.incarnation;
+      if (stays) continue;
+      this.#attach(feed);
+      if (owner.kind === 'here') this.#publish(feed, somethingElse);
+    }
+  }
+
+  #attach(feed: Feed): void {
+    this.#detach(feed);
+    const owner = this.#parts.calls.finder.ownerOf(feed.userId);
+    if (owner.kind === 'here') {
+      const { registry } = this.#parts;
+      const unsubscribe = registry.subscribe(feed.userId, (batch) => {
+        this.#publish(feed, batch);
+      });
+      feed.source = { kind: 'here', unsubscribe };
+      return;
+    }
+    const { nodeId, incarnation } = owner.member;
+    const source: Source = { kind: 'there', nodeId, incarnation, cancelRetry: nothing };
+    feed.source = source;
+    const { calls, time } = this.#parts;
+    calls.ask(owner, feed.userId, { kind: 'watch' }, time.monotonicMs() + watchTimeoutMs).then(
+      () => {
+        if (feed.source !== source) return;
+        feed.tries = 0;
+        this.#publish(feed, somethingElse);
+      },
+      () => {
+        // Refused or out of reach: that is what retries are for. Sessions read from their cursor meanwhile.
+        if (feed.source === source) this.#attachLater(feed, source);
+      },
+    );
+  }
+
+  #attachLater(feed: Feed, source: Extract<Source, { kind: 'there' }>): void {
+    const { random, time } = this.#parts;
+    const waitMs = Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(feed.tries++, 10));
+    source.cancelRetry = time.after(waitMs * (0.5 + random() / 2), () => {
+      this.#attach(feed);
+    });
+  }
+
+  #detach(feed: Feed): void {
+    const { source, userId } = feed;
+    feed.source = { kind: 'none' };
+    if (source.kind === 'here') source.unsubscribe();
+    if (source.kind !== 'there') return;
+    source.cancelRetry();
+    const { calls, links } = this.#parts;
+    // Where it doesn't arrive the owner sends what nobody hears, until the link begins anew.
+    links.note(source.nodeId, {
+      to: userId,
+      epoch: calls.finder.view.epoch,
+      body: packNews({ kind: 'unwatch' }),
+    });
+  }
+
+  #publish(feed: Feed, batch: ChangeBatch): void {
+    for (const listener of feed.listeners) {
+      try {
+        listener(batch);
+      } catch (error) {
+        this.#parts.alarm(error, 'listener on a change feed');
+      }
+    }
+  }
+}

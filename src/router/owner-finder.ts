@@ -1,0 +1,88 @@
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { Member } from '../ring/member.ts';
+import type { RingView } from '../ring/ring-view.ts';
+import type { Time } from '../std/time.ts';
+import type { RingPort } from './ring-port.ts';
+
+/** Who serves a user, by the view in force. */
+export type Owner =
+  { readonly kind: 'here' } | { readonly kind: 'there'; readonly member: Member; readonly epoch: number };
+
+export interface OwnerFinderParts {
+  readonly ring: RingPort;
+  readonly time: Time;
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random: () => number;
+}
+
+const here: Owner = { kind: 'here' };
+/** Between two tries while the nodes don't agree about the owner; a new view ends the pause. */
+const pauseFirstMs = 10;
+const pauseMaxMs = 250;
+
+/** Refused by who was asked because it doesn't own the user; nothing was changed. */
+export function isMoved(error: unknown): boolean {
+  return error instanceof ProtocolError && error.kind === 'moved';
+}
+
+/** Finds who owns a user, and asks again where the nodes don't agree about that yet. */
+export class OwnerFinder {
+  readonly #parts: OwnerFinderParts;
+
+  constructor(parts: OwnerFinderParts) {
+    this.#parts = parts;
+  }
+
+  get view(): RingView {
+    const { view } = this.#parts.ring;
+    if (view === undefined)
+      throw new ProtocolError('unavailable', 'this node has not joined its cluster yet');
+    return view;
+  }
+
+  /** @throws ProtocolError `unavailable` before this node has joined the ring */
+  ownerOf(userId: string): Owner {
+    const { view } = this;
+    const member = view.ownerOf(userId);
+    return member.incarnation === this.#parts.ring.self.incarnation
+      ? here
+      : { kind: 'there', member, epoch: view.epoch };
+  }
+
+  /** Asks the owner; where that rejects with `moved`, the next one, until the deadline. Rejects with ProtocolError. */
+  async ask<Answer>(
+    userId: string,
+    deadline: number,
+    act: (owner: Owner) => Promise<Answer>,
+  ): Promise<Answer> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await act(this.ownerOf(userId));
+      } catch (error) {
+        if (!isMoved(error)) throw error;
+      }
+      await this.pause(tries, deadline);
+    }
+  }
+
+  /** Before try number `tries + 1`. Rejects with `unavailable` where the deadline comes first. */
+  async pause(tries: number, deadline: number): Promise<void> {
+    const { random, ring, time } = this.#parts;
+    const waitMs = Math.min(pauseMaxMs, pauseFirstMs * 2 ** Math.min(tries - 1, 10)) * (0.5 + random() / 2);
+    if (time.monotonicMs() + waitMs >= deadline) {
+      throw new ProtocolError('unavailable', 'this user is being moved; try again', { retryAfterMs: 100 });
+    }
+    await new Promise<void>((resolve) => {
+      const resume = (): void => {
+        cancelTimer();
+        cancelNews();
+        resolve();
+      };
+      const cancelTimer = time.after(waitMs, resume);
+      // At the end of the tick: all who listen have adopted the view then.
+      const cancelNews = ring.onView(() => {
+        time.soon(resume);
+      });
+    });
+  }
+}
