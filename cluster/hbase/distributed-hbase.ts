@@ -109,7 +109,7 @@ function servers(ports: Ports): HBaseServer[] {
     args: readonly string[] = [],
   ): HBaseServer => ({ name, mainClass, args, heapMegabytes, readyLine, collector: 'serial' });
   const regionServer = (name: 'regionserver1' | 'regionserver2'): HBaseServer => ({
-    ...server(name, 'org.apache.hadoop.hbase.regionserver.HRegionServer', 384, /Serving as localhost,/, [
+    ...server(name, 'org.apache.hadoop.hbase.regionserver.HRegionServer', 1024, /Serving as localhost,/, [
       '-D',
       `hbase.regionserver.port=${ports[name]}`,
       'start',
@@ -125,7 +125,7 @@ function servers(ports: Ports): HBaseServer[] {
       256,
       /successfully registered with NN/,
     ),
-    server('master', 'org.apache.hadoop.hbase.master.HMaster', 256, /Master has completed initialization/, [
+    server('master', 'org.apache.hadoop.hbase.master.HMaster', 512, /Master has completed initialization/, [
       'start',
     ]),
     regionServer('regionserver1'),

@@ -31,6 +31,11 @@ export class StandaloneHBase extends HBaseRig {
     return [`127.0.0.1:${this.#ports.master}`, `127.0.0.1:${this.#ports.regionserver}`];
   }
 
+  /** `host:port`, for clients that find HBase that way. Empty before the first start. */
+  get zookeeper(): string {
+    return this.#ports === undefined ? '' : `127.0.0.1:${this.#ports.zookeeper}`;
+  }
+
   async start(): Promise<void> {
     const ports = (this.#ports ??= await namedPorts(this.dataDir, portNames));
     const installation = await this.prepare(standaloneSettings(this.dataDir, ports));

@@ -9,7 +9,9 @@ import { splitPoints } from './chaos-table.ts';
 
 export const faultKinds = [
   'split region',
+  'merge regions',
   'move region',
+  'move meta',
   'stop region server',
   'kill region server',
   'kill master',
@@ -52,8 +54,12 @@ export class FaultInjector {
     switch (kind) {
       case 'split region':
         return this.#split();
+      case 'merge regions':
+        return this.#merge();
       case 'move region':
-        return this.#move();
+        return this.#move(this.#random.pick(await this.#tableRegions()));
+      case 'move meta':
+        return this.#moveMeta();
       case 'stop region server':
         return this.#end(await this.#loadedServer(), 'SIGTERM');
       case 'kill region server':
@@ -72,29 +78,38 @@ export class FaultInjector {
   }
 
   async #split(): Promise<string> {
-    const regions = this.#shuffled(await this.#admin.regions(this.#table, this.#deadline()));
-    let refusal: HBaseError | undefined;
-    for (const region of regions) {
+    return firstAllowed(shuffled(await this.#tableRegions(), this.#random), async (region) => {
       const { startKey, endKey } = region.info;
       const points = splitPoints().filter(
         (point) => point.compare(startKey) > 0 && (endKey.length === 0 || point.compare(endKey) < 0),
       );
       const point = points[points.length >>> 1];
-      if (point === undefined) continue;
-      try {
-        await this.#admin.splitRegion(region, point, this.#deadline());
-        return `at ${point.toString()} on ${region.server.address}`;
-      } catch (error) {
-        // A region that was split a moment ago cannot be split again; another one can.
-        if (!(error instanceof HBaseError) || error.code !== 'refused') throw error;
-        refusal = error;
-      }
-    }
-    throw refusal ?? new Error('no region can be split');
+      if (point === undefined) throw new HBaseError('refused', 'the region is as small as it gets');
+      await this.#admin.splitRegion(region, point, this.#deadline());
+      return `at ${point.toString()} on ${region.server.address}`;
+    });
   }
 
-  async #move(): Promise<string> {
-    const region = this.#random.pick(await this.#admin.regions(this.#table, this.#deadline()));
+  async #merge(): Promise<string> {
+    const regions = await this.#tableRegions();
+    const pairs = regions.slice(1).map((second, i) => ({ first: regions[i] ?? second, second }));
+    return firstAllowed(shuffled(pairs, this.#random), async ({ first, second }) => {
+      await this.#admin.mergeRegions([first, second], this.#deadline());
+      return `around ${second.info.startKey.toString()}, on ${first.server.address} and ${second.server.address}`;
+    });
+  }
+
+  #tableRegions(): Promise<RegionLocation[]> {
+    return this.#admin.regions(this.#table, this.#deadline());
+  }
+
+  async #moveMeta(): Promise<string> {
+    const [meta] = await this.#admin.regions('hbase:meta', this.#deadline());
+    if (meta === undefined) throw new Error('meta is nowhere');
+    return this.#move(meta);
+  }
+
+  async #move(region: RegionLocation): Promise<string> {
     const servers = await this.#admin.regionServers(this.#deadline());
     const to = servers.find(({ port }) => port !== region.server.port);
     if (to === undefined) throw new Error('no other region server to move to');
@@ -133,19 +148,33 @@ export class FaultInjector {
   async #loadedServer(): Promise<string> {
     const processes = ['regionserver1', 'regionserver2'];
     const chosen = this.#random.pick(processes);
-    const ports = new Set(
-      (await this.#admin.regions(this.#table, this.#deadline())).map(({ server }) => server.port),
-    );
+    const ports = new Set((await this.#tableRegions()).map(({ server }) => server.port));
     const hasRegions = (process: string): boolean => {
       const address = this.#hbase.servers[1 + processes.indexOf(process)];
       return ports.has(Number(address?.split(':')[1]));
     };
     return hasRegions(chosen) ? chosen : (processes.find(hasRegions) ?? chosen);
   }
+}
 
-  #shuffled(regions: readonly RegionLocation[]): RegionLocation[] {
-    return shuffled(regions, this.#random);
+/**
+ * Tries one candidate after the other: a region that was cut or merged a moment ago cannot be so again, another one can.
+ * @throws HBaseError the last refusal, where all are refused
+ */
+async function firstAllowed<Candidate>(
+  candidates: readonly Candidate[],
+  attempt: (candidate: Candidate) => Promise<string>,
+): Promise<string> {
+  let refusal: HBaseError | undefined;
+  for (const candidate of candidates) {
+    try {
+      return await attempt(candidate);
+    } catch (error) {
+      if (!(error instanceof HBaseError) || error.code !== 'refused') throw error;
+      refusal = error;
+    }
   }
+  throw refusal ?? new Error('the table has no region for this');
 }
 
 /** A copy in an order that the random sequence gives. */

@@ -9,6 +9,7 @@ import type { ProtoWriter } from './proto-writer.ts';
 import { encodedRegionName, metaTable, writeRegionInfo } from './region.ts';
 import type { RegionLocation } from './region.ts';
 import { RegionCalls } from './region-calls.ts';
+import { Retry } from './retry.ts';
 import { ScanRun } from './scan-pages.ts';
 import { readServerName, writeServerName } from './server-name.ts';
 import type { ServerName } from './server-name.ts';
@@ -200,9 +201,10 @@ export class HBaseAdmin {
     return this.#procedure('FlushTable', table, encode, deadline);
   }
 
-  /** The regions of a table that are open now, ascending, as hbase:meta has them. */
+  /** The regions of a table that are open now, ascending, as hbase:meta has them; of hbase:meta its one region. */
   async regions(table: string, deadline: number): Promise<RegionLocation[]> {
     const name = canonicalTableName(table);
+    if (name === metaTable) return [await this.#metaRegion(deadline)];
     const found: RegionLocation[] = [];
     let startRow = Buffer.from(`${name},,`, 'utf8');
     for (let more = true, first = true; more; first = false) {
@@ -293,6 +295,14 @@ export class HBaseAdmin {
   /** Drops all connections; calls under way fail. */
   close(): void {
     this.#cluster.close();
+  }
+
+  async #metaRegion(deadline: number): Promise<RegionLocation> {
+    const calls = new RegionCalls(this.#cluster);
+    const retry = new Retry(this.#cluster, deadline);
+    const locate = () => calls.locate(metaTable, Buffer.alloc(0), 'at', retry);
+    this.#cluster.locator.drop(await locate()); // what is remembered may be old
+    return locate();
   }
 
   #tableProcedure(method: string, table: string, deadline: number): Promise<void> {

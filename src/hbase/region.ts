@@ -32,6 +32,7 @@ export interface RegionLocation {
 
 export const metaTable = 'hbase:meta';
 const regionNameType = 1;
+const encodedMetaName = '1588230740';
 
 export function regionLocation(
   info: RegionInfo,
@@ -50,9 +51,10 @@ export function regionSpecifier(name: Buffer): Buffer {
   });
 }
 
-/** The hash in a region's name, `table,start,id.<hash>.`; by it regions are moved. */
+/** The hash in a region's name, `table,start,id.<hash>.`; by it regions are moved. Only the name of meta has none. */
 export function encodedRegionName(name: Buffer): string {
   const text = name.toString('latin1');
+  if (text.startsWith(`${metaTable},`)) return encodedMetaName;
   return text.slice(text.lastIndexOf('.', text.length - 2) + 1, -1);
 }
 
