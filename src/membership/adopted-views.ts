@@ -1,4 +1,4 @@
-import { isNextOf } from '../ring/ring-document.ts';
+import { isGoneFrom, isNextOf } from '../ring/ring-document.ts';
 import type { RingDocument } from '../ring/ring-document.ts';
 import type { RingView } from '../ring/ring-view.ts';
 
@@ -22,7 +22,6 @@ export class AdoptedViews {
   #document: RingDocument | undefined;
   /** By incarnation, the latest epoch that it is known to have adopted. */
   readonly #adoptedBy = new Map<string, number>();
-  #departed: ReadonlySet<string> = new Set();
 
   /** @param incarnation this node's own: what a later start of the same node owns is not ours */
   constructor(incarnation: string) {
@@ -37,6 +36,16 @@ export class AdoptedViews {
     return this.view?.epoch ?? 0;
   }
 
+  /** As it was when its view was adopted. */
+  get document(): RingDocument | undefined {
+    return this.#document;
+  }
+
+  /** Since when, on this node's clock, a view of this epoch or a later one is in force; undefined: not yet. */
+  adoptedSinceMs(epoch: number): number | undefined {
+    return this.#run.find(({ view }) => view.epoch >= epoch)?.adoptedMs;
+  }
+
   /** @returns whether it follows the last one directly */
   adopt(document: RingDocument, nowMs: number): boolean {
     const isInOrder = this.#document !== undefined && isNextOf(document, this.#document);
@@ -44,7 +53,6 @@ export class AdoptedViews {
     this.#run.push({ view: document.view, adoptedMs: nowMs });
     if (this.#run.length > runMax) this.#run.shift();
     this.#document = document;
-    this.#departed = new Set(document.departed);
     for (const incarnation of this.#adoptedBy.keys()) {
       if (!this.#run.some(({ view }) => view.hasIncarnation(incarnation)))
         this.#adoptedBy.delete(incarnation);
@@ -79,9 +87,9 @@ export class AdoptedViews {
     return true;
   }
 
-  /** Does an incarnation that once held this entity hold it no more, by what it has shown itself? */
+  /** Does an incarnation that once held this entity hold it no more, by what the ring knows or it has shown itself? */
   hasReleased(entityId: string, incarnation: string): boolean {
-    if (this.#departed.has(incarnation)) return true;
+    if (this.#document !== undefined && isGoneFrom(this.#document, incarnation)) return true;
     const since = this.#earliest((view) => this.#owns(view, entityId));
     return since !== undefined && (this.#adoptedBy.get(incarnation) ?? 0) >= since.view.epoch;
   }

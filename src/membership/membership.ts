@@ -1,5 +1,5 @@
 import type { Member } from '../ring/member.ts';
-import { foundedBy, joinedBy, leftBy, removedFrom } from '../ring/ring-document.ts';
+import { foundedBy, isGoneFrom, joinedBy, leftBy, removedFrom, settledIn } from '../ring/ring-document.ts';
 import type { RingDocument } from '../ring/ring-document.ts';
 import type { RingView } from '../ring/ring-view.ts';
 import type { RowStore } from '../row/row-store.ts';
@@ -37,6 +37,8 @@ export type MembershipEvent =
 
 export interface MembershipParts {
   readonly self: Member;
+  /** Earlier incarnations of this node whose processes have ended, for certain: nobody waits for their leases. */
+  readonly ended?: readonly string[];
   readonly store: RowStore;
   readonly board: LeaseBoard;
   readonly time: Time;
@@ -93,6 +95,9 @@ export class Membership {
   #adoptedMs = 0;
   #looks = 0;
   #renewals = 0;
+  /** What lingers since this epoch or before is known to be settled. */
+  #settledEpoch = 0;
+  #starting: Promise<void> | undefined;
   #phase: Phase = { kind: 'idle' };
 
   constructor(parts: MembershipParts) {
@@ -135,17 +140,12 @@ export class Membership {
     };
   }
 
-  /** Resolves when this node is in a view that it has adopted. Rejects with StoreError. */
-  async start(deadline: number): Promise<void> {
+  /** Resolves when this node is in a view that it has adopted, or was told to leave. Rejects with StoreError. */
+  start(deadline: number): Promise<void> {
     if (this.#phase.kind !== 'idle') throw new Error(`a membership starts once; it is ${this.#phase.kind}`);
     this.#phase = { kind: 'joining' };
-    const join = this.#joining.bind(this);
-    const ring = await this.#proposer.propose(join, deadline);
-    // It may have been told to leave meanwhile.
-    if ((this.#phase as Phase).kind !== 'joining') return this.#depart(deadline);
-    if (ring === undefined) throw new Error('a ring was proposed and is not there');
-    this.#phase = this.#activate();
-    this.#adopt(ring.document);
+    this.#starting = this.#join(deadline);
+    return this.#starting;
   }
 
   /**
@@ -155,7 +155,10 @@ export class Membership {
   async leave(deadline: number): Promise<void> {
     const phase = this.#phase;
     await this.#end();
-    if (phase.kind === 'active') await this.#depart(deadline);
+    if (phase.kind === 'idle') return;
+    // A join on its way may still win: what it brings in has to go again.
+    if (phase.kind === 'joining') await this.#settled(this.#starting, deadline);
+    await this.#depart(deadline);
   }
 
   /** Changes the ring: for operators. Resolves when this node has adopted the outcome. Rejects with StoreError. */
@@ -168,6 +171,15 @@ export class Membership {
   heard(incarnation: string, adoptedEpoch: number): void {
     this.#views.noteAdopted(incarnation, adoptedEpoch);
     if (adoptedEpoch > this.#views.epoch) this.#hurry();
+  }
+
+  async #join(deadline: number): Promise<void> {
+    const ring = await this.#proposer.propose(this.#joining.bind(this), deadline);
+    // It may have been told to leave meanwhile.
+    if (this.#phase.kind !== 'joining') return this.#depart(deadline);
+    if (ring === undefined) throw new Error('a ring was proposed and is not there');
+    this.#phase = this.#activate();
+    this.#adopt(ring.document);
   }
 
   #activate(): Phase {
@@ -199,10 +211,24 @@ export class Membership {
     await Promise.all([phase.proofs.stop(), phase.signs.stop()]);
   }
 
+  /** Resolves when `work` is over, however it ended, or at the deadline. */
+  #settled(work: Promise<void> | undefined, deadline: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.time.after(deadline - this.#parts.time.monotonicMs(), resolve);
+      const over = (): void => {
+        cancel();
+        resolve();
+      };
+      // Who started this node is told how it went.
+      Promise.resolve(work).then(over, over);
+    });
+  }
+
   async #depart(deadline: number): Promise<void> {
     const { self } = this.#parts;
     await this.#proposer.propose(
-      (ring, viewId) => (ring && mayLeave(ring, self) ? leftBy(ring, self, viewId) : undefined),
+      (ring, viewId) =>
+        ring && !isGoneFrom(ring, self.incarnation) ? leftBy(ring, self, viewId) : undefined,
       deadline,
     );
   }
@@ -299,6 +325,21 @@ export class Membership {
       }, deadline);
       if (nodeIds.length > 0) this.#parts.onEvent({ kind: 'removed', nodeIds });
     }
+    await this.#settle(deadline);
+  }
+
+  /** Takes those out of the document whose leases have run out meanwhile: later starts need not wait for them. */
+  async #settle(deadline: number): Promise<void> {
+    const isExpired = (epoch: number): boolean => {
+      const sinceMs = this.#views.adoptedSinceMs(epoch) ?? Infinity;
+      return this.#parts.time.monotonicMs() - sinceMs >= expiryMs(this.#terms);
+    };
+    const due = (this.#views.document?.lingering ?? [])
+      .map(({ sinceEpoch }) => sinceEpoch)
+      .filter((epoch) => epoch > this.#settledEpoch && isExpired(epoch));
+    if (due.length === 0) return;
+    await this.propose((ring) => ring && settledIn(ring, isExpired), deadline);
+    this.#settledEpoch = Math.max(...due);
   }
 
   #isOver({ removals }: RingDocument): boolean {
@@ -308,11 +349,11 @@ export class Membership {
 
   #joining(ring: RingDocument | undefined, viewId: string): RingDocument | undefined {
     const { self } = this.#parts;
-    if (ring === undefined) return foundedBy(self, viewId);
-    if (ring.view.hasIncarnation(self.incarnation)) return undefined;
+    if (ring === undefined) return this.#phase.kind === 'ended' ? undefined : foundedBy(self, viewId);
+    if (ring.view.hasIncarnation(self.incarnation) || this.#phase.kind === 'ended') return undefined;
     // A later start of this node came first: an excluded one must not push it out.
     const isLate = this.#phase.kind === 'active' && ring.view.member(self.nodeId) !== undefined;
-    return isLate ? undefined : joinedBy(ring, self, viewId);
+    return isLate ? undefined : joinedBy(ring, { member: self, ended: this.#parts.ended ?? [] }, viewId);
   }
 
   #isIn(view: RingView | undefined): boolean {
@@ -338,10 +379,6 @@ export class Membership {
   #trouble(error: unknown, what: string): void {
     this.#parts.onEvent({ kind: 'trouble', what, error });
   }
-}
-
-function mayLeave(ring: RingDocument, self: Member): boolean {
-  return ring.view.hasIncarnation(self.incarnation) && !ring.departed.includes(self.incarnation);
 }
 
 function missing(before: RingView, after: RingView): readonly string[] {

@@ -26,7 +26,7 @@ export type ProposalOutcome =
 
 /**
  * The master copy of the ring document: one row, changed by conditional commits only. Each follows the one it
- * was made of, so epochs rise by one and none is ever used twice, whoever proposes and whatever gets lost.
+ * was made of, so epochs rise by one and none is ever given to two views, whoever proposes and whatever gets lost.
  * Methods reject with StoreError.
  */
 export class RingDocuments {
@@ -57,6 +57,7 @@ export class RingDocuments {
   /**
    * Rejecting with `unknown_fate` means that it may have won, or may yet.
    * @param base what `next` was made of; undefined where `next` is the first one
+   * @param next of the view after that of `base`, or of the same one
    * @throws RingError where `next` doesn't follow `base`
    */
   async propose(
@@ -64,7 +65,9 @@ export class RingDocuments {
     next: RingDocument,
     deadline: number,
   ): Promise<ProposalOutcome> {
-    const follows = base ? isNextOf(next, base.document) : next.view.epoch === 1 && !next.parentViewId;
+    const follows = base
+      ? next.view === base.document.view || isNextOf(next, base.document)
+      : next.view.epoch === 1 && !next.parentViewId;
     if (!follows) throw new RingError(`view ${next.view.epoch} does not follow the one it was made of`);
     const cell = { family: 'h', qualifier, value: encodeRingDocument(next) } as const;
     const commit = { base: base?.version, epoch: next.view.epoch, cells: [cell] };

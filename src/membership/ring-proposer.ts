@@ -44,7 +44,7 @@ export class RingProposer {
         if (next === undefined) return base;
         const outcome = await this.#parts.documents.propose(base, next, deadline);
         if (outcome.kind === 'published') {
-          await this.#tell(outcome.ring, deadline);
+          if (next.view !== base?.document.view) await this.#tell(outcome.ring, deadline);
           return outcome.ring;
         }
       } catch (error) {

@@ -1,14 +1,15 @@
 import { Packr } from 'msgpackr';
 import type { Member } from './member.ts';
-import type { RemovalWindow, RingDocument } from './ring-document.ts';
+import type { Lingering, RemovalWindow, RingDocument } from './ring-document.ts';
 import { RingError, RingView } from './ring-view.ts';
 
 /*
  * Bytes: format (1) | MessagePack array
- *   [epoch, viewId, parentViewId or nil, members, removals, departed]
+ *   [epoch, viewId, parentViewId or nil, members, removals, departed, lingering]
  *   members: [[nodeId, incarnation, weight, clientUrl, peerAddress], …]
  *   removals: [sinceEpoch, memberCount, removed]
  *   departed: [incarnation, …]
+ *   lingering: [[incarnation or nil, sinceEpoch], …]
  * New fields go to the end of an array; readers pass over what they don't know.
  */
 const format = 1;
@@ -25,6 +26,7 @@ export function encodeRingDocument(ring: RingDocument): Buffer {
     ]),
     [removals.sinceEpoch, removals.memberCount, removals.removed],
     ring.departed,
+    ring.lingering.map(({ incarnation, sinceEpoch }) => [incarnation ?? null, sinceEpoch]),
   ]);
   return Buffer.concat([Buffer.of(format), body]);
 }
@@ -32,16 +34,18 @@ export function encodeRingDocument(ring: RingDocument): Buffer {
 /** @throws RingError where the bytes are no ring document of a known format */
 export function decodeRingDocument(bytes: Buffer): RingDocument {
   if (bytes[0] !== format) throw new RingError(`ring document of unknown format ${String(bytes[0])}`);
-  const [epoch, viewId, parentViewId, members, removals, departed] = list(unpacked(bytes.subarray(1)));
+  const fields = list(unpacked(bytes.subarray(1)));
+  const [epoch, viewId, parentViewId, members, removals, departed, lingering] = fields;
   return {
     view: new RingView({
       epoch: count(epoch),
       viewId: text(viewId),
       members: list(members).map(decodeMember),
     }),
-    parentViewId: parentViewId === null ? undefined : text(parentViewId),
+    parentViewId: optionalText(parentViewId),
     removals: decodeRemovals(removals),
     departed: list(departed).map(text),
+    lingering: list(lingering).map(decodeLingering),
   };
 }
 
@@ -61,6 +65,11 @@ function decodeRemovals(value: unknown): RemovalWindow {
   return { sinceEpoch: count(sinceEpoch), memberCount: count(memberCount), removed: count(removed) };
 }
 
+function decodeLingering(value: unknown): Lingering {
+  const [incarnation, sinceEpoch] = list(value);
+  return { incarnation: optionalText(incarnation), sinceEpoch: count(sinceEpoch) };
+}
+
 function unpacked(bytes: Buffer): unknown {
   try {
     return packr.unpack(bytes);
@@ -77,6 +86,10 @@ function list(value: unknown): readonly unknown[] {
 function text(value: unknown): string {
   if (typeof value !== 'string') throw new RingError('a ring document: expected a text');
   return value;
+}
+
+function optionalText(value: unknown): string | undefined {
+  return value === null ? undefined : text(value);
 }
 
 function count(value: unknown): number {

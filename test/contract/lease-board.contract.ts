@@ -40,7 +40,9 @@ export function describeLeaseBoard(contract: ContractBoard): void {
       let renewals = 0;
       const bringOut = async (): Promise<Buffer> => {
         const viewId = viewIdOf((ring?.document.view.epoch ?? 0) + 1);
-        const next = ring ? joinedBy(ring.document, members[0], viewId) : foundedBy(members[0], viewId);
+        const next = ring
+          ? joinedBy(ring.document, { member: members[0], ended: [] }, viewId)
+          : foundedBy(members[0], viewId);
         const outcome = await documents.propose(ring, next, soon());
         if (outcome.kind === 'lost') throw new Error('nobody else proposes here');
         ring = outcome.ring;

@@ -1,9 +1,12 @@
 import { Membership } from '../../src/membership/membership.ts';
 import type { MembershipEvent } from '../../src/membership/membership.ts';
+import { RingDocuments } from '../../src/membership/ring-documents.ts';
 import type { ReadRule } from '../../src/membership/ring-tenure.ts';
 import type { Member } from '../../src/ring/member.ts';
+import type { RingDocument } from '../../src/ring/ring-document.ts';
 import type { RowStore } from '../../src/row/row-store.ts';
 import { RowVersionSource } from '../../src/row/row-version.ts';
+import type { RowVersion } from '../../src/row/row-version.ts';
 import { MemoryTable } from '../../src/store/memory-table.ts';
 import { VersionedStore } from '../../src/store/versioned-store.ts';
 import { FaultyTable } from './faulty-table.ts';
@@ -39,6 +42,8 @@ export interface RingNodeOptions {
   /** How fast its clocks run. */
   readonly rate?: number;
   readonly readRule?: ReadRule;
+  /** Earlier incarnations of the node that are known to have ended. */
+  readonly ended?: readonly string[];
 }
 
 const joinTimeoutMs = 60_000;
@@ -71,7 +76,7 @@ export class RingCluster {
     const events: MembershipEvent[] = [];
     const membership = new Membership({
       ...{ self, store, board, time, random: this.random.next },
-      readRule: options.readRule ?? 'held',
+      ...{ readRule: options.readRule ?? 'held', ended: options.ended ?? [] },
       onEvent: (event) => events.push(event),
     });
     const node = { self, time, store, membership, events, faults };
@@ -95,5 +100,39 @@ export class RingCluster {
     ] as const;
     await this.world.run(5_000);
     return nodes;
+  }
+
+  /** What the store has, as this node reads it. */
+  async stored(node: RingNode): Promise<RingDocument> {
+    const ring = await this.world.drive(new RingDocuments(node.store).latest(later(node)));
+    if (ring === undefined) throw new Error('the store has no ring');
+    return ring.document;
+  }
+
+  /** A commit of this node that has to win; whether it may commit is not asked. */
+  async write(node: RingNode, entityId: string, base?: RowVersion): Promise<RowVersion> {
+    const cells = [{ family: 'h', qualifier: Buffer.from('p'), value: Buffer.from('x') }] as const;
+    const commit = { base, epoch: node.membership.tenure.epoch(), cells };
+    const outcome = await this.world.drive(node.store.commit(entityId, commit, later(node)));
+    if (outcome.kind === 'conflict') throw new Error('expected no conflict');
+    return outcome.version;
+  }
+}
+
+/** Nodes in this node's view. */
+export function namesIn(node: RingNode): readonly string[] {
+  return node.membership.view?.members.map(({ nodeId }) => nodeId) ?? [];
+}
+
+/** A deadline on this node's clock. */
+export function later(node: RingNode, ms = 60_000): number {
+  return node.time.monotonicMs() + ms;
+}
+
+/** An id that this node owns in its view. */
+export function idOf(owner: RingNode): string {
+  for (let i = 0; ; i++) {
+    const id = `user${i}`;
+    if (owner.membership.view?.ownerOf(id).incarnation === owner.self.incarnation) return id;
   }
 }

@@ -107,9 +107,9 @@ export class RingSchedule {
     this.#random.pick(disturbances)();
   }
 
-  #start(number: number): void {
+  #start(number: number, ended: readonly string[] = []): void {
     const rate = 0.99 + this.#random.next() * 0.04;
-    const node = this.#cluster.add(number, { rate });
+    const node = this.#cluster.add(number, { rate, ended });
     this.#living.set(number, node);
     const joined = node.membership.start(node.time.monotonicMs() + 20_000).catch((error: unknown) => {
       if (!(error instanceof StoreError)) throw error;
@@ -164,10 +164,11 @@ export class RingSchedule {
     this.#living.delete(number);
   }
 
-  /** The old process may go on for a while, or for ever. */
+  /** The old process may go on for a while, or for ever; where it is dead, the new one may know that. */
   #restart(number: number, node: RingNode): void {
-    if (this.#random.chance(0.5)) node.time.kill();
-    this.#start(number);
+    const isDead = this.#random.chance(0.5);
+    if (isDead) node.time.kill();
+    this.#start(number, isDead && this.#random.chance(0.5) ? [node.self.incarnation] : []);
   }
 
   #leave(number: number, node: RingNode): void {

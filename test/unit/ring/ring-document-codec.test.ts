@@ -1,0 +1,84 @@
+import { Packr } from 'msgpackr';
+import { describe, expect, it } from 'vitest';
+import { decodeRingDocument, encodeRingDocument } from '../../../src/ring/ring-document-codec.ts';
+import { foundedBy, joinedBy, leftBy, removedFrom } from '../../../src/ring/ring-document.ts';
+import type { RingDocument } from '../../../src/ring/ring-document.ts';
+import { RingError } from '../../../src/ring/ring-view.ts';
+import { incarnationOf, memberOf, viewIdOf } from '../../support/ring-parts.ts';
+
+/** Everything that a document can have in it. */
+function fullDocument(): RingDocument {
+  let ring = foundedBy(memberOf(1), viewIdOf(1));
+  for (const number of [2, 3]) {
+    ring = joinedBy(ring, { member: memberOf(number), ended: [] }, viewIdOf(number));
+  }
+  ring = leftBy(ring, memberOf(2), viewIdOf(4));
+  const removal = { dead: [incarnationOf(3).toString('hex')], isWindowOver: false };
+  return removedFrom(ring, removal, viewIdOf(5)) ?? ring;
+}
+
+const founded = foundedBy(memberOf(7, { weight: 250 }), 'fedcba9876543210');
+const packed = (body: unknown): Buffer => Buffer.concat([Buffer.of(1), new Packr().pack(body)]);
+
+describe('the bytes of a ring document', () => {
+  it('are these for ever, of a first one and of a full one', () => {
+    expect(encodeRingDocument(founded).toString('hex')).toBe(
+      [
+        '019701b066656463626139383736353433323130c09195a26e37b030303030303030373030303030',
+        '303030ccfab377733a2f2f3132372e302e302e313a37343037ae3132372e302e302e313a37363037',
+        '93000000909192c001',
+      ].join(''),
+    );
+    expect(encodeRingDocument(fullDocument()).toString('hex')).toBe(
+      [
+        '019705b030303030303030303030303030303035b0303030303030303030303030303030349195a2',
+        '6e31b03030303030303031303030303030303064b377733a2f2f3132372e302e302e313a37343031',
+        'ae3132372e302e302e313a373630319305020191b0303030303030303230303030303030309292c0',
+        '0192b03030303030303033303030303030303005',
+      ].join(''),
+    );
+  });
+
+  it.each([
+    ['a first one', founded],
+    ['a full one', fullDocument()],
+  ])('give %s back', (_, ring) => {
+    const back = decodeRingDocument(encodeRingDocument(ring));
+    expect(back).toMatchObject({
+      parentViewId: ring.parentViewId,
+      removals: ring.removals,
+      departed: ring.departed,
+      lingering: ring.lingering,
+    });
+    expect(back.view.members).toEqual(ring.view.members);
+    expect(back.view.fingerprint).toBe(ring.view.fingerprint);
+  });
+
+  it('may have fields that a later release has added', () => {
+    const bytes = packed([
+      ...[1, viewIdOf(1), null],
+      [['n1', viewIdOf(9), 100, 'ws://a', 'a:1', 'zone b']],
+      ...[[0, 0, 0, 'later'], [], [[null, 1, 'later']], 'later'],
+    ]);
+    expect(decodeRingDocument(bytes).view.member('n1')?.peerAddress).toBe('a:1');
+  });
+
+  const member = ['n1', viewIdOf(9), 100, 'ws://a', 'a:1'];
+  it.each([
+    ['nothing', Buffer.alloc(0)],
+    ['another format', Buffer.of(2, 0x90)],
+    ['the format alone', Buffer.of(1)],
+    ['half of it', encodeRingDocument(fullDocument()).subarray(0, 60)],
+    ['no array', packed('ring')],
+    ['no fields', packed([])],
+    ['an epoch of 0', packed([0, viewIdOf(1), null, [member], [0, 0, 0], [], []])],
+    ['an epoch that is a text', packed(['1', viewIdOf(1), null, [member], [0, 0, 0], [], []])],
+    ['no members', packed([1, viewIdOf(1), null, [], [0, 0, 0], [], []])],
+    ['half a member', packed([1, viewIdOf(1), null, [member.slice(0, 3)], [0, 0, 0], [], []])],
+    ['a negative removal', packed([1, viewIdOf(1), null, [member], [0, 0, -1], [], []])],
+    ['numbers that departed', packed([1, viewIdOf(1), null, [member], [0, 0, 0], [7], []])],
+    ['no list of who lingers', packed([1, viewIdOf(1), null, [member], [0, 0, 0], []])],
+  ])('that are %s are refused', (_, bytes) => {
+    expect(() => decodeRingDocument(bytes)).toThrow(RingError);
+  });
+});
