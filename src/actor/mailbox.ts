@@ -47,7 +47,6 @@ export class Mailbox implements LaneHost {
   readonly #lanes = new Map<string, OutgoingLane>();
   readonly #outbox: OutboxDriver;
   #published: string | undefined;
-  #accountedBytes = mailboxOverheadBytes;
 
   constructor(userId: string, host: MailboxHost) {
     this.userId = userId;
@@ -233,10 +232,7 @@ export class Mailbox implements LaneHost {
 
   /** Reads take memory too: what they fetch from the store is kept. */
   #account(): void {
-    const bytes = this.state?.bytes ?? mailboxOverheadBytes;
-    if (bytes === this.#accountedBytes) return;
-    this.#accountedBytes = bytes;
-    this.#host.accounted(this.userId, bytes);
+    this.#host.accounted(this.userId, this.state?.bytes ?? mailboxOverheadBytes);
   }
 
   /**

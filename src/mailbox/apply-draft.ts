@@ -4,13 +4,13 @@ import type { ConversationDraft, MailboxDraft } from './mailbox-draft.ts';
 import {
   addConversation,
   dedupEntriesMax,
+  dedupEntryBytes,
   insertMessages,
   logCommitsInMemory,
   type LogCommit,
   type MailboxState,
 } from './mailbox-state.ts';
 
-const dedupEntryBytes = 150;
 const logEntryBytes = 80;
 
 function applyConversation(state: MailboxState, draft: ConversationDraft, version: number): void {

@@ -126,6 +126,7 @@ export interface MailboxLimits {
 }
 
 export const dedupEntriesMax = 512;
+export const dedupEntryBytes = 150;
 export const logCommitsInMemory = 64;
 /** Of a mailbox with nothing in it. */
 export const mailboxOverheadBytes = 1_000;

@@ -10,7 +10,7 @@ import {
   outboxOf,
   profileOf,
 } from './mailbox-cells.ts';
-import { addConversation, emptyMailbox, type MailboxState } from './mailbox-state.ts';
+import { addConversation, dedupEntryBytes, emptyMailbox, type MailboxState } from './mailbox-state.ts';
 
 /**
  * Makes the state of an image of the head ranges (`h`, `o`, `d`, in that order).
@@ -46,6 +46,7 @@ export function restoreMailbox(userId: string, image: RowImage, ranges: readonly
     const { messageId, entry } = dedupOf(cell);
     state.dedup.set(messageId, entry);
   }
+  state.bytes += state.dedup.size * dedupEntryBytes;
   const oldest = dedup.at(-1);
   if (oldest !== undefined && dedup.length >= (ranges[2]?.limit ?? Infinity)) {
     state.dedupKnownAboveMs = epochMsOf(dedupOf(oldest).messageId);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { dedupEntryBytes } from '../../../src/mailbox/mailbox-state.ts';
 import { dmIdOf } from '../../../src/protocol/conversation-id.ts';
 import { allMessages } from '../../support/mailbox-audit.ts';
 import { MailboxRig } from '../../support/mailbox-rig.ts';
@@ -195,6 +196,39 @@ describe('the cache', () => {
     for (const userId of people) actual += rig.node.registry.mailbox(userId).state?.bytes ?? 0;
     expect(actual).toBeLessThanOrEqual(40_000);
     expect(rig.node.registry.stats.bytes).toBeGreaterThanOrEqual(actual);
+  });
+
+  test('G10: what is read again right after its eviction is counted again', async () => {
+    const budgetBytes = 14_000;
+    const rig = new MailboxRig({ cacheLimits: { budgetBytes, recentMs: 1e9 } });
+    await rig.users('ann', 'bob');
+    await rig.sent('ann', 'bob', 'x'.repeat(8_000));
+    await rig.time.run(60_000);
+    // There is room for one of the two copies: each read brings one in and drives the other one out.
+    for (const reader of ['ann', 'bob', 'ann', 'bob', 'ann', 'bob']) {
+      await rig.time.drive(rig.mailbox(reader).getMessages({ conversationId, limit: 50 }, rig.deadline()));
+      await rig.time.run(10);
+      const held = ['ann', 'bob'].map((userId) => rig.node.registry.mailbox(userId).state?.bytes ?? 0);
+      expect(Math.max(...held)).toBeGreaterThan(8_000);
+      expect(held.reduce((sum, bytes) => sum + bytes)).toBeLessThanOrEqual(budgetBytes);
+    }
+  });
+
+  test('G10: what a mailbox remembers of repeats is counted, also when it was read from the store', async () => {
+    const rig = new MailboxRig();
+    await rig.users('ann', 'bob');
+    const send = async (count: number): Promise<void> => {
+      for (let n = 0; n < count; n++) await rig.sent('ann', 'bob', `text ${n}`);
+    };
+    await send(500);
+    await rig.time.run(60_000);
+    rig.restart();
+    // Enough for some of what was read to be dropped again.
+    await send(300);
+    const state = rig.node.registry.mailbox('bob').state;
+    expect(state?.dedup.size).toBeGreaterThan(200);
+    const held = 300 * 200 + (state?.dedup.size ?? 0) * dedupEntryBytes;
+    expect(state?.bytes).toBeGreaterThan(held);
   });
 
   test('G10: mailboxes of people who were only asked for do not pile up, also while the store is away', async () => {
