@@ -23,11 +23,14 @@ export class ReplayUser {
   /** Called when the server refused a send for now and it will be made again. */
   onRetry: (messageId: string) => void = () => undefined;
   readonly #account: LoadAccount;
+  readonly #urls: readonly [string, ...string[]];
   #second: MailringClient | undefined;
 
-  constructor(account: LoadAccount, random: () => number) {
+  /** `urls`: of all nodes, for when the user's own is away. */
+  constructor(account: LoadAccount, urls: readonly string[], random: () => number) {
     this.userId = account.userId;
     this.#account = account;
+    this.#urls = [account.wsUrl, ...urls.filter((url) => url !== account.wsUrl)];
     this.ids = new MessageIdSource(account.userId, deviceId, clientTime, random);
     this.client = this.#connect();
   }
@@ -55,7 +58,7 @@ export class ReplayUser {
 
   #connect(): MailringClient {
     const client: MailringClient = new MailringClient({
-      urls: [this.#account.wsUrl],
+      urls: this.#urls,
       token: this.#account.token,
       deviceId,
       openSocket: openNodeSocket,

@@ -1,0 +1,18 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NodeCluster } from '../../cluster/mailring/node-cluster.ts';
+import { describeNodeCluster } from '../contract/node-cluster.contract.ts';
+
+describeNodeCluster('LMDB', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'mailring-cluster-'));
+  const settings = ['--store', 'lmdb', '--data', join(folder, 'data'), '--ring-lease-ms', '3000'];
+  const cluster = await NodeCluster.start({ count: 3, folder, settings });
+  return {
+    cluster,
+    stop: async () => {
+      await cluster.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+});
