@@ -24,6 +24,8 @@ export interface ReplayOptions {
   /** Bursts of conversation that go on at once. */
   readonly concurrency: number;
   readonly onProgress: (line: string) => void;
+  /** Told how many messages have been acknowledged so far, at each one. */
+  readonly onAcknowledged?: (count: number) => void;
 }
 
 export interface ReplayReport {
@@ -96,7 +98,7 @@ export class ReplayRun {
     onProgress(`registering ${users} users`);
     const accounts = await registerAccounts(`r${Date.now().toString(36)}`, users, wsUrls);
     for (const account of accounts) {
-      const user = new ReplayUser(account, () => this.#random.next());
+      const user = new ReplayUser(account, wsUrls, () => this.#random.next());
       user.onRetry = (messageId) => {
         const sent = this.#record.messages.get(messageId);
         if (sent !== undefined) sent.isUnordered = true;
@@ -171,6 +173,7 @@ export class ReplayRun {
     try {
       const contradiction = this.#record.acknowledge(sent, await client.sendMessage(message));
       if (contradiction !== undefined) this.violations.add('G2', contradiction);
+      this.#options.onAcknowledged?.(this.#record.acked);
     } catch (error) {
       this.violations.add('G4', `${messageId} was not accepted: ${String(error)}`);
     }
