@@ -1,4 +1,4 @@
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
@@ -49,7 +49,8 @@ export const dialTcp: Dial = (host, port, events) => {
 /** The same inside TLS (`hbase.server.netty.tls.enabled` on the servers). */
 export function dialTls(options: ConnectionOptions): Dial {
   return (host, port, events) => {
-    const socket = connectTls({ servername: host, ...options, host, port });
+    const name = isIP(host) === 0 ? { servername: host } : {}; // addresses are no server names
+    const socket = connectTls({ ...name, ...options, host, port });
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveDelayMs);
     socket.once('secureConnect', () => events.connected());

@@ -1,5 +1,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 
 import { FrameSplitter } from '../../src/hbase/frame-splitter.ts';
 import { ProtoReader } from '../../src/hbase/proto-reader.ts';
@@ -46,12 +48,14 @@ export class FakeHBaseServer {
   readonly connections = new Set<FakeConnection>();
   readonly #server: Server;
 
-  constructor() {
-    this.#server = createServer((socket) => {
+  /** Plain TCP without `tls`. */
+  constructor(tls?: TlsOptions) {
+    const accept = (socket: Socket): void => {
       const connection = new FakeConnection(socket, (call) => this.#called(call));
       this.connections.add(connection);
       socket.on('close', () => this.connections.delete(connection));
-    });
+    };
+    this.#server = tls ? createTlsServer(tls, accept) : createServer(accept);
   }
 
   get port(): number {
@@ -73,6 +77,11 @@ export class FakeHBaseServer {
     await stopped;
   }
 
+  /** The answer that says: hbase:meta is here. */
+  metaLocation(): Buffer {
+    return protoBytes((out) => this.#writeMetaLocation(out));
+  }
+
   disconnect(): void {
     for (const connection of this.connections) connection.socket.destroy();
   }
@@ -90,7 +99,7 @@ export class FakeHBaseServer {
   #ownAnswer(call: FakeCall): FakeAnswer | undefined {
     switch (call.method) {
       case 'GetMetaRegionLocations':
-        return { body: protoBytes((out) => this.#writeMetaLocation(out)) };
+        return { body: this.metaLocation() };
       case 'GetBootstrapNodes':
       case 'GetActiveMaster':
         return { body: protoBytes((out) => writeServerName(out, 1, serverName('127.0.0.1', this.port, 1n))) };
