@@ -9,6 +9,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const opsOffset = 100;
 const triesMax = 50;
 
+/** Nodes that `mailring dev` runs unless told otherwise. */
+const nodes = 3;
+
 /** `mailring dev` as a process of its own on a data folder of its own, to be killed and started again. */
 export class DevNode {
   readonly url: string;
@@ -25,7 +28,8 @@ export class DevNode {
       cwd: root,
       logFile: join(folder, 'dev.log'),
       pidFile: join(folder, 'dev.pid'),
-      readyLine: /^ready http/m,
+      // One line a node, in the order in which they get ready.
+      readyLine: new RegExp(`(^ready http[^]*){${nodes}}`, 'm'),
       readyTimeoutMs: 30_000,
       stopTimeoutMs: 15_000,
       onProgress: () => undefined,
@@ -34,7 +38,7 @@ export class DevNode {
 
   /** Resolves when it serves. Rejects with the end of its log where it does not. */
   static async start(): Promise<DevNode> {
-    const node = new DevNode(await freePortPair(), await mkdtemp(join(tmpdir(), 'mailring-dev-')));
+    const node = new DevNode(await freePorts(), await mkdtemp(join(tmpdir(), 'mailring-dev-')));
     try {
       await node.process.start();
     } catch (error) {
@@ -51,11 +55,12 @@ export class DevNode {
   }
 }
 
-/** A port whose operations port is free as well. */
-async function freePortPair(): Promise<number> {
+/** A port for the first node, with those of the others and the operations ports free as well. */
+async function freePorts(): Promise<number> {
   for (let attempt = 0; attempt < triesMax; attempt++) {
     const port = await freePort();
-    if (await isPortFree(port + opsOffset)) return port;
+    const needed = Array.from({ length: nodes }, (_, node) => [port + node, port + opsOffset + node]).flat();
+    if ((await Promise.all(needed.map(isPortFree))).every(Boolean)) return port;
   }
-  throw new Error(`no free port with a free port ${opsOffset} above it in ${triesMax} tries`);
+  throw new Error(`no free ports for ${nodes} nodes in ${triesMax} tries`);
 }
