@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { RowVersion } from '../../../src/row/row-version.ts';
 import { RingCluster, idOf, later } from '../../support/ring-cluster.ts';
 import type { RingNode } from '../../support/ring-cluster.ts';
-import { viewOf } from '../../support/ring-parts.ts';
+import { memberOf, viewOf } from '../../support/ring-parts.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 
 const leaseMs = 6_000;
@@ -98,6 +98,27 @@ describe('G7: before a new owner commits', () => {
     expect(c.membership.tenure.mayServe(id, row).kind).toBe('wait');
     c.membership.heard(a.self.incarnation, a.membership.tenure.epoch());
     expect(c.membership.tenure.mayServe(id, row)).toEqual({ kind: 'yes' });
+  });
+
+  it('who missed a view holds nothing any more, even where it owns the same again', async () => {
+    const [a, b] = [await cluster.join(1), await cluster.join(2)];
+    await cluster.world.run(5_000);
+    const future = viewOf(3, [a.self, b.self, memberOf(3)]);
+    const users = Array.from({ length: 1_000 }, (_, i) => `user${i}`);
+    const id = users.find((user) => idIs(a, user) && future.ownerOf(user).nodeId === 'n3') ?? '';
+    const row = await cluster.write(a, id);
+    expect(a.membership.tenure.keeps(id, 2)).toBe(true);
+    a.time.pause();
+    const c = await cluster.join(3);
+    await cluster.world.run(1.2 * leaseMs);
+    expect(c.membership.tenure.mayServe(id, row)).toEqual({ kind: 'yes' });
+    await cluster.write(c, id, row);
+    await cluster.world.drive(c.membership.leave(later(c)));
+    a.time.resume();
+    await cluster.world.run(3_000);
+    expect(a.membership.tenure.isLeaseCurrent()).toBe(true);
+    expect(idIs(a, id)).toBe(true);
+    expect(a.membership.tenure.keeps(id, 2)).toBe(false);
   });
 
   it('who wrote last is long gone: a start waits for nobody, as the ring knows', async () => {
