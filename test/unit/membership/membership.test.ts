@@ -28,6 +28,8 @@ describe('joining and leaving', () => {
 
   it('nodes that start at the same moment all come in, each by an epoch of its own', async () => {
     const nodes = [cluster.add(1), cluster.add(2), cluster.add(3)];
+    const someMs = () => cluster.random.below(10);
+    for (const { faults } of nodes) faults.way = () => ({ thereMs: someMs(), backMs: someMs() });
     await cluster.world.drive(Promise.all(nodes.map((node) => node.membership.start(later(node)))));
     await cluster.world.run(5_000);
     for (const node of nodes) expect(namesIn(node)).toEqual(['n1', 'n2', 'n3']);
