@@ -16,7 +16,7 @@ export interface NodeClaim {
   readonly ended: readonly string[];
   /** Why nothing is known, where that is so: another process of this node lives, or this machine has no such lock. */
   readonly obstacle: unknown;
-  /** For tests: a process lets go by ending, never before. */
+  /** Only once this start serves nothing any more; a process lets go by ending, too. */
   release(): Promise<void>;
 }
 
