@@ -34,7 +34,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'browser', include: browser, testTimeout: 60_000, hookTimeout: 120_000 },
+        test: { name: 'browser', include: browser, testTimeout: 120_000, hookTimeout: 120_000 },
       },
     ],
   },

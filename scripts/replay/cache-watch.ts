@@ -1,6 +1,7 @@
 /** What a node's cache did, over all its lives. */
 export interface CacheReport {
-  /** The greatest `mailring_cache_bytes` and resident memory of the process that were seen. */
+  /** `mailring_cache_bytes` at the end, the greatest that was seen, and the greatest resident memory of the process. */
+  readonly bytes: number;
   readonly bytesMax: number;
   readonly residentBytesMax: number;
   readonly evictedTiers: number;
@@ -29,6 +30,7 @@ export class CacheWatch {
   /** Of lives that have ended. */
   readonly #before = new Map<Counter, number>();
   readonly #last = new Map<Counter, number>();
+  #bytes = 0;
   #bytesMax = 0;
   #residentBytesMax = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -55,13 +57,15 @@ export class CacheWatch {
     const counts = counterNames.map((name) => [name, valueOf(text, counters[name])] as const);
     if (counts.some(([name, count]) => count < (this.#last.get(name) ?? 0))) this.#beginLife();
     for (const [name, count] of counts) this.#last.set(name, count);
-    this.#bytesMax = Math.max(this.#bytesMax, valueOf(text, 'mailring_cache_bytes'));
+    this.#bytes = valueOf(text, 'mailring_cache_bytes');
+    this.#bytesMax = Math.max(this.#bytesMax, this.#bytes);
     this.#residentBytesMax = Math.max(this.#residentBytesMax, valueOf(text, 'process_resident_memory_bytes'));
   }
 
   report(): CacheReport {
     const [hits, misses] = [this.#total('hits'), this.#total('misses')];
     return {
+      bytes: this.#bytes,
       bytesMax: this.#bytesMax,
       residentBytesMax: this.#residentBytesMax,
       evictedTiers: this.#total('evictedTiers'),

@@ -17,7 +17,7 @@ const quietFlags = [
   '--disable-component-update',
   '--disable-sync',
 ];
-const waitMaxMs = 15_000;
+const waitMaxMs = 30_000;
 
 let node: DevNode | undefined;
 let browser: Browser | undefined;
