@@ -3,6 +3,7 @@ import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
 import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
 import { packEnvelopeReply, unpackEnvelopeReply } from '../peer/envelope-codec.ts';
 import type { PeerHandler, PeerIdentity, PeerNote, PeerReply, PeerRequest } from '../peer/peer-request.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import { FeedRelay } from './feed-relay.ts';
 import type { Elsewhere, MailboxDirectory, MailboxPort } from './mailbox-port.ts';
@@ -121,7 +122,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     this.#feeds.watchAgain(from.nodeId);
   }
 
-  async #served(ask: PeerAsk, { to, deadline }: PeerRequest, from: PeerIdentity): Promise<unknown> {
+  async #served(ask: PeerAsk, { to, epoch, deadline }: PeerRequest, from: PeerIdentity): Promise<unknown> {
     switch (ask.kind) {
       case 'envelope': {
         const reply = await this.#parts.registry.mailbox(to).accept(ask.envelope, deadline);
@@ -131,6 +132,8 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
         // Peers are nodes of this cluster, and have checked what they pass on.
         return this.#calls.serve(to, ask.method, ask.params as ParamsOf<PeerMethod>, deadline);
       case 'watch':
+        // This node would forget it at a view between its own and the peer's, and the peer would not ask again.
+        if (epoch > this.#finder.view.epoch) throw new ProtocolError('moved', 'not in this view yet');
         this.#watched.watch(to, from);
         return null;
     }

@@ -81,15 +81,12 @@ export class FeedRelay {
   moved(): void {
     const { finder } = this.#parts.calls;
     for (const feed of this.#feeds.values()) {
-      const { source } = feed;
-      const owner = finder.ownerOf(feed.userId);
-      const stays =
-        owner.kind === 'here'
-          ? source.kind === 'here'
-          : source.kind === 'there' && source.incarnation === owner.member.incarnation;
-      if (stays) continue;
+      const isHere = finder.ownerOf(feed.userId).kind === 'here';
+      if (isHere && feed.source.kind === 'here') continue;
+      // Also where the owner is the same: in a view that this node has skipped, or not seen yet when it asked, it
+      // may have been another one, and then the owner has forgotten who watches.
       this.#attach(feed);
-      if (owner.kind === 'here') this.#publish(feed, somethingElse);
+      if (isHere) this.#publish(feed, somethingElse);
     }
   }
 

@@ -1,0 +1,82 @@
+// Runs the simulator: whole clusters on simulated time, network, store and chance, one from each seed.
+import { parseArgs } from 'node:util';
+import { ordinarySteps, Simulation, type SimulationReport } from '../test/sim/simulation.ts';
+
+const usage = `npm run sim -- --seed S [--trace] [--steps K]      one run
+npm run sim -- --seeds N [--seed S] [--steps K]    N runs, from seed S on (1)
+
+  --steps <K>     operations of clients in a run (${ordinarySteps})
+  --trace         the schedule, line by line
+  --first         end at the first violation
+
+Prints one JSON object as its last line. Exit code 0: clean, 1: violations, 2: wrong usage.`;
+
+interface Plan {
+  readonly first: number;
+  readonly seeds: number;
+  readonly steps: number;
+  readonly isTraced: boolean;
+  readonly endsAtFirst: boolean;
+}
+
+class UsageError extends Error {}
+
+function count(name: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new UsageError(`--${name}: a whole number is expected, not ${text}`);
+}
+
+function parse(args: readonly string[]): Plan {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: { type: 'string', default: '1' },
+      seeds: { type: 'string', default: '1' },
+      steps: { type: 'string', default: String(ordinarySteps) },
+      trace: { type: 'boolean', default: false },
+      first: { type: 'boolean', default: false },
+    },
+  });
+  return {
+    first: count('seed', values.seed),
+    seeds: count('seeds', values.seeds),
+    steps: count('steps', values.steps),
+    isTraced: values.trace,
+    endsAtFirst: values.first,
+  };
+}
+
+function tell({ seed, violations }: SimulationReport, steps: number): void {
+  const command = `npm run sim -- --seed ${seed}${steps === ordinarySteps ? '' : ` --steps ${steps}`}`;
+  console.log(`seed ${seed}: ${violations.length} violations; again: ${command} --trace`);
+  for (const violation of violations.slice(0, 5)) console.log(`  ${violation}`);
+}
+
+async function main(plan: Plan): Promise<number> {
+  const { first, seeds, steps, isTraced, endsAtFirst } = plan;
+  const startedMs = performance.now();
+  const failed: number[] = [];
+  let done = 0;
+  for (let seed = first; seed < first + seeds; seed++) {
+    const trace = isTraced ? { trace: (line: string) => console.log(line) } : {};
+    const report = await new Simulation({ seed, steps, ...trace }).run();
+    done++;
+    if (isTraced || seeds === 1) console.log(JSON.stringify(report.summary));
+    if (report.violations.length === 0) continue;
+    failed.push(seed);
+    tell(report, steps);
+    if (endsAtFirst) break;
+  }
+  const seconds = (performance.now() - startedMs) / 1_000;
+  const seedsPerSecond = Number((done / seconds).toFixed(2));
+  console.log(JSON.stringify({ seeds: done, violations: failed.length, seedsPerSecond }));
+  return failed.length === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main(parse(process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof UsageError) && !(error instanceof TypeError)) throw error;
+  console.error(`${error.message}\n\n${usage}`);
+  process.exitCode = 2;
+}

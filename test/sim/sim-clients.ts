@@ -1,0 +1,185 @@
+import type { GetMessagesParams } from '../../src/protocol/calls.ts';
+import { dmIdOf } from '../../src/protocol/conversation-id.ts';
+import { ProtocolError } from '../../src/protocol/protocol-error.ts';
+import { isEarlier } from '../support/feed-listener.ts';
+import { MailboxHistory } from '../support/mailbox-history.ts';
+import type { SeededRandom } from '../support/seeded-random.ts';
+import type { SimCluster } from './sim-cluster.ts';
+import { isRetryable, SimDevice, type SendingStyle } from './sim-device.ts';
+
+const names = ['ann', 'bob', 'cat', 'dan'];
+const styles: readonly SendingStyle[] = ['pipelined', 'pipelined', 'chained', 'serial'];
+const underWayMax = 60;
+
+/** All devices of a run, what they do, and the history of what they asked and were told. */
+export class SimClients {
+  readonly history = new MailboxHistory();
+  readonly userIds: readonly string[];
+  readonly devices: SimDevice[] = [];
+  readonly #cluster: SimCluster;
+  readonly #random: SeededRandom;
+  readonly #cursors = new Map<string, string[]>();
+  readonly #underWay = new Set<Promise<void>>();
+  #typed = 0;
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+    this.#random = cluster.random;
+    this.userIds = names.slice(0, cluster.climate.users);
+  }
+
+  /** Makes the accounts and opens the devices. */
+  async begin(): Promise<void> {
+    const { random, up } = this.#cluster;
+    const [node] = up.values();
+    if (node === undefined) throw new Error('no node is up');
+    const { time } = node.process;
+    for (const userId of this.userIds) {
+      const account = { name: userId.toUpperCase(), createdAt: 1, passwordHash: '', tokensValidFrom: 0 };
+      await node.member.router.mailbox(userId).createAccount(account, time.monotonicMs() + 10_000);
+      this.#cursors.set(userId, ['0']);
+      const count = random.pick([1, 1, 2]);
+      for (let number = 1; number <= count; number++) {
+        const style = random.pick(styles);
+        const deviceId = `d${number}`;
+        this.devices.push(
+          new SimDevice({ cluster: this.#cluster, history: this.history, userId, deviceId, style }),
+        );
+      }
+    }
+  }
+
+  /** So many operations, one after the other or at once. Resolves when the last one has begun. */
+  async work(operations: number): Promise<void> {
+    const { climate } = this.#cluster;
+    for (let count = 0; count < operations; count++) {
+      const work = this.#act(this.#random.pick(this.devices)).finally(() => this.#underWay.delete(work));
+      this.#underWay.add(work);
+      // Some come in bursts.
+      if (this.#random.chance(0.7)) await this.#pause(this.#random.below(3 * climate.operationEveryMs));
+      while (this.#underWay.size >= underWayMax) await Promise.race(this.#underWay);
+    }
+  }
+
+  /** Resolves when every operation has ended, every send among them with an acknowledgement. */
+  async finish(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
+  async #act(device: SimDevice): Promise<void> {
+    try {
+      const kind = this.#random.below(40);
+      if (kind < 18) await this.#send(device);
+      else if (kind < 21) await this.#repeat(device);
+      else if (kind < 26) await this.#mark(device);
+      else if (kind < 32) await this.#readMessages(device);
+      else if (kind < 36) await this.#readList(device);
+      else if (kind < 39) await this.#readChanges(device);
+      else device.disconnect();
+    } catch (error) {
+      if (isRetryable(error)) return;
+      const what = error instanceof Error ? error.message : String(error);
+      const isKnown = error instanceof ProtocolError;
+      this.#cluster.log.violation(isKnown ? `C4: ${device.label} got ${error.kind}: ${what}` : what);
+    }
+  }
+
+  async #send(device: SimDevice): Promise<void> {
+    const { userId, label } = device;
+    const to = this.#random.pick(this.userIds.filter((other) => other !== userId));
+    const number = ++this.#typed;
+    const text = `${label} ${number} ${'x'.repeat(this.#random.below(100))}`;
+    const deviceId = label.slice(userId.length + 1);
+    const messageId = `${this.#cluster.world.wallMs()}.${userId}.${deviceId}.${number}`;
+    this.#cluster.log.trace(`${label} sends ${messageId} to ${to}`);
+    await device.send({ conversationId: dmIdOf(userId, to), text, messageId }, to);
+  }
+
+  async #repeat(device: SimDevice): Promise<void> {
+    // Who sends one after the other has not begun to send what waits for its turn.
+    const sent = device.sent.filter(({ seq }) => seq !== undefined || device.style !== 'serial');
+    if (sent.length > 0) await device.insist(this.#random.pick(sent));
+  }
+
+  async #mark(device: SimDevice): Promise<void> {
+    const { userId } = device;
+    const conversationId = this.#conversationOf(userId);
+    const must = this.history.mustSeeOf(userId, conversationId);
+    const seqs = [...must];
+    const seq = seqs.length > 0 ? this.#random.pick(seqs) + this.#random.pick([0, 0, 1, -1]) : 2;
+    const before = this.history.markOf(userId, conversationId);
+    const params = { conversationId, seq: Math.max(1, seq) };
+    try {
+      const result = await device.ask((mailbox, deadline) => mailbox.markRead(params, deadline));
+      this.history.marked(userId, params, must, before, result);
+    } catch (error) {
+      if (!isNotFound(error) || seqs.length > 0) throw error;
+    }
+  }
+
+  async #readMessages(device: SimDevice): Promise<void> {
+    const random = this.#random;
+    const { userId } = device;
+    const conversationId = this.#conversationOf(userId);
+    const must = this.history.mustSeeOf(userId, conversationId);
+    const seq = Math.max(1, random.below(Math.max(1, ...must) + 3));
+    const where = random.pick([{}, {}, { before: seq }, { after: seq - 1 }, { offset: random.below(9) }]);
+    const params: GetMessagesParams = { conversationId, limit: random.pick([2, 5, 50]), ...where };
+    try {
+      const page = await device.ask((mailbox, deadline) => mailbox.getMessages(params, deadline));
+      this.history.sawPage(userId, params, must, page);
+    } catch (error) {
+      if (!isNotFound(error) || must.size > 0) throw error;
+    }
+  }
+
+  async #readList(device: SimDevice): Promise<void> {
+    const { userId } = device;
+    const { history } = this;
+    const others = this.userIds.filter((other) => other !== userId).map((other) => dmIdOf(userId, other));
+    const must = new Map(others.map((id) => [id, history.mustSeeOf(userId, id)]));
+    const marks = new Map(others.map((id) => [id, history.markOf(userId, id)]));
+    const params = { limit: 30, offset: 0 };
+    const list = await device.ask((mailbox, deadline) => mailbox.getConversations(params, deadline));
+    const listed = new Set(list.conversations.map(({ conversationId }) => conversationId));
+    for (const [id, seqs] of must) {
+      if (seqs.size > 0 && !listed.has(id)) throw new Error(`C7: ${id} is not in the list of ${userId}`);
+    }
+    history.sawList(
+      userId,
+      list,
+      (id) => must.get(id) ?? new Set(),
+      (id) => marks.get(id) ?? 0,
+    );
+  }
+
+  async #readChanges(device: SimDevice): Promise<void> {
+    const { userId } = device;
+    const cursors = this.#cursors.get(userId) ?? ['0'];
+    const since = this.#random.pick(cursors);
+    const params = { since, limit: this.#random.pick([2, 50]) };
+    const page = await device.ask((mailbox, deadline) => mailbox.getChanges(params, deadline));
+    if ('reset' in page) throw new Error(`C8: ${device.label} was reset from ${since} to ${page.cursor}`);
+    let position = since;
+    for (const change of page.changes) {
+      if (!isEarlier(position, change.cursor)) throw new Error(`C8: ${change.cursor} after ${position}`);
+      position = change.cursor;
+      if (change.kind === 'message') this.history.saw(userId, change.message);
+    }
+    cursors.push(page.cursor);
+  }
+
+  #conversationOf(userId: string): string {
+    return dmIdOf(userId, this.#random.pick(this.userIds.filter((other) => other !== userId)));
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#cluster.world.after(ms, resolve);
+    });
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof ProtocolError && error.kind === 'not_found';
+}

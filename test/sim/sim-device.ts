@@ -1,0 +1,220 @@
+import type { SendMessageParams, SendMessageResult } from '../../src/protocol/calls.ts';
+import type { Change } from '../../src/protocol/message.ts';
+import { ProtocolError, type ErrorKind } from '../../src/protocol/protocol-error.ts';
+import type { MailboxPort } from '../../src/router/mailbox-port.ts';
+import { isEarlier } from '../support/feed-listener.ts';
+import type { Attempted, MailboxHistory } from '../support/mailbox-history.ts';
+import type { SimCluster, SimNode } from './sim-cluster.ts';
+import { LinkError, SimLink } from './sim-link.ts';
+
+/**
+ * How a device goes about several messages in a row:
+ * - `pipelined`: sends each at once, on the connection there is; their order is that of the connection.
+ * - `chained`: the same, and each names the one before it, so that the order holds over any retry.
+ * - `serial`: waits for the answer before it sends the next.
+ */
+export type SendingStyle = 'pipelined' | 'chained' | 'serial';
+
+interface Send {
+  readonly params: SendMessageParams;
+  readonly to: string;
+  readonly attempt: Attempted;
+  seq: number | undefined;
+}
+
+export interface DeviceParts {
+  readonly cluster: SimCluster;
+  readonly history: MailboxHistory;
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly style: SendingStyle;
+}
+
+const retryable: readonly ErrorKind[] = ['unavailable', 'overloaded'];
+
+/** One device: keeps a connection to some node, follows the feed from its cursor, retries what it sends for ever. */
+export class SimDevice {
+  readonly userId: string;
+  readonly label: string;
+  /** All that was pushed, over all connections. */
+  readonly heard: Change[] = [];
+  readonly sent: Send[] = [];
+  readonly style: SendingStyle;
+  readonly #parts: DeviceParts;
+  #link: SimLink | undefined;
+  #position = '0';
+  #resumed: (() => void)[] = [];
+  #issued = 0;
+  #serial: Promise<void> = Promise.resolve();
+
+  constructor(parts: DeviceParts) {
+    this.#parts = parts;
+    this.userId = parts.userId;
+    this.label = `${parts.userId}/${parts.deviceId}`;
+    this.style = parts.style;
+    this.#connect();
+  }
+
+  get position(): string {
+    return this.#position;
+  }
+
+  /** Hangs up; it comes back by itself. */
+  disconnect(): void {
+    this.#link?.close();
+  }
+
+  /** One try over the connection there is. Rejects with ProtocolError or LinkError. */
+  async ask<T>(call: (mailbox: MailboxPort, deadline: number) => Promise<T>): Promise<T> {
+    return (await this.#connected()).call(call);
+  }
+
+  /** Sends one more message, for as long as it takes (G4). */
+  async send(params: SendMessageParams, to: string): Promise<void> {
+    const { history } = this.#parts;
+    const previous = this.sent.findLast((other) => other.to === to)?.params.messageId;
+    const chained =
+      this.style === 'chained' && previous !== undefined ? { ...params, after: previous } : params;
+    const attempt = history.attempt(this.userId, to, chained);
+    const send: Send = { params: chained, to, attempt, seq: undefined };
+    this.sent.push(send);
+    if (this.style !== 'serial') return this.insist(send);
+    const before = this.#serial;
+    this.#serial = before.then(() => this.insist(send));
+    return this.#serial;
+  }
+
+  /** Sends it again and again until it is acknowledged. */
+  async insist(send: Send): Promise<void> {
+    const { cluster } = this.#parts;
+    const { messageId } = send.params;
+    for (let tries = 1; ; tries++) {
+      const link = this.#link?.isOpen === true ? this.#link : await this.#connected();
+      const issued = ++this.#issued;
+      try {
+        const result = await link.call((mailbox, deadline) => mailbox.sendMessage(send.params, deadline));
+        this.#acknowledged(send, result, link, tries === 1 ? issued : undefined);
+        return;
+      } catch (error) {
+        this.#mayRetry(error, messageId);
+      }
+      await this.#pause(20 + cluster.random.below(Math.min(400, 20 * 2 ** tries)));
+    }
+  }
+
+  #acknowledged(send: Send, result: SendMessageResult, link: SimLink, issued: number | undefined): void {
+    const { cluster, history } = this.#parts;
+    const { conversationId, messageId, text } = send.params;
+    const { seq, duplicate } = result;
+    cluster.log.trace(`${this.label} ${messageId} is acknowledged as ${seq}${duplicate ? ' again' : ''}`);
+    this.#checked(() => {
+      history.acknowledged(send.attempt, text, result);
+    });
+    send.seq = seq;
+    if (issued === undefined || duplicate) return;
+    for (const other of link.taken) {
+      if (other.lane === conversationId && other.issued < issued !== other.seq < seq) {
+        cluster.log.violation(`C3: ${this.label} sent ${other.seq} and ${seq} in the other order`);
+      }
+    }
+    link.taken.push({ lane: conversationId, issued, seq });
+  }
+
+  #mayRetry(error: unknown, messageId: string): void {
+    if (isRetryable(error)) return;
+    const isEarly = error instanceof ProtocolError && error.kind === 'out_of_order';
+    if (isEarly && this.style === 'chained') return;
+    const { log } = this.#parts.cluster;
+    log.violation(`C4: ${messageId} cannot be sent: ${String(error)}`);
+    throw error;
+  }
+
+  #checked(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#parts.cluster.log.violation(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #connect(): void {
+    const node = this.#someNode();
+    if (node === undefined) {
+      void this.#pause(50).then(() => {
+        this.#connect();
+      });
+      return;
+    }
+    const { cluster } = this.#parts;
+    const link = new SimLink(cluster, node, this.userId, {
+      changes: (changes) => {
+        for (const change of changes) this.#hear(change);
+      },
+      reset: (cursor) => {
+        cluster.log.violation(`C8: ${this.label} at ${this.#position} was reset to ${cursor}`);
+        this.#position = cursor;
+      },
+      closed: () => {
+        if (this.#link === link) this.#link = undefined;
+        void this.#pause(5 + cluster.random.below(100)).then(() => {
+          this.#connect();
+        });
+      },
+    });
+    this.#link = link;
+    cluster.log.trace(`${this.label} connects to ${node.label} at ${this.#position}`);
+    link.follow(this.#position).catch((error: unknown) => {
+      if (!isRetryable(error)) cluster.log.violation(`C8: ${this.label}: no feed: ${String(error)}`);
+      link.close();
+    });
+    const resumed = this.#resumed;
+    this.#resumed = [];
+    for (const resume of resumed) resume();
+  }
+
+  /** The owner as often as not; else any that is up. */
+  #someNode(): SimNode | undefined {
+    const { cluster } = this.#parts;
+    const nodes = [...cluster.up.values()].filter(({ member }) => member.view !== undefined);
+    if (nodes.length === 0) return undefined;
+    const any = cluster.random.pick(nodes);
+    if (cluster.random.chance(0.5)) return any;
+    const owner = any.member.router.elsewhere(this.userId);
+    return nodes.find(({ nodeId }) => nodeId === owner?.nodeId) ?? any;
+  }
+
+  async #connected(): Promise<SimLink> {
+    while (this.#link === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#resumed.push(resolve);
+      });
+    }
+    return this.#link;
+  }
+
+  #hear(change: Change): void {
+    const { cluster, history } = this.#parts;
+    if (!isEarlier(this.#position, change.cursor)) {
+      cluster.log.violation(`C8: ${this.label} got ${change.cursor} after ${this.#position}`);
+      return;
+    }
+    this.#position = change.cursor;
+    this.heard.push(change);
+    if (change.kind !== 'message') return;
+    cluster.log.trace(`${this.label} hears ${change.message.messageId} at ${change.cursor}`);
+    this.#checked(() => {
+      history.saw(this.userId, change.message);
+    });
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#parts.cluster.world.after(ms, resolve);
+    });
+  }
+}
+
+/** The same call may be made again, by what the protocol promises. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof LinkError || (error instanceof ProtocolError && retryable.includes(error.kind));
+}

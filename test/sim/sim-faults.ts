@@ -1,0 +1,252 @@
+import { removedFrom, joinedBy } from '../../src/ring/ring-document.ts';
+import type { RingChange } from '../../src/membership/ring-proposer.ts';
+import { StoreError } from '../../src/row/row-store.ts';
+import type { MemoryBoardServer } from '../support/memory-lease-board.ts';
+import type { SeededRandom } from '../support/seeded-random.ts';
+import type { SimCluster, SimNode } from './sim-cluster.ts';
+
+const proposalMs = 3_000;
+const zombieMostMs = 6_000;
+
+/** What goes wrong during a run. Each seed has its own mix of kinds, so that some meet alone and undisturbed. */
+export class SimFaults {
+  readonly #cluster: SimCluster;
+  readonly #random: SeededRandom;
+  readonly #kinds: readonly (() => void)[];
+  #boardOfOld: MemoryBoardServer['contents'] | undefined;
+  #isOver = false;
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+    this.#random = cluster.random;
+    const all: readonly (readonly (() => void)[])[] = [
+      [() => this.#interrupt((node) => node.process.time.pause())],
+      [() => this.#interrupt((node) => node.process.time.suspend())],
+      [() => this.#kill()],
+      [() => this.#restart(), () => this.#leave()],
+      [() => this.#partition(), () => this.#breakLinks()],
+      [() => this.#cutStore(), () => this.#cutStore()],
+      [() => this.#storeAway()],
+      [() => this.#slowStore()],
+      [() => this.#cutBoard(), () => this.#boardAway(), () => this.#slowBoard()],
+      [() => this.#cluster.board.wipe(), () => this.#fallBack()],
+      [() => this.#jumpWall()],
+      [() => this.#weigh(), () => this.#weigh()],
+      [() => this.#exclude()],
+    ];
+    const share = this.#random.pick([0.2, 0.5, 1]);
+    const kinds = all.filter(() => this.#random.chance(share)).flat();
+    this.#kinds = kinds.length > 0 ? kinds : this.#random.pick(all);
+  }
+
+  /** Something happens now and then, until `heal`. */
+  begin(): void {
+    const { climate, world } = this.#cluster;
+    world.after(this.#random.below(2 * climate.disturbanceEveryMs), () => {
+      if (this.#isOver) return;
+      this.#random.pick(this.#kinds)();
+      this.begin();
+    });
+  }
+
+  /** Everything works again, and every node is up. */
+  heal(): void {
+    const { alive, climate, log, sky, up, wiring } = this.#cluster;
+    this.#isOver = true;
+    log.trace('everything heals');
+    sky.clear();
+    wiring.mendAll();
+    for (const node of alive) {
+      node.weather.clear();
+      node.process.resume();
+    }
+    for (let number = 1; number <= climate.nodes; number++) {
+      if (!up.has(number)) this.#cluster.start(number);
+    }
+  }
+
+  #interrupt(stop: (node: SimNode) => void): void {
+    const node = this.#someNode();
+    if (node?.process.isRunning !== true) return;
+    const forMs = this.#random.below(this.#random.pick([50, 700, 4_000]));
+    this.#cluster.log.trace(`${node.label} stands still for ${forMs} ms`);
+    stop(node);
+    this.#later(forMs, () => {
+      this.#cluster.log.trace(`${node.label} goes on`);
+      node.process.resume();
+    });
+  }
+
+  #kill(): void {
+    const node = this.#someNode();
+    if (node === undefined) return;
+    this.#cluster.kill(node);
+    this.#startSoon(node.number);
+  }
+
+  /** A new process takes the node's place while the old one goes on, or sleeps, for a while. */
+  #restart(): void {
+    const node = this.#someNode();
+    if (node === undefined) return;
+    if (this.#random.chance(0.5)) node.process.time.pause();
+    this.#later(this.#random.below(zombieMostMs), () => {
+      node.process.resume();
+    });
+    this.#cluster.start(node.number);
+  }
+
+  #leave(): void {
+    const node = this.#someNode();
+    if (node?.process.isRunning !== true) return;
+    this.#cluster.stop(node);
+    this.#startSoon(node.number);
+  }
+
+  #startSoon(number: number): void {
+    this.#later(this.#random.below(this.#random.pick([50, 3_000])), () => {
+      if (!this.#isOver && !this.#cluster.up.has(number)) this.#cluster.start(number);
+    });
+  }
+
+  #partition(): void {
+    const [a, b] = this.#twoNodes();
+    if (a === undefined || b === undefined) return;
+    const { log, wiring } = this.#cluster;
+    log.trace(`${a} and ${b} don't reach each other`);
+    wiring.cut(a, b);
+    this.#later(this.#random.below(3_000), () => {
+      wiring.mend(a, b);
+    });
+  }
+
+  #breakLinks(): void {
+    const [a, b] = this.#twoNodes();
+    if (a !== undefined && b !== undefined) this.#cluster.wiring.breakBetween(a, b);
+  }
+
+  #cutStore(): void {
+    this.#node('is cut from the store', ({ weather }) => {
+      weather.isStoreCut = true;
+      this.#later(this.#random.below(this.#random.pick([300, 3_000])), () => {
+        weather.isStoreCut = false;
+      });
+    });
+  }
+
+  #cutBoard(): void {
+    this.#node('is cut from the board', ({ weather }) => {
+      weather.isBoardCut = true;
+      this.#later(this.#random.below(4_000), () => {
+        weather.isBoardCut = false;
+      });
+    });
+  }
+
+  #slowBoard(): void {
+    this.#node('has a slow board', ({ weather }) => {
+      weather.boardDelayMs = this.#random.below(600);
+      this.#later(this.#random.below(4_000), () => {
+        weather.boardDelayMs = 0;
+      });
+    });
+  }
+
+  #storeAway(): void {
+    const { log, sky } = this.#cluster;
+    log.trace('the store is away');
+    sky.isStoreAway = true;
+    this.#later(this.#random.below(this.#random.pick([100, 2_000])), () => {
+      sky.isStoreAway = false;
+    });
+  }
+
+  #slowStore(): void {
+    const factor = this.#random.pick([5, 30]);
+    const weather = this.#random.chance(0.5) ? this.#cluster.sky : this.#someNode()?.weather;
+    if (weather === undefined) return;
+    this.#cluster.log.trace(`the store is slower by ${factor}`);
+    weather.storeSlowness = factor;
+    this.#later(this.#random.below(3_000), () => {
+      weather.storeSlowness = 1;
+    });
+  }
+
+  #boardAway(): void {
+    const { log, sky } = this.#cluster;
+    log.trace('the board is away');
+    sky.isBoardAway = true;
+    this.#later(this.#random.below(5_000), () => {
+      sky.isBoardAway = false;
+    });
+  }
+
+  /** The board remembers, and later may fall back to that. */
+  #fallBack(): void {
+    const { board } = this.#cluster;
+    const now = board.contents;
+    if (this.#boardOfOld !== undefined) board.contents = this.#boardOfOld;
+    this.#boardOfOld = now;
+  }
+
+  #jumpWall(): void {
+    this.#node('has its clock set', ({ process }) => {
+      process.time.skewWall(this.#random.pick([-5_000, -200, 200, 3_000]));
+    });
+  }
+
+  /** An operator changes the share of a node; at least one other keeps an ordinary one. */
+  #weigh(): void {
+    const { climate } = this.#cluster;
+    const nodeId = `n${1 + this.#random.below(climate.nodes)}`;
+    const weight = this.#random.pick([0, 10, 100, 300]);
+    this.#propose(`${nodeId} gets weight ${weight}`, (ring, viewId) => {
+      const member = ring?.view.member(nodeId);
+      if (ring === undefined || member === undefined || member.weight === weight) return undefined;
+      const hasOther = ring.view.members.some((other) => other !== member && other.weight > 0);
+      if (weight === 0 && !hasOther) return undefined;
+      return joinedBy(ring, { member: { ...member, weight }, ended: [] }, viewId);
+    });
+  }
+
+  /** A node is taken out of the ring while it lives: it goes on with an old view until it hears of it. */
+  #exclude(): void {
+    const node = this.#someNode();
+    if (node === undefined) return;
+    const dead = [node.incarnation];
+    this.#propose(
+      `${node.label} is excluded`,
+      (ring, viewId) => ring && removedFrom(ring, { dead, isWindowOver: true }, viewId),
+    );
+  }
+
+  #propose(what: string, change: RingChange): void {
+    const { log, operator, world } = this.#cluster;
+    log.trace(`operator: ${what}`);
+    operator.propose(change, world.monotonicMs() + proposalMs).catch((error: unknown) => {
+      if (!(error instanceof StoreError)) log.violation(`C10: ${what}: ${String(error)}`);
+    });
+  }
+
+  #node(what: string, disturb: (node: SimNode) => void): void {
+    const node = this.#someNode();
+    if (node === undefined) return;
+    this.#cluster.log.trace(`${node.label} ${what}`);
+    disturb(node);
+  }
+
+  #someNode(): SimNode | undefined {
+    const nodes = [...this.#cluster.up.values()];
+    return nodes.length === 0 ? undefined : this.#random.pick(nodes);
+  }
+
+  #twoNodes(): readonly [string | undefined, string | undefined] {
+    const ids = [...this.#cluster.up.values()].map(({ nodeId }) => nodeId);
+    const a = this.#random.below(Math.max(1, ids.length));
+    const b = (a + 1 + this.#random.below(Math.max(1, ids.length - 1))) % Math.max(1, ids.length);
+    return a === b ? [undefined, undefined] : [ids[a], ids[b]];
+  }
+
+  #later(afterMs: number, run: () => void): void {
+    this.#cluster.world.after(afterMs, run);
+  }
+}

@@ -1,0 +1,117 @@
+import type { BoardFault } from '../support/memory-lease-board.ts';
+import type { SeededRandom } from '../support/seeded-random.ts';
+import type { CallWeather } from './sim-table.ts';
+
+/** What one seed has chosen for the whole run: the size of the cluster, its limits, how bad its days are. */
+export class SimClimate {
+  readonly nodes: number;
+  readonly users: number;
+  readonly readRule: 'held' | 'verified';
+  readonly leaseMs: number;
+  readonly storeLatencyMs: number;
+  readonly storeFaultRate: number;
+  readonly wireLatencyMs: number;
+  /** Between two operations of clients, and between two disturbances, on average. */
+  readonly operationEveryMs: number;
+  readonly disturbanceEveryMs: number;
+  readonly actorLimits;
+  readonly mailboxLimits;
+  readonly sendingLimits;
+  readonly cacheLimits;
+
+  constructor(random: SeededRandom) {
+    this.nodes = random.pick([2, 3, 3, 4]);
+    this.users = random.pick([2, 3, 3, 4]);
+    this.readRule = random.pick(['held', 'held', 'verified']);
+    this.leaseMs = random.pick([400, 900]);
+    this.storeLatencyMs = random.pick([1, 4, 20]);
+    this.storeFaultRate = random.pick([0, 0.01, 0.05, 0.15]);
+    this.wireLatencyMs = random.pick([1, 5]);
+    this.operationEveryMs = random.pick([10, 25, 50]);
+    this.disturbanceEveryMs = random.pick([250, 500, 1_200]);
+    this.actorLimits = {
+      inboxInputsMax: random.pick([16, 1_024]),
+      commitInputsMax: random.pick([1, 3, 256]),
+      commitBytesMax: random.pick([300, 1 << 20]),
+      commitChangesMax: 512,
+      commitDeadlineMs: random.pick([400, 1_500]),
+    };
+    this.mailboxLimits = {
+      conversationsMax: 1_000,
+      outboxPendingMax: random.pick([8, 1_000]),
+      dedupWindowMs: 86_400_000,
+    };
+    this.sendingLimits = {
+      waitingMax: 64,
+      envelopeMax: random.pick([1, 3, 128]),
+      backgroundDeadlineMs: 2_000,
+    };
+    this.cacheLimits = {
+      budgetBytes: random.pick([1, 6_000, 64 << 20, 64 << 20]),
+      recentMs: random.pick([200, 1e9]),
+    };
+  }
+}
+
+/** The weather between one process and the store and the board; may change at any time. */
+export class SimWeather {
+  isStoreCut = false;
+  isBoardCut = false;
+  boardDelayMs = 0;
+  /** Times the ordinary latency. */
+  storeSlowness = 1;
+  readonly #climate: SimClimate;
+  readonly #random: SeededRandom;
+  readonly #sky: SimSky;
+
+  constructor(climate: SimClimate, random: SeededRandom, sky: SimSky) {
+    this.#climate = climate;
+    this.#random = random;
+    this.#sky = sky;
+  }
+
+  clear(): void {
+    this.isStoreCut = false;
+    this.isBoardCut = false;
+    this.boardDelayMs = 0;
+    this.storeSlowness = 1;
+  }
+
+  readonly store = (): CallWeather => {
+    const random = this.#random;
+    const { storeLatencyMs, storeFaultRate } = this.#climate;
+    if (this.#sky.isCalm) return { thereMs: random.next(), backMs: random.next() };
+    // Now and then a single call takes far longer than the others, and is overtaken by them.
+    const straggle = random.chance(0.01) ? 40 : 1;
+    const mostMs = storeLatencyMs * this.storeSlowness * this.#sky.storeSlowness * straggle;
+    const way = { thereMs: random.next() * mostMs, backMs: random.next() * mostMs };
+    if (this.isStoreCut) return { ...way, fault: 'lost' };
+    if (this.#sky.isStoreAway) return { ...way, fault: random.pick(['refused', 'lost']) };
+    if (!random.chance(storeFaultRate)) return way;
+    const fault = random.pick(['refused', 'lost', 'reply_lost', 'late'] as const);
+    return { ...way, thereMs: way.thereMs + (fault === 'late' ? random.below(800) : 0), fault };
+  };
+
+  readonly board = (): BoardFault | undefined => {
+    const random = this.#random;
+    if (this.#sky.isCalm) return undefined;
+    if (this.isBoardCut || this.#sky.isBoardAway) return { kind: 'lost' };
+    if (random.chance(0.01)) return { kind: 'reply_lost' };
+    return { kind: 'slow', delayMs: random.next() * 4 + this.boardDelayMs };
+  };
+}
+
+/** The weather over all. */
+export class SimSky {
+  isCalm = true;
+  isStoreAway = false;
+  isBoardAway = false;
+  storeSlowness = 1;
+
+  clear(): void {
+    this.isCalm = true;
+    this.isStoreAway = false;
+    this.isBoardAway = false;
+    this.storeSlowness = 1;
+  }
+}

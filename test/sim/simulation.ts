@@ -1,0 +1,172 @@
+import type { Change } from '../../src/protocol/message.ts';
+import { audit, viewOf, type MailboxView } from '../support/mailbox-audit.ts';
+import { MailboxRig } from '../support/mailbox-rig.ts';
+import { NodeTable } from '../support/node-table.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { SimClients } from './sim-clients.ts';
+import { SimCluster } from './sim-cluster.ts';
+import { SimFaults } from './sim-faults.ts';
+import { SimLog } from './sim-log.ts';
+import { SimClimate } from './sim-weather.ts';
+
+export interface SimulationReport {
+  readonly seed: number;
+  readonly violations: readonly string[];
+  /** What the run was like; also tells whether two runs were the same. */
+  readonly summary: {
+    readonly virtualMs: number;
+    readonly commits: number;
+    readonly starts: number;
+    readonly epoch: number;
+    readonly messages: number;
+    readonly heard: number;
+  };
+}
+
+export interface SimulationOptions {
+  readonly seed: number;
+  /** Operations of clients. */
+  readonly steps: number;
+  /** Takes the schedule line by line. */
+  readonly trace?: (line: string) => void;
+}
+
+/** Default of `steps`. */
+export const ordinarySteps = 150;
+/** For all nodes to be in one view, and for every send that is still retried to be acknowledged. */
+const healingMaxMs = 60_000;
+/** For pushes, copies and outbox cells. */
+const settlingMs = 8_000;
+
+/**
+ * One run of a cluster from one seed: real nodes, simulated world. Faults come and go while devices chat; then
+ * everything heals, and what is there is compared with what devices were told (C1 to C10, docs/simulator.md).
+ */
+export class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #log: SimLog;
+  readonly #cluster: SimCluster;
+  readonly #clients: SimClients;
+  readonly #faults: SimFaults;
+
+  constructor(options: SimulationOptions) {
+    const random = new SeededRandom(options.seed);
+    this.#options = options;
+    this.#log = new SimLog(options.trace);
+    const climate = new SimClimate(random);
+    this.#log.trace(JSON.stringify(climate));
+    this.#cluster = new SimCluster(climate, random, this.#log);
+    this.#clients = new SimClients(this.#cluster);
+    this.#faults = new SimFaults(this.#cluster);
+  }
+
+  async run(): Promise<SimulationReport> {
+    try {
+      await this.#live();
+    } catch (error) {
+      this.#log.violation(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+    const { table, up, world } = this.#cluster;
+    const { devices, history } = this.#clients;
+    const [node] = up.values();
+    return {
+      seed: this.#options.seed,
+      violations: this.#log.violations,
+      summary: {
+        virtualMs: world.monotonicMs(),
+        commits: table.commits,
+        starts: this.#cluster.starts,
+        epoch: node?.member.view?.epoch ?? 0,
+        messages: history.attempts.size,
+        heard: devices.reduce((sum, { heard }) => sum + heard.length, 0),
+      },
+    };
+  }
+
+  async #live(): Promise<void> {
+    const { climate, sky, world } = this.#cluster;
+    for (let number = 1; number <= climate.nodes; number++) this.#cluster.start(number);
+    await world.run(1_000);
+    await world.drive(this.#clients.begin());
+    sky.isCalm = false;
+    this.#faults.begin();
+    await world.drive(this.#clients.work(this.#options.steps));
+    this.#faults.heal();
+    await this.#within('a send is never acknowledged', this.#clients.finish());
+    await world.run(settlingMs);
+    if (this.#log.violations.length > 0) return;
+    this.#checkNodes();
+    await this.#checkRows();
+  }
+
+  /** C10 */
+  async #within(what: string, work: Promise<void>): Promise<void> {
+    try {
+      await this.#cluster.world.drive(work, healingMaxMs);
+    } catch (error) {
+      this.#log.violation(`C10: ${what}: ${String(error)}`);
+    }
+  }
+
+  /** C10: all nodes are members of one view, and hold their leases. */
+  #checkNodes(): void {
+    const { climate, up } = this.#cluster;
+    const nodes = [...up.values()];
+    const views = new Set(nodes.map(({ member }) => member.view?.fingerprint));
+    const members = nodes.filter(({ member }) => member.isMember);
+    if (nodes.length !== climate.nodes || members.length !== nodes.length || views.size !== 1) {
+      const states = nodes.map(({ label, member }) => `${label} ${member.view?.epoch} ${member.isMember}`);
+      this.#log.violation(`C10: healed, and no one view: ${states.join(', ')}`);
+    }
+  }
+
+  /** C1 to C5, C8, C9: what the rows have, as a process sees it that was never there before. */
+  async #checkRows(): Promise<void> {
+    const { devices, history, userIds } = this.#clients;
+    const heard = devices.map((device) => device.heard.slice());
+    const rig = new MailboxRig({
+      table: (time) => new NodeTable(this.#cluster.table, time, () => undefined),
+    });
+    const views = await audit(rig, rig.node, userIds, history, 50);
+    devices.forEach((device, index) => {
+      this.#compareFeed(device.label, heard[index] ?? [], views.get(device.userId));
+    });
+    this.#checkChains();
+    const [node] = this.#cluster.up.values();
+    if (node === undefined) return;
+    for (const userId of userIds) {
+      const deadline = node.process.time.monotonicMs() + 60_000;
+      const mailbox = node.member.router.mailbox(userId);
+      const served = await this.#cluster.world.drive(viewOf(mailbox, 50, deadline));
+      if (JSON.stringify([...served.messages]) !== JSON.stringify([...(views.get(userId)?.messages ?? [])])) {
+        this.#log.violation(`C7: what is served of ${userId} is not what is stored`);
+      }
+    }
+  }
+
+  #compareFeed(label: string, heard: readonly Change[], view: MailboxView | undefined): void {
+    const changes = view?.changes ?? [];
+    const at = changes.findIndex((change, index) => JSON.stringify(change) !== JSON.stringify(heard[index]));
+    if (at >= 0 || heard.length !== changes.length) {
+      const missing = changes[at]?.cursor ?? 'the end';
+      this.#log.violation(
+        `C8: ${label} heard ${heard.length} of ${changes.length} changes; they differ at ${missing}`,
+      );
+    }
+  }
+
+  /** C3: what a device sent, each naming the one before it, or after the answer to it, is in its order. */
+  #checkChains(): void {
+    for (const { label, sent, style } of this.#clients.devices) {
+      if (style === 'pipelined') continue;
+      const last = new Map<string, number>();
+      for (const { params, seq } of sent) {
+        const before = last.get(params.conversationId) ?? 0;
+        if (seq === undefined || seq <= before) {
+          this.#log.violation(`C3: ${label} sent ${params.messageId} (${seq}) after ${before}`);
+        }
+        last.set(params.conversationId, seq ?? before);
+      }
+    }
+  }
+}
