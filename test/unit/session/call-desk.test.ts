@@ -24,7 +24,7 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
       result: (id) => `${id}: ok`,
       error: (id, { error }) => `${id}: ${error}`,
       push: () => '',
-    batch: (parts) => parts.join(),
+      batch: (parts) => parts.join(),
     },
     send: (payload) => replies.push(String(payload)),
     hasRoom: () => hasRoom,
