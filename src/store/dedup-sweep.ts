@@ -1,16 +1,19 @@
 import { dedupTimeToLiveMs } from '../row/cell.ts';
 import { StoreError } from '../row/row-store.ts';
 import type { Cancel, Time } from '../std/time.ts';
+import { cellKey, pastFamily, pastRow, prefixOf, writtenMsOf } from './lmdb-trees.ts';
 import type { Tree } from './lmdb-trees.ts';
 
 export interface SweepPace {
   readonly everyMs: number;
-  /** Cells looked at each time. */
+  /** Rows and cells looked at each time. */
   readonly cellsMax: number;
 }
 
+const firstKey = Buffer.alloc(1);
+
 interface DedupSweepParts {
-  /** Its cells carry the time they were written as their version. */
+  /** The cells of all rows; those of `d` carry the time they were written. */
   readonly tree: Tree;
   readonly time: Time;
   readonly pace: SweepPace;
@@ -26,8 +29,8 @@ export class DedupSweep {
   readonly #time: Time;
   readonly #pace: SweepPace;
   readonly #onError: (error: StoreError) => void;
-  /** The last key looked at; undefined at the beginning of a round. */
-  #position: Buffer | undefined;
+  /** Where to look on: the first key that was not passed yet. */
+  #position: Buffer = firstKey;
   #cancel: Cancel | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -66,31 +69,42 @@ export class DedupSweep {
   #lookOn(): readonly Buffer[] {
     this.#tree.resetReadTxn();
     const expired: Buffer[] = [];
-    let seen = 0;
-    let last: Buffer | undefined;
-    const from = this.#position === undefined ? {} : { start: this.#position, exclusiveStart: true };
-    // Without values the library would give the version of another cell.
-    const range = { ...from, limit: this.#pace.cellsMax, versions: true };
-    for (const { key, version } of this.#tree.getRange(range)) {
-      seen++;
-      last = key;
-      if (this.#isExpired(version)) expired.push(key);
+    for (let left = this.#pace.cellsMax; left > 0; left--) {
+      const [found] = this.#tree.getKeys({ start: this.#position, limit: 1 });
+      if (found === undefined) {
+        this.#position = firstKey;
+        break;
+      }
+      left -= this.#lookAt(prefixOf(found), left, expired);
     }
-    this.#position = seen < this.#pace.cellsMax ? undefined : last;
     return expired;
+  }
+
+  /** Looks at the dedup cells of a row from the position on, and moves it past them; returns how many. */
+  #lookAt(prefix: Buffer, cellsMax: number, expired: Buffer[]): number {
+    const begin = cellKey(prefix, 'd');
+    const start = begin.compare(this.#position) < 0 ? this.#position : begin;
+    const end = pastFamily(prefix, 'd');
+    this.#position = pastRow(prefix);
+    let seen = 0;
+    for (const { key, value } of this.#tree.getRange({ start, end, limit: cellsMax })) {
+      if (this.#isExpired(value)) expired.push(key);
+      if (++seen === cellsMax) this.#position = Buffer.concat([key, Buffer.of(0)]);
+    }
+    return seen;
   }
 
   /** A cell may have been written anew since it was looked at. */
   async #remove(keys: readonly Buffer[]): Promise<void> {
     await this.#tree.transaction(() => {
       for (const key of keys) {
-        const entry = this.#tree.getEntry(key);
-        if (entry !== undefined && this.#isExpired(entry.version)) this.#tree.removeSync(key);
+        const value = this.#tree.getBinary(key);
+        if (value !== undefined && this.#isExpired(value)) this.#tree.removeSync(key);
       }
     });
   }
 
-  #isExpired(writtenMs: number | undefined): boolean {
-    return writtenMs === undefined || writtenMs <= this.#time.wallMs() - dedupTimeToLiveMs;
+  #isExpired(value: Buffer): boolean {
+    return writtenMsOf(value) <= this.#time.wallMs() - dedupTimeToLiveMs;
   }
 }

@@ -1,6 +1,6 @@
-import type { Cell, CellRange } from '../row/cell.ts';
+import type { Cell, CellRange, Family } from '../row/cell.ts';
 import { dedupTimeToLiveMs } from '../row/cell.ts';
-import { entityOf, rowKey } from '../row/row-key.ts';
+import { entityOf } from '../row/row-key.ts';
 import { StoreError } from '../row/row-store.ts';
 import type { OutboxPage, RowImage, RowSlice } from '../row/row-store.ts';
 import type { RowVersion } from '../row/row-version.ts';
@@ -10,8 +10,20 @@ import { DedupSweep } from './dedup-sweep.ts';
 import type { SweepPace } from './dedup-sweep.ts';
 import { GroupWriter } from './group-writer.ts';
 import type { GroupWriterLimits } from './group-writer.ts';
-import { cellPrefix, keyBytesMax, openTrees, pastRow, prefixOf } from './lmdb-trees.ts';
-import type { LmdbTrees } from './lmdb-trees.ts';
+import {
+  cellKey,
+  cellKeyBytes,
+  datedValue,
+  keyBytesMax,
+  openTrees,
+  pastFamily,
+  pastRow,
+  prefixOf,
+  rowPrefix,
+  valueOf,
+  writtenMsOf,
+} from './lmdb-trees.ts';
+import type { LmdbTrees, Tree } from './lmdb-trees.ts';
 import { transactionFailure } from './lmdb-failure.ts';
 import type { RowTable } from './row-table.ts';
 
@@ -29,7 +41,6 @@ export const defaultLmdbLimits: GroupWriterLimits = { waitingMax: 20_000, groupM
 export const defaultSweepPace: SweepPace = { everyMs: 1_000, cellsMax: 500 };
 
 interface RowWrite {
-  readonly key: Buffer;
   readonly prefix: Buffer;
   readonly base: RowVersion | undefined;
   readonly next: RowVersion;
@@ -57,7 +68,7 @@ export class LmdbTable implements RowTable {
       limits: parts.limits ?? defaultLmdbLimits,
     });
     this.#sweep = new DedupSweep({
-      tree: this.#trees.cells.d,
+      tree: this.#trees.cells,
       time: parts.time,
       pace: parts.sweep ?? defaultSweepPace,
       onError: parts.onBackgroundError,
@@ -67,11 +78,11 @@ export class LmdbTable implements RowTable {
 
   async read(entityId: string, ranges: readonly CellRange[], deadline: number): Promise<RowImage> {
     this.#admit(deadline);
-    const prefix = cellPrefix(entityId);
+    const prefix = rowPrefix(entityId);
     // Nothing is awaited from here to the end, so all of it sees one snapshot.
     this.#freshSnapshot();
     return {
-      version: this.#version(entityId),
+      version: this.#version(entityId, prefix),
       ranges: ranges.map((range) => this.#cells(prefix, range)),
     };
   }
@@ -85,14 +96,13 @@ export class LmdbTable implements RowTable {
   ): Promise<boolean> {
     this.#admit(deadline);
     refuseVersionCell(cells);
-    const key = rowKey(entityId);
-    const prefix = cellPrefix(entityId);
+    const prefix = rowPrefix(entityId);
     for (const { qualifier } of cells) {
-      if (prefix.length + qualifier.length > keyBytesMax) {
+      if (cellKeyBytes(prefix, qualifier) > keyBytesMax) {
         throw new StoreError('refused', `row key and qualifier exceed ${String(keyBytesMax)} bytes`);
       }
     }
-    return this.#writer.write({ key, prefix, base, next, cells }, deadline);
+    return this.#writer.write({ prefix, base, next, cells }, deadline);
   }
 
   async versions(
@@ -101,7 +111,7 @@ export class LmdbTable implements RowTable {
   ): Promise<readonly (RowVersion | undefined)[]> {
     this.#admit(deadline);
     this.#freshSnapshot();
-    return entityIds.map((entityId) => this.#version(entityId));
+    return entityIds.map((entityId) => this.#version(entityId, rowPrefix(entityId)));
   }
 
   async scanOutbox(
@@ -113,9 +123,9 @@ export class LmdbTable implements RowTable {
     this.#admit(deadline);
     this.#freshSnapshot();
     const entityIds: string[] = [];
-    let start = after === undefined ? hashKey(slice.fromHash) : pastRow(cellPrefix(after));
+    let start = after === undefined ? hashKey(slice.fromHash) : pastRow(rowPrefix(after));
     while (entityIds.length < limit) {
-      const [found] = this.#trees.cells.o.getKeys({ start, limit: 1 });
+      const [found] = this.#trees.outbox.getKeys({ start, limit: 1 });
       if (found === undefined || found.readUInt16BE(0) >= slice.toHash)
         return { entityIds, after: undefined };
       const prefix = prefixOf(found);
@@ -134,36 +144,35 @@ export class LmdbTable implements RowTable {
     await this.#trees.root.close();
   }
 
-  #version(entityId: string): RowVersion | undefined {
-    const bytes = this.#trees.versions.get(rowKey(entityId));
+  #version(entityId: string, prefix: Buffer): RowVersion | undefined {
+    const bytes = this.#trees.cells.get(cellKey(prefix, 'v'));
     return bytes === undefined ? undefined : storedVersion(entityId, bytes);
   }
 
-  #cells(prefix: Buffer, range: CellRange): readonly Cell[] {
-    const { family, limit, offset = 0 } = range;
-    const start = Buffer.concat([prefix, range.from]);
-    const end = range.to === undefined ? pastRow(prefix) : Buffer.concat([prefix, range.to]);
+  #cells(prefix: Buffer, { family, from, to, limit, offset = 0 }: CellRange): readonly Cell[] {
+    const start = cellKey(prefix, family, from);
+    const end = to === undefined ? pastFamily(prefix, family) : cellKey(prefix, family, to);
     if (start.compare(end) >= 0) return [];
-    const cell = (key: Buffer, value: Buffer): Cell => ({
-      family,
-      qualifier: key.subarray(prefix.length),
-      value,
-    });
     const found: Cell[] = [];
+    const add = (key: Buffer, value: Buffer): number =>
+      found.push({ family, qualifier: key.subarray(cellKeyBytes(prefix)), value });
+    const tree = this.#treeOf(family);
     if (family !== 'd') {
-      for (const { key, value } of this.#trees.cells[family].getRange({ start, end, limit, offset })) {
-        found.push(cell(key, value));
-      }
+      for (const { key, value } of tree.getRange({ start, end, limit, offset })) add(key, value);
       return found;
     }
     const keptSinceMs = this.#time.wallMs() - dedupTimeToLiveMs;
     let toPass = offset;
-    for (const { key, value, version } of this.#trees.cells.d.getRange({ start, end, versions: true })) {
-      if (version === undefined || version <= keptSinceMs) continue;
+    for (const { key, value } of tree.getRange({ start, end })) {
+      if (writtenMsOf(value) <= keptSinceMs) continue;
       if (toPass > 0) toPass--;
-      else if (found.push(cell(key, value)) === limit) break;
+      else if (add(key, valueOf(value)) === limit) break;
     }
     return found;
+  }
+
+  #treeOf(family: Family): Tree {
+    return family === 'o' ? this.#trees.outbox : this.#trees.cells;
   }
 
   async #transact(writes: readonly RowWrite[]): Promise<readonly boolean[]> {
@@ -172,21 +181,22 @@ export class LmdbTable implements RowTable {
       return await this.#trees.root.transaction(() => writes.map((write) => this.#apply(write, wallMs)));
     } catch (error) {
       this.#freshSnapshot();
-      const undone = writes.some(({ key, base }) => isAt(base, this.#trees.versions.get(key)));
+      const { cells } = this.#trees;
+      const undone = writes.some(({ prefix, base }) => isAt(base, cells.get(cellKey(prefix, 'v'))));
       throw await transactionFailure(error, undone);
     }
   }
 
   /** Runs inside the write transaction, which no other process shares. */
-  #apply({ key, prefix, base, next, cells }: RowWrite, wallMs: number): boolean {
-    const { versions, cells: trees } = this.#trees;
-    if (!isAt(base, versions.getBinary(key))) return false;
-    versions.putSync(key, next.bytes);
+  #apply({ prefix, base, next, cells }: RowWrite, wallMs: number): boolean {
+    const versionKey = cellKey(prefix, 'v');
+    if (!isAt(base, this.#trees.cells.getBinary(versionKey))) return false;
+    this.#trees.cells.putSync(versionKey, next.bytes);
     for (const { family, qualifier, value } of cells) {
-      const cellKey = Buffer.concat([prefix, qualifier]);
-      if (value.length === 0) trees[family].removeSync(cellKey);
-      else if (family === 'd') trees.d.putSync(cellKey, value, wallMs);
-      else trees[family].putSync(cellKey, value);
+      const tree = this.#treeOf(family);
+      const key = cellKey(prefix, family, qualifier);
+      if (value.length === 0) tree.removeSync(key);
+      else tree.putSync(key, family === 'd' ? datedValue(wallMs, value) : value);
     }
     return true;
   }

@@ -1,29 +1,36 @@
 import { open } from 'lmdb';
 import type { Database, DatabaseOptions, RootDatabase } from 'lmdb';
-import { families } from '../row/cell.ts';
 import type { Family } from '../row/cell.ts';
 import { rowKey } from '../row/row-key.ts';
 import { StoreError } from '../row/row-store.ts';
 
 export type Tree = Database<Buffer, Buffer>;
 
-/** The trees of one LMDB environment: one for the versions of rows, one for each family of cells. */
+/**
+ * The trees of one LMDB environment. What one commit writes lies close together, as each leaf that is touched is
+ * copied and written whole: a tree for each family would cost a leaf, and its branches, for each.
+ */
 export interface LmdbTrees {
   readonly root: RootDatabase<Buffer, Buffer>;
-  /** Row key -> version. */
-  readonly versions: Tree;
-  /** `<row key> 00 <qualifier>` -> value. Cells of `d` carry the time they were written, in epoch ms. */
-  readonly cells: Readonly<Record<Family, Tree>>;
+  /** `<row key> 00 <place> <qualifier>` -> value: versions and cells, of all families but `o`. */
+  readonly cells: Tree;
+  /** The same for family `o`: the few rows that owe something are found here without passing all others. */
+  readonly outbox: Tree;
 }
+
+/**
+ * Where a row's version (`v`) and the cells of each family are within the row. New cells of `d` and `m` sort first
+ * in their family, so the newest dedup cells lie beside the index and the version.
+ */
+const places: Readonly<Record<Family | 'v', number>> = { l: 1, v: 2, h: 3, d: 4, m: 5, o: 6 };
 
 /** LMDB's own bound at its default page size. */
 export const keyBytesMax = 1978;
 
-/**
- * Address space, not disk or memory: the file grows as it is written. All of it is mapped at once, because growing
- * the map while other processes write has been seen to break transactions.
- */
-const mapBytes = 2 ** 40;
+/** Of the layout that is described here; 1 was a tree for each family, and had no mark. */
+const format = 2;
+const formatKey = Buffer.from('format');
+const firstFormatTree = 'version';
 
 const treeOptions: DatabaseOptions = { encoding: 'binary', keyEncoding: 'binary', cache: false };
 
@@ -33,34 +40,24 @@ const treeOptions: DatabaseOptions = { encoding: 'binary', keyEncoding: 'binary'
  * `overlappingSync` is off: LMDB then makes a transaction visible only after it was synced, so that nobody, in
  * this process or in another one, ever reads, answers or pushes what a power cut could take back.
  *
- * @throws StoreError `unavailable`
+ * @throws StoreError `unavailable`, or `corrupt` where the folder has another format
  */
 export function openTrees(path: string): LmdbTrees {
   try {
     const root = open<Buffer, Buffer>({
       ...treeOptions,
       path,
-      maxDbs: families.length + 1,
-      mapSize: mapBytes,
+      maxDbs: 8,
       overlappingSync: false,
       // Grouping is ours (GroupWriter); the library's own makes a promise whose rejection nobody could handle.
       eventTurnBatching: false,
       noMemInit: true,
     });
-    const tree = (name: string, more?: DatabaseOptions): Tree =>
-      root.openDB(name, { ...treeOptions, ...more });
-    return {
-      root,
-      versions: tree('version'),
-      cells: {
-        h: tree('h'),
-        m: tree('m'),
-        d: tree('d', { useVersions: true }),
-        o: tree('o'),
-        l: tree('l'),
-      },
-    };
+    checkFormat(root, path);
+    const tree = (name: string): Tree => root.openDB(name, treeOptions);
+    return { root, cells: tree('cells'), outbox: tree('outbox') };
   } catch (error) {
+    if (error instanceof StoreError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     const advice = 'is the folder there, writable, and on a local disk?';
     throw new StoreError('unavailable', `cannot open the LMDB store in ${path}: ${reason}; ${advice}`, {
@@ -69,9 +66,44 @@ export function openTrees(path: string): LmdbTrees {
   }
 }
 
+function checkFormat(root: RootDatabase<Buffer, Buffer>, path: string): void {
+  // LMDB keeps the names of trees among the keys of the root, with a closing 00.
+  const isFirst = [...root.getKeys()].some((name) => name.toString('latin1') === `${firstFormatTree}\0`);
+  const marks = root.openDB<Buffer, Buffer>('format', treeOptions);
+  const found = isFirst ? 1 : marks.get(formatKey)?.[0];
+  if (found === undefined) marks.putSync(formatKey, Buffer.of(format));
+  else if (found !== format) {
+    const advice = 'start with a new folder, or with the version of Mailring that wrote it';
+    throw new StoreError(
+      'corrupt',
+      `the LMDB store in ${path} has format ${String(found)}, and only ${String(format)} can be read; ${advice}`,
+    );
+  }
+}
+
 /** `<row key> 00`: what the keys of all cells of a row begin with. */
-export function cellPrefix(entityId: string): Buffer {
+export function rowPrefix(entityId: string): Buffer {
   return Buffer.concat([rowKey(entityId), Buffer.of(0)]);
+}
+
+/** The key of a cell; without a qualifier, where the family of the row begins (or the key of its version, `v`). */
+export function cellKey(prefix: Buffer, family: Family | 'v', qualifier?: Buffer): Buffer {
+  const key = Buffer.allocUnsafe(cellKeyBytes(prefix, qualifier));
+  prefix.copy(key);
+  key[prefix.length] = places[family];
+  qualifier?.copy(key, prefix.length + 1);
+  return key;
+}
+
+export function cellKeyBytes(prefix: Buffer, qualifier?: Buffer): number {
+  return prefix.length + 1 + (qualifier?.length ?? 0);
+}
+
+/** The first key after all cells of this family in the row. */
+export function pastFamily(prefix: Buffer, family: Family): Buffer {
+  const key = cellKey(prefix, family);
+  key[prefix.length] = places[family] + 1;
+  return key;
 }
 
 /** The first key after all cells of a row; ids have no byte below 0x2d, so no other row lies between. */
@@ -82,6 +114,24 @@ export function pastRow(prefix: Buffer): Buffer {
 }
 
 /** The row's part of a cell's key, with the closing 00. */
-export function prefixOf(cellKey: Buffer): Buffer {
-  return cellKey.subarray(0, cellKey.indexOf(0, 2) + 1);
+export function prefixOf(key: Buffer): Buffer {
+  return key.subarray(0, key.indexOf(0, 2) + 1);
 }
+
+/** What is stored of a cell of `d`: the time it was written (u48, epoch ms) before its value. */
+export function datedValue(writtenMs: number, value: Buffer): Buffer {
+  const dated = Buffer.allocUnsafe(dateBytes + value.length);
+  dated.writeUIntBE(writtenMs, 0, dateBytes);
+  value.copy(dated, dateBytes);
+  return dated;
+}
+
+export function writtenMsOf(dated: Buffer): number {
+  return dated.readUIntBE(0, dateBytes);
+}
+
+export function valueOf(dated: Buffer): Buffer {
+  return dated.subarray(dateBytes);
+}
+
+const dateBytes = 6;
