@@ -129,6 +129,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
         return packEnvelopeReply(reply);
       }
       case 'call':
+        if (ask.method === 'sendMessage') this.#checkRun(to, epoch);
         // Peers are nodes of this cluster, and have checked what they pass on.
         return this.#calls.serve(to, ask.method, ask.params as ParamsOf<PeerMethod>, deadline);
       case 'watch':
@@ -137,6 +138,12 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
         this.#watched.watch(to, from);
         return null;
     }
+  }
+
+  /** Who was refused by a view in between must not be overtaken by what was sent after it (see OrderedSends, G3). */
+  #checkRun(userId: string, sinceEpoch: number): void {
+    if (this.#parts.ring.keeps(userId, sinceEpoch)) return;
+    throw new ProtocolError('moved', 'not served here without a break since that view');
   }
 
   #wrongOwner(): PeerReply {

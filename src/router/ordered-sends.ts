@@ -1,11 +1,13 @@
 import type { SendMessageParams, SendMessageResult } from '../protocol/calls.ts';
-import { ProtocolError } from '../protocol/protocol-error.ts';
+import { errorKinds, ProtocolError } from '../protocol/protocol-error.ts';
 import type { OwnerCalls } from './owner-calls.ts';
 import { isMoved } from './owner-finder.ts';
+import type { Owner } from './owner-finder.ts';
 
 type Outcome =
   | { readonly kind: 'sent'; readonly answer: SendMessageResult }
-  | { readonly kind: 'failed'; readonly error: unknown };
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'moved' };
 
 interface HeldSend {
   readonly number: number;
@@ -15,6 +17,13 @@ interface HeldSend {
   readonly reject: (error: unknown) => void;
 }
 
+/** Sends that go to one owner, as a view has named it. */
+interface Run {
+  readonly owner: Owner;
+  /** It has accepted one. Until then they go one by one: it may refuse this one and, in a later view, take the next. */
+  isProven: boolean;
+}
+
 /** Sends of one connection that may wait for the owner to be found. */
 const heldMax = 4_096;
 
@@ -22,6 +31,9 @@ const heldMax = 4_096;
  * The sends of one connection: they reach the owner in the order in which they were made (G3), also while that is
  * another one from one send to the next. Whatever was refused as `moved`, and all that came after it, is held until
  * everything that is under way is answered; then it goes on in its order.
+ *
+ * That nothing overtakes what was refused takes two: here, the sends of a run all carry the epoch of its first one;
+ * there, a node that has refused an epoch once refuses it ever after.
  */
 export class OrderedSends {
   readonly #userId: string;
@@ -29,11 +41,11 @@ export class OrderedSends {
   #held: HeldSend[] = [];
   #lastNumber = 0;
   #underWay = 0;
-  /** Where those went that are under way; undefined: this node. */
-  #target: string | undefined;
+  /** undefined: the next one begins a new run. */
+  #run: Run | undefined;
   #isReleasing = false;
-  /** Times in a row that what was held came back. */
-  #returns = 0;
+  /** Runs in a row that were refused. */
+  #refusedRuns = 0;
 
   constructor(userId: string, calls: OwnerCalls) {
     this.#userId = userId;
@@ -47,30 +59,43 @@ export class OrderedSends {
   }
 
   async #try(number: number, params: SendMessageParams, deadline: number): Promise<SendMessageResult> {
-    const owner = this.#calls.finder.ownerOf(this.#userId);
-    const target = owner.kind === 'there' ? owner.member.incarnation : undefined;
-    // What went to the former owner may still be on its way.
-    if (this.#underWay > 0 && target !== this.#target) return this.#hold(number, params, deadline);
-    this.#target = target;
+    const run = this.#runTo(this.#calls.finder.ownerOf(this.#userId));
+    if (run === undefined) return this.#hold(number, params, deadline);
     this.#underWay += 1;
-    const result = await this.#answer(this.#calls.call(owner, this.#userId, 'sendMessage', params, deadline));
+    const outcome = await this.#outcome(run.owner, params, deadline);
     this.#underWay -= 1;
-    if (result === undefined) {
-      this.#returns += 1;
+    if (outcome.kind === 'moved') {
+      if (this.#run === run) {
+        this.#run = undefined;
+        this.#refusedRuns += 1;
+      }
       return this.#hold(number, params, deadline);
     }
-    if (result.kind === 'sent') this.#returns = 0;
+    if (isOwners(outcome)) {
+      run.isProven = true;
+      this.#refusedRuns = 0;
+    }
     this.#releaseSoon();
-    if (result.kind === 'failed') throw result.error;
-    return result.answer;
+    if (outcome.kind === 'failed') throw outcome.error;
+    return outcome.answer;
   }
 
-  /** undefined: moved. */
-  async #answer(call: Promise<SendMessageResult>): Promise<Outcome | undefined> {
+  /** The run that the next send may join now; undefined: it has to wait for those that are under way. */
+  #runTo(owner: Owner): Run | undefined {
+    if (this.#run?.isProven === true && isSame(this.#run.owner, owner)) return this.#run;
+    // What went to the former owner may still be on its way.
+    if (this.#underWay > 0) return undefined;
+    // This node refuses and accepts by the view that it has just looked at.
+    this.#run = { owner, isProven: owner.kind === 'here' };
+    return this.#run;
+  }
+
+  async #outcome(owner: Owner, params: SendMessageParams, deadline: number): Promise<Outcome> {
     try {
-      return { kind: 'sent', answer: await call };
+      const answer = await this.#calls.call(owner, this.#userId, 'sendMessage', params, deadline);
+      return { kind: 'sent', answer };
     } catch (error) {
-      return isMoved(error) ? undefined : { kind: 'failed', error };
+      return isMoved(error) ? { kind: 'moved' } : { kind: 'failed', error };
     }
   }
 
@@ -96,7 +121,7 @@ export class OrderedSends {
     const latest = this.#held.reduce((time, { deadline }) => Math.max(time, deadline), 0);
     let failure: unknown;
     try {
-      if (this.#returns > 0) await this.#calls.finder.pause(this.#returns, latest);
+      if (this.#refusedRuns > 0) await this.#calls.finder.pause(this.#refusedRuns, latest);
     } catch (error) {
       failure = error;
     }
@@ -108,4 +133,15 @@ export class OrderedSends {
       else reject(failure);
     }
   }
+}
+
+function isSame(one: Owner, other: Owner): boolean {
+  if (one.kind === 'here' || other.kind === 'here') return one.kind === other.kind;
+  return one.member.incarnation === other.member.incarnation;
+}
+
+/** Has the owner dealt with it? What may be tried again can also fail on the way there. */
+function isOwners(outcome: Exclude<Outcome, { kind: 'moved' }>): boolean {
+  if (outcome.kind === 'sent') return true;
+  return outcome.error instanceof ProtocolError && !errorKinds[outcome.error.kind].retryable;
 }

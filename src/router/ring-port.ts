@@ -9,6 +9,8 @@ export interface RingPort {
   readonly view: RingView | undefined;
   /** Calls `adopted` at each adoption; it must not throw or wait. */
   onView(adopted: (change: ViewChange) => void): Cancel;
+  /** Has this node owned the user in each view from that epoch to the one in force, and missed none of them? */
+  keeps(userId: string, sinceEpoch: number): boolean;
   /** A peer has shown which view it has. */
   heard(incarnation: string, epoch: number): void;
 }
