@@ -33,6 +33,8 @@ export interface SimulationOptions {
 
 /** Default of `steps`. */
 export const ordinarySteps = 150;
+/** For the operations to begin; they wait where too many are under way. */
+const workingMaxMs = 300_000;
 /** For all nodes to be in one view, and for every send that is still retried to be acknowledged. */
 const healingMaxMs = 60_000;
 /** For pushes, copies and outbox cells. */
@@ -90,7 +92,7 @@ export class Simulation {
     await world.drive(this.#clients.begin());
     sky.isCalm = false;
     this.#faults.begin();
-    await world.drive(this.#clients.work(this.#options.steps));
+    await world.drive(this.#clients.work(this.#options.steps), workingMaxMs);
     this.#faults.heal();
     await this.#within('a send is never acknowledged', this.#clients.finish());
     await world.run(settlingMs);

@@ -1,0 +1,165 @@
+/** One text, found exactly once in its file, and what takes its place. */
+interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** A bug that a programmer could make. */
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
+const edit = (name: string, file: string, find: string, replace: string): Mutant => ({
+  name,
+  edits: [{ file, find, replace }],
+});
+
+export const mutants: readonly Mutant[] = [
+  edit(
+    'acknowledged before the commit',
+    'src/actor/actor.ts',
+    'const outcome = await this.#durable.commit(state, draft, cells, deadline);',
+    `results.forEach((result, index) => tickets[index]?.resolve(result));
+     const outcome = await this.#durable.commit(state, draft, cells, deadline);`,
+  ),
+  edit(
+    'ids of messages are not remembered',
+    'src/mailbox/step-deliver.ts',
+    'draft.dedup.set(messageId, { seq, timestamp: draft.nowMs, fingerprint: message.fingerprint });',
+    '',
+  ),
+  {
+    name: 'a commit writes on whatever is there',
+    edits: [
+      {
+        file: 'src/store/versioned-store.ts',
+        find: 'const next = this.#versions.next(commit.base, commit.epoch);',
+        replace: `const [base] = await this.versions([entityId], deadline);
+          const next = this.#versions.next(base, commit.epoch);`,
+      },
+      {
+        file: 'src/store/versioned-store.ts',
+        find: 'this.#table.compareAndPut(entityId, commit.base, next, commit.cells, deadline)',
+        replace: 'this.#table.compareAndPut(entityId, base, next, commit.cells, deadline)',
+      },
+    ],
+  },
+  edit(
+    'the table does not compare versions',
+    'src/store/memory-table.ts',
+    'if (!sameVersion(row?.version, base)) return false;',
+    '',
+  ),
+  edit(
+    'the nonce of a commit in doubt is not compared',
+    'src/store/versioned-store.ts',
+    'const won = inDoubt.find((version) => sameVersion(version, now));',
+    'const won = inDoubt.find((version) => version.number === now?.number);',
+  ),
+  edit(
+    'a commit in doubt counts as failed for good',
+    'src/store/versioned-store.ts',
+    'if (inDoubt.length === 0) return',
+    'if (inDoubt.length >= 0) return',
+  ),
+  edit(
+    'no outbox cell',
+    'src/mailbox/step-deliver.ts',
+    "if (!open || conversation.outbox === 'clear') conversation.outbox = 'open';",
+    'void open;',
+  ),
+  edit(
+    'an outbox cell is cleared while a copy is owed',
+    'src/mailbox/mailbox-behaviour.ts',
+    'if (conversation === undefined || conversation.head.peerSeq > conversation.confirmed) continue;',
+    'if (conversation === undefined) continue;',
+  ),
+  edit(
+    'copies are written over a gap',
+    'src/mailbox/step-copy.ts',
+    "if (envelope.previousSeq > watermark) return done({ kind: 'gap', copiedThrough: watermark });",
+    '',
+  ),
+  edit(
+    'reads from memory when the lease has run out',
+    'src/membership/ring-tenure.ts',
+    "this.#parts.readRule === 'held' && this.#parts.lease.isCurrent()",
+    "this.#parts.readRule === 'held'",
+  ),
+  edit(
+    'the lease counts from the answer',
+    'src/membership/membership.ts',
+    'this.#lease.renew(asked);',
+    'this.#lease.renew(asked && instantOf(this.#parts.time));',
+  ),
+  edit(
+    'a new owner does not wait out the lease',
+    'src/membership/ring-tenure.ts',
+    'return waitMs <= 0 ? yes : {',
+    'return waitMs <= Infinity ? yes : {',
+  ),
+  edit(
+    'a skipped view takes nothing away',
+    'src/membership/adopted-views.ts',
+    'if (!isInOrder) this.#run = [];',
+    '',
+  ),
+  edit(
+    'the seq comes from the sender alone',
+    'src/mailbox/step-deliver.ts',
+    'const stamp = Math.max(envelope.floor, Math.floor(head.lastSeq / 2)) + 1;',
+    'const stamp = envelope.floor + 1 + envelope.messages.indexOf(message);',
+  ),
+  edit(
+    'the seq does not know what the sender has seen',
+    'src/mailbox/step-deliver.ts',
+    'const stamp = Math.max(envelope.floor, Math.floor(head.lastSeq / 2)) + 1;',
+    'const stamp = Math.floor(head.lastSeq / 2) + 1;',
+  ),
+  edit('two envelopes of one lane in flight', 'src/actor/outgoing-lane.ts', 'if (this.#isBusy) return;', ''),
+  edit(
+    'moved sends are sent again without order',
+    'src/router/ordered-sends.ts',
+    'if (this.#held.length > 0) return this.#hold(number, params, deadline);',
+    '',
+  ),
+  edit(
+    'wrongOwner is not tried again',
+    'src/router/owner-finder.ts',
+    'if (!isMoved(error)) throw error;',
+    'throw error;',
+  ),
+  edit(
+    'a feed goes on after a reset link as if nothing was lost',
+    'src/router/cluster-router.ts',
+    `this.#watched.forget(from);
+    this.#feeds.watchAgain(from.nodeId);`,
+    'this.#watched.forget(from);',
+  ),
+  edit(
+    'a watch is accepted from a later view',
+    'src/router/cluster-router.ts',
+    "if (epoch > this.#finder.view.epoch) throw new ProtocolError('moved', 'not in this view yet');",
+    'void epoch;',
+  ),
+  edit(
+    'a load does not tell who listens to read on',
+    'src/actor/mailbox.ts',
+    'if (commit === undefined || this.#published === undefined) return readOn;',
+    'if (commit === undefined) return { ...readOn, previous: this.#published ?? head };',
+  ),
+  edit(
+    'a read mark goes back',
+    'src/mailbox/step-mark-read.ts',
+    'if (seq > head.readSeq) {',
+    'if (seq !== head.readSeq) {',
+  ),
+  edit(
+    'everything is read at any mark',
+    'src/mailbox/step-mark-read.ts',
+    'head.readCount = count.result;',
+    'head.readCount = head.receivedCount;',
+  ),
+];
