@@ -71,10 +71,9 @@ export class OrderedSends {
       }
       return this.#hold(number, params, deadline);
     }
-    if (isOwners(outcome)) {
-      run.isProven = true;
-      this.#refusedRuns = 0;
-    }
+    if (isOwners(outcome)) run.isProven = true;
+    // Whoever fails otherwise tells its caller. Pauses that went on would make each of many wait past its deadline.
+    this.#refusedRuns = 0;
     this.#releaseSoon();
     if (outcome.kind === 'failed') throw outcome.error;
     return outcome.answer;
