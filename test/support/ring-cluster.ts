@@ -102,6 +102,13 @@ export class RingCluster {
     return nodes;
   }
 
+  /** The views of this epoch that any node has adopted: at most one. */
+  viewIdsOf(epoch: number): readonly string[] {
+    const adopted = this.nodes.flatMap(({ events }) => events.filter((event) => event.kind === 'adopted'));
+    const views = adopted.map(({ change }) => change.after).filter((view) => view.epoch === epoch);
+    return [...new Set(views.map(({ viewId }) => viewId))];
+  }
+
   /** What the store has, as this node reads it. */
   async stored(node: RingNode): Promise<RingDocument> {
     const ring = await this.world.drive(new RingDocuments(node.store).latest(later(node)));

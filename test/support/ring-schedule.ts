@@ -216,13 +216,16 @@ export class RingSchedule {
     const active = nodes.filter(({ membership, time }) => time.isRunning && membership.isMember);
     const views = new Set(active.map(({ membership }) => membership.view?.fingerprint));
     if (views.size !== 1) this.#violations.push(`${views.size} views after healing`);
-    // An old process that never saw its replacement may be back, where that one has left.
+    // By incarnation for who is dead; by node for who lives: an old process that never saw its replacement may
+    // be back, where that one has left or was removed.
     const running = active.map(({ self }) => self.incarnation);
-    const members = active[0]?.membership.view?.members.map(({ incarnation }) => incarnation) ?? [];
-    const living = [...this.#living.values()].map(({ self }) => self.incarnation);
-    if (!members.every((one) => running.includes(one)) || !living.every((one) => members.includes(one))) {
-      this.#violations.push(`healed: members ${members.join()}, living ${living.join()}`);
-    }
+    const members = active[0]?.membership.view?.members ?? [];
+    const dead = members.filter(({ incarnation }) => !running.includes(incarnation));
+    const absent = [...this.#living.values()].filter(({ self }) => {
+      return !members.some(({ nodeId }) => nodeId === self.nodeId);
+    });
+    if (dead.length > 0) this.#violations.push(`healed: dead members ${JSON.stringify(dead)}`);
+    if (absent.length > 0) this.#violations.push(`healed: ${absent.length} living nodes are not in the view`);
     for (const node of active) {
       if (!node.membership.tenure.isLeaseCurrent()) this.#violations.push('healed: a lease is not current');
     }

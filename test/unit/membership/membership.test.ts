@@ -34,6 +34,8 @@ describe('joining and leaving', () => {
     await cluster.world.run(5_000);
     for (const node of nodes) expect(namesIn(node)).toEqual(['n1', 'n2', 'n3']);
     expect(nodes.map((node) => node.membership.tenure.epoch())).toEqual([3, 3, 3]);
+    expect(cluster.viewIdsOf(1)).toHaveLength(1);
+    expect(cluster.viewIdsOf(2)).toHaveLength(1);
   });
 
   it('a restart takes the place of its older incarnation, which ends', async () => {
