@@ -1,9 +1,10 @@
 import { newActorTally, type ActorTally } from './actor/actor-tally.ts';
 import { MailboxRegistry, type CacheLimits, type RegistryHost } from './actor/mailbox-registry.ts';
 import { OutboxSweeper, type SweeperTiming } from './actor/outbox-sweeper.ts';
+import { MailboxClaims } from './actor/mailbox-claims.ts';
 import type { LeaseBoard } from './membership/lease-board.ts';
 import type { LeaseTerms } from './membership/lease-clock.ts';
-import { Membership, type MembershipEvent } from './membership/membership.ts';
+import { Membership, type MembershipEvent, type ViewChange } from './membership/membership.ts';
 import type { ReadRule } from './membership/ring-tenure.ts';
 import type { PeerLimits } from './peer/peer-limits.ts';
 import { PeerLinks, type PeerMember } from './peer/peer-links.ts';
@@ -80,6 +81,7 @@ export class MemberNode {
   readonly #seat: RingSeat;
   readonly #server: PeerServer;
   readonly #sweeper: OutboxSweeper;
+  readonly #claims: MailboxClaims;
   #membership: Membership | undefined;
 
   constructor(parts: MemberNodeParts) {
@@ -102,8 +104,10 @@ export class MemberNode {
     });
     this.#server = new PeerServer(setup, this.router);
     this.#sweeper = this.#newSweeper();
-    this.#seat.onView(({ after }) => {
-      this.#adopted(after);
+    const deadlineMs = parts.mailboxes.actorLimits.commitDeadlineMs;
+    this.#claims = new MailboxClaims({ registry, time, random, deadlineMs, alarm: events.alarm });
+    this.#seat.onView((change) => {
+      this.#adopted(change);
     });
   }
 
@@ -133,6 +137,7 @@ export class MemberNode {
   /** Leaves the ring in good order, then the links. What clients asked must be done before. */
   async stop(deadline: number): Promise<void> {
     this.#sweeper.stop();
+    this.#claims.stop();
     try {
       await this.#membership?.leave(deadline);
     } catch (error) {
@@ -142,10 +147,18 @@ export class MemberNode {
     await Promise.all([this.links.close(drainMs), this.#server.close(drainMs)]);
   }
 
-  #adopted(view: RingView): void {
-    this.links.adopt(view.members.map(peerMember), drainMs);
-    this.router.adopted();
+  #adopted(change: ViewChange): void {
+    this.links.adopt(change.after.members.map(peerMember), drainMs);
+    this.router.adopted(change.isInOrder);
     this.#sweeper.start();
+    this.#claims.begin((userId) => this.#isNewHere(userId, change));
+  }
+
+  /** Did another node own the user before that view, for all that this node knows? */
+  #isNewHere(userId: string, { before, after, isInOrder }: ViewChange): boolean {
+    if (!this.router.isOwn(userId)) return false;
+    if (before === undefined) return after.members.length > 1;
+    return !isInOrder || before.ownerOf(userId).incarnation !== this.#parts.incarnation;
   }
 
   #newSweeper(): OutboxSweeper {

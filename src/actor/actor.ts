@@ -76,6 +76,11 @@ export class Actor<T extends EntityTypes> {
     return this.#durable.current;
   }
 
+  /** This node has committed it since it took over. */
+  get isClaimed(): boolean {
+    return this.#durable.isClaimed;
+  }
+
   /** Drops what is in memory; whoever asks next reads the row anew. */
   forget(): void {
     this.#durable.drop();

@@ -64,6 +64,13 @@ export class DurableState<T extends EntityTypes> {
     return this.#phase.kind === 'loading';
   }
 
+  /** Has this node committed it since it last took it over? Then no other node has, and none can. */
+  get isClaimed(): boolean {
+    const phase = this.#phase;
+    if (phase.kind !== 'ready' || phase.heldSince === undefined) return false;
+    return this.#ports.tenure.keeps(this.#entityId, phase.heldSince);
+  }
+
   /** Forgets what is in memory; whoever asks next reads the row anew. */
   drop(): void {
     if (this.#phase.kind === 'ready') this.#phase = { kind: 'cold' };

@@ -95,6 +95,11 @@ export class MailboxRegistry {
     });
   }
 
+  /** Users on whose feed somebody listens. */
+  get watchedUsers(): readonly string[] {
+    return [...this.#listeners.keys()];
+  }
+
   subscribe(userId: string, listener: ChangeListener): () => void {
     let listeners = this.#listeners.get(userId);
     if (listeners === undefined) {

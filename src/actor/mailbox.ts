@@ -93,6 +93,14 @@ export class Mailbox implements LaneHost {
     this.#account();
   }
 
+  /**
+   * Commits the row as it is, unless this node has committed it since it took over. What a former owner has
+   * committed late comes to light then, and it cannot commit anything later.
+   */
+  async claim(deadline: number): Promise<void> {
+    if (!this.#actor.isClaimed) await this.submit({ kind: 'claim' }, deadline);
+  }
+
   /** Activates the mailbox, so that what its row owes is worked off (G5). */
   async wake(deadline: number): Promise<void> {
     await this.#actor.query({ kind: 'profile' }, deadline);

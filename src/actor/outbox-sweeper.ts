@@ -22,6 +22,11 @@ export interface SweeperTiming {
 
 const pageRows = 100;
 const retryMaxMs = 30_000;
+/**
+ * From the first turn after a take-over to the second: what a former owner had under way has come to its row by then,
+ * maybe after the first turn passed there. Also where a row could not be activated; twice as long each time.
+ */
+const againMs = 20_000;
 
 /**
  * Finds rows that owe something to others and activates them, at once after a start or take-over and then in
@@ -36,6 +41,9 @@ export class OutboxSweeper {
   #turn = 0;
   #isStopped = false;
   #failures = 0;
+  /** The next turn comes early. */
+  #isAgain = false;
+  #againInRow = 0;
 
   constructor(slice: RowSlice, ports: SweeperPorts, timing: SweeperTiming) {
     this.#slice = slice;
@@ -47,6 +55,8 @@ export class OutboxSweeper {
   start(): void {
     this.#timer?.();
     this.#turn += 1;
+    this.#isAgain = true;
+    this.#againInRow = 0;
     this.#next(0, undefined);
   }
 
@@ -70,7 +80,7 @@ export class OutboxSweeper {
       this.#failures = 0;
       if (turn !== this.#turn) return;
       const pauseMs = page.entityIds.length > 0 ? this.#timing.pagePauseMs : 0;
-      this.#next(page.after === undefined ? this.#timing.everyMs : pauseMs, page.after);
+      this.#next(page.after === undefined ? this.#turnPauseMs() : pauseMs, page.after);
     } catch (error) {
       this.#ports.failed(error);
       if (turn !== this.#turn) return;
@@ -78,11 +88,19 @@ export class OutboxSweeper {
     }
   }
 
+  #turnPauseMs(): number {
+    const { everyMs } = this.#timing;
+    this.#againInRow = this.#isAgain ? this.#againInRow + 1 : 0;
+    this.#isAgain = false;
+    return this.#againInRow === 0 ? everyMs : Math.min(everyMs, againMs * 2 ** (this.#againInRow - 1));
+  }
+
   /** A row that can't be activated now is found again at the next turn. */
   async #wake(userId: string): Promise<void> {
     try {
       await this.#ports.wake(userId, this.#ports.time.monotonicMs() + this.#timing.deadlineMs);
     } catch (error) {
+      this.#isAgain = true;
       this.#ports.failed(error);
     }
   }

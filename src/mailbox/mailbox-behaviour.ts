@@ -30,12 +30,15 @@ export type MailboxInput =
   | { readonly kind: 'markRead'; readonly params: MarkParams }
   | Extract<Envelope, { kind: 'deliver' | 'copy' }>
   /** Clears the outbox cells of conversations in which nothing is owed any more. */
-  | { readonly kind: 'clearOutbox' };
+  | { readonly kind: 'clearOutbox' }
+  /** Commits the row though nothing in it changes: from then on it is this node's. */
+  | { readonly kind: 'claim' };
 
 export type MailboxResult =
   | { readonly kind: 'created' }
   | { readonly kind: 'marked'; readonly mark: MarkReadResult }
   | { readonly kind: 'cleared' }
+  | { readonly kind: 'claimed' }
   | DeliverReply
   | CopyReply
   | Refusal;
@@ -118,6 +121,9 @@ export function stepMailbox(
       return done(createAccount(draft, input.profile));
     case 'clearOutbox':
       return done(clearOutbox(draft));
+    case 'claim':
+      draft.profile ??= draft.state.profile;
+      return done({ kind: 'claimed' });
   }
 }
 

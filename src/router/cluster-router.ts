@@ -70,13 +70,16 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     return this.#finder.ownerOf(userId).kind === 'here';
   }
 
-  /** A view was adopted: what it takes away leaves, feeds follow their users, the others are told. */
-  adopted(): void {
+  /**
+   * A view was adopted: what it takes away leaves, feeds follow their users, the others are told.
+   * @param isInOrder the one before it was adopted here too
+   */
+  adopted(isInOrder: boolean): void {
     const { registry, ring, links } = this.#parts;
     const isOwn = (userId: string): boolean => this.isOwn(userId);
     registry.release(isOwn);
     this.#watched.release(isOwn);
-    this.#feeds.moved();
+    this.#feeds.moved(isInOrder);
     const { epoch, members } = this.#finder.view;
     for (const { nodeId } of members) {
       if (nodeId === ring.self.nodeId) continue;
@@ -113,7 +116,9 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
   note(note: PeerNote, from: PeerIdentity): void {
     this.#parts.ring.heard(from.incarnation, note.epoch);
     const news = unpackNews(note.body);
-    if (news.kind === 'changes') this.#feeds.heard(note.to, from.incarnation, news.batch);
+    // It is for a former start of this node: nobody listens here yet.
+    if (this.#parts.ring.view === undefined) return;
+    if (news.kind === 'changes') this.#feeds.heard(note.to, from, news.batch);
     else if (news.kind === 'unwatch') this.#watched.unwatch(note.to, from);
   }
 

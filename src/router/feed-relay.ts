@@ -1,5 +1,6 @@
 import type { ChangeBatch, ChangeListener } from '../actor/change-batch.ts';
 import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
+import type { PeerIdentity } from '../peer/peer-request.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { OwnerCalls, OwnerLinks } from './owner-calls.ts';
 import { packNews } from './peer-ask.ts';
@@ -52,8 +53,8 @@ export class FeedRelay {
     let feed = this.#feeds.get(userId);
     if (feed === undefined) {
       feed = { userId, listeners: new Set(), source: { kind: 'none' }, tries: 0 };
-      this.#feeds.set(userId, feed);
       this.#attach(feed);
+      this.#feeds.set(userId, feed);
     }
     feed.listeners.add(listener);
     const joined = feed;
@@ -65,9 +66,13 @@ export class FeedRelay {
   }
 
   /** The owner has sent changes. */
-  heard(userId: string, incarnation: string, batch: ChangeBatch): void {
+  heard(userId: string, { nodeId, incarnation }: PeerIdentity, batch: ChangeBatch): void {
     const feed = this.#feeds.get(userId);
-    if (feed?.source.kind === 'there' && feed.source.incarnation === incarnation) this.#publish(feed, batch);
+    // The note that ended this was lost, or has overtaken the request that began it.
+    if (feed === undefined) this.#unwatch(userId, nodeId);
+    else if (feed.source.kind === 'there' && feed.source.incarnation === incarnation) {
+      this.#publish(feed, batch);
+    }
   }
 
   /** What this node sent may be lost, or the node that it was sent to has started anew: ask once more. */
@@ -77,12 +82,13 @@ export class FeedRelay {
     }
   }
 
-  /** A new view is in force. */
-  moved(): void {
+  /** A new view is in force. `isInOrder`: this node has adopted the one before it too. */
+  moved(isInOrder: boolean): void {
     const { finder } = this.#parts.calls;
     for (const feed of this.#feeds.values()) {
       const isHere = finder.ownerOf(feed.userId).kind === 'here';
-      if (isHere && feed.source.kind === 'here') continue;
+      if (isInOrder && isHere && feed.source.kind === 'here') continue;
+      feed.tries = 0;
       // Also where the owner is the same: in a view that this node has skipped, or not seen yet when it asked, it
       // may have been another one, and then the owner has forgotten who watches.
       this.#attach(feed);
@@ -132,13 +138,14 @@ export class FeedRelay {
     if (source.kind === 'here') source.unsubscribe();
     if (source.kind !== 'there') return;
     source.cancelRetry();
+    this.#unwatch(userId, source.nodeId);
+  }
+
+  /** Where this doesn't arrive the owner goes on, and is told again when it sends something. */
+  #unwatch(userId: string, nodeId: string): void {
     const { calls, links } = this.#parts;
-    // Where it doesn't arrive the owner sends what nobody hears, until the link begins anew.
-    links.note(source.nodeId, {
-      to: userId,
-      epoch: calls.finder.view.epoch,
-      body: packNews({ kind: 'unwatch' }),
-    });
+    const { epoch } = calls.finder.view;
+    links.note(nodeId, { to: userId, epoch, body: packNews({ kind: 'unwatch' }) });
   }
 
   #publish(feed: Feed, batch: ChangeBatch): void {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { packAsk } from '../../../src/router/peer-ask.ts';
-import { memberOf } from '../../support/ring-parts.ts';
+import { refusal } from '../../../src/protocol/protocol-error.ts';
+import { packAsk, packNews } from '../../../src/router/peer-ask.ts';
+import { memberOf, viewOf } from '../../support/ring-parts.ts';
 import { RouterRig } from '../../support/router-rig.ts';
 
 describe('a request of a peer', () => {
@@ -21,5 +22,44 @@ describe('a request of a peer', () => {
     expect(await router.rig.time.drive(router.router.handle(read, memberOf(2)))).toMatchObject({
       kind: 'ok',
     });
+  });
+});
+
+const change = packNews({ kind: 'changes', batch: { previous: 'a', head: 'b', changes: [] } });
+
+describe('the feeds that somebody listens on', () => {
+  test('G8: after a view was missed, listeners read on also where this node is the owner as before', () => {
+    const router = new RouterRig();
+    const heard: unknown[] = [];
+    router.router.mailbox('ann').subscribe((batch) => heard.push(batch));
+    router.router.adopted(true);
+    expect(heard).toEqual([]);
+    router.router.adopted(false);
+    expect(heard).toEqual([{ previous: '', head: '', changes: [] }]);
+  });
+
+  test('an owner that sends what nobody listens on is told to stop', async () => {
+    const router = new RouterRig();
+    router.view = viewOf(6, [memberOf(2)]);
+    const unsubscribe = router.router.mailbox('ann').subscribe(() => undefined);
+    router.router.note({ to: 'ann', epoch: 6, body: change }, memberOf(2));
+    await router.rig.time.run(5);
+    expect(router.sent).toEqual(['n2 watch ann']);
+    router.noteRefusal = refusal('overloaded', 'full');
+    unsubscribe();
+    router.noteRefusal = undefined;
+    router.router.note({ to: 'ann', epoch: 6, body: change }, memberOf(2));
+    expect(router.sent.slice(1)).toEqual(['n2 unwatch ann', 'n2 unwatch ann']);
+  });
+
+  test('G8: unsubscribed and subscribed again at once: the new watch is asked for after the old one is ended', async () => {
+    const router = new RouterRig();
+    router.view = viewOf(6, [memberOf(2)]);
+    const heard: unknown[] = [];
+    router.router.mailbox('ann').subscribe(() => undefined)();
+    router.router.mailbox('ann').subscribe((batch) => heard.push(batch));
+    expect(router.sent).toEqual(['n2 watch ann', 'n2 unwatch ann', 'n2 watch ann']);
+    await router.rig.time.run(5);
+    expect(heard).toEqual([{ previous: '', head: '', changes: [] }]);
   });
 });

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { MailboxClaims } from '../../../src/actor/mailbox-claims.ts';
+import type { ChangeBatch } from '../../../src/router/mailbox-port.ts';
+import { MailboxRig, type RigNode } from '../../support/mailbox-rig.ts';
+
+function claimsOf(rig: MailboxRig, { registry }: RigNode): MailboxClaims {
+  const { time, random } = rig;
+  const alarm = (error: unknown, what: string): void => {
+    rig.alarms.push({ error, what });
+  };
+  return new MailboxClaims({ registry, time, random: random.next, deadlineMs: 5_000, alarm });
+}
+
+describe('mailboxes that were taken over', () => {
+  test('G8: who listens hears of what the former owner committed after it had read', async () => {
+    const rig = new MailboxRig({ isLeaseCurrent: false });
+    await rig.users('ann', 'bob', 'cat');
+    const taker = rig.startNode();
+    const heard: ChangeBatch[] = [];
+    taker.registry.subscribe('bob', (batch) => heard.push(batch));
+    const changes = (since?: string): Promise<unknown> =>
+      rig.time.drive(
+        taker.mailbox('bob').getChanges({ limit: 9, ...(since !== undefined && { since }) }, rig.deadline()),
+      );
+    const { cursor } = (await changes()) as { cursor: string };
+    claimsOf(rig, taker).begin((userId) => userId !== 'cat');
+    await rig.sent('ann', 'bob', 'text 1');
+    heard.length = 0;
+    await rig.time.run(2_000);
+    expect(heard.length).toBeGreaterThan(0);
+    expect(await changes(cursor)).toMatchObject({ changes: [{ message: { text: 'text 1' } }] });
+    expect(rig.alarms).toEqual([]);
+  });
+
+  test('each is claimed once, and only those on which somebody listens', async () => {
+    const rig = new MailboxRig({ isLeaseCurrent: false });
+    await rig.users('ann', 'bob', 'cat');
+    const taker = rig.startNode();
+    taker.registry.subscribe('bob', () => undefined);
+    taker.registry.subscribe('cat', () => undefined);
+    const claims = claimsOf(rig, taker);
+    claims.begin((userId) => userId !== 'cat');
+    await rig.time.run(5_000);
+    expect(taker.tally.commits).toBe(1);
+    taker.registry.subscribe('ann', () => undefined);
+    await rig.time.run(30_000);
+    expect(taker.tally.commits).toBe(2);
+    claims.begin(() => true);
+    claims.stop();
+    await rig.time.run(30_000);
+    expect(taker.tally.commits).toBe(2);
+  });
+
+  test('what cannot be claimed now is tried again', async () => {
+    const rig = new MailboxRig({ isLeaseCurrent: false });
+    await rig.users('bob');
+    const taker = rig.startNode();
+    taker.registry.subscribe('bob', () => undefined);
+    rig.faultOf = () => ({ kind: 'lost' });
+    claimsOf(rig, taker).begin(() => true);
+    await rig.time.run(6_000);
+    expect(taker.tally.commits).toBe(0);
+    rig.faultOf = () => undefined;
+    await rig.time.run(30_000);
+    expect(taker.tally.commits).toBe(1);
+  });
+});
