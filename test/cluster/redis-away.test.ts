@@ -60,7 +60,7 @@ it(
     const epochs = (): Promise<number[]> =>
       Promise.all(cluster.nodes.map((node) => node.metric('mailring_ring_epoch')));
     const epochsBefore = await epochs();
-    let isBack = false;
+    const redisNow = { isBack: false };
     let acked = 0;
     let ackedWhileAway = 0;
     const plays: Promise<unknown>[] = [];
@@ -70,10 +70,10 @@ it(
       await sleep(awayMs);
       ackedWhileAway = acked - before;
       await redis.start();
-      isBack = true;
+      redisNow.isBack = true;
     };
     // One history after the other for as long as Redis is away, and one more when it is back.
-    for (let seed = 21; !isBack || seed === 21; seed++) {
+    for (let seed = 21; !redisNow.isBack || seed === 21; seed++) {
       const run = new ReplayRun({
         ...{ wsUrls: cluster.wsUrls, messages: 1_000, users: 40, seed },
         ...{ duplicates: 0.1, reconnects: 0.02, concurrency: 16 },
