@@ -1,5 +1,5 @@
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
-import { done, type Step } from '../row/step.ts';
+import { done, need, type Step } from '../row/step.ts';
 import type { CopyReply, Envelope } from './envelope.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
 import { receivedCountAt } from './message-count.ts';
@@ -18,15 +18,12 @@ export function stepCopy(draft: MailboxDraft, envelope: Copy, loaded: LoadedRang
   if (fresh.length === 0) return done({ kind: 'copied', copiedThrough: watermark });
   if (envelope.previousSeq > watermark) return done({ kind: 'gap', copiedThrough: watermark });
 
-  const counts: number[] = [];
-  if (known !== undefined) {
-    // All counts first: asking for one must not leave half of the copies in the draft.
-    for (const { seq } of fresh) {
-      const count = receivedCountAt(known, seq, loaded);
-      if (count.kind === 'need') return count;
-      counts.push(count.result);
-    }
-  }
+  // All counts first: asking for one must not leave half of the copies in the draft. And all that are missing at
+  // once: a repair brings more copies than a step may ask one by one.
+  const steps = known === undefined ? [] : fresh.map(({ seq }) => receivedCountAt(known, seq, loaded));
+  const ranges = steps.flatMap((step) => (step.kind === 'need' ? step.ranges : []));
+  if (ranges.length > 0) return need(...ranges);
+  const counts = steps.map((step) => (step.kind === 'done' ? step.result : 0));
   const conversation =
     known ?? draft.openConversation(envelope.conversationId, envelope.from, envelope.fromName);
   const { head } = conversation;
