@@ -37,8 +37,11 @@ export class PeerLinks {
     }
     for (const [nodeId, { address }] of wanted) {
       const link = this.#links.get(nodeId);
-      if (link === undefined) this.#links.set(nodeId, new PeerLink(nodeId, address, this.#setup));
-      else link.redirect(address);
+      if (link !== undefined) link.redirect(address);
+      else {
+        this.#closeRetiring(nodeId);
+        this.#links.set(nodeId, new PeerLink(nodeId, address, this.#setup));
+      }
     }
   }
 
@@ -68,6 +71,11 @@ export class PeerLinks {
     const links = [...this.#links.values(), ...this.#retiring];
     this.#links.clear();
     await Promise.all(links.map((link) => link.retire(drainMs)));
+  }
+
+  /** Two links to one node would take its channel from each other. */
+  #closeRetiring(nodeId: string): void {
+    for (const link of this.#retiring) if (link.nodeId === nodeId) link.close();
   }
 
   #retire(link: PeerLink, drainMs: number): void {

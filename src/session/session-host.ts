@@ -92,12 +92,13 @@ export class SessionHost {
   /** Takes in a session that was just opened. At a user's limit the oldest one has to go. */
   admit(userId: string, session: Closable): void {
     const sessions = this.#byUser.get(userId) ?? new Set();
-    this.#byUser.set(userId, sessions);
     if (sessions.size >= this.options.settings.limits.connectionsPerUserMax) {
       const [oldest] = sessions;
       oldest?.close(closeCodes.replaced, 'too many connections of this user');
     }
     sessions.add(session);
+    // After the oldest has gone: with the last one of a user it takes their set along.
+    this.#byUser.set(userId, sessions);
     this.#openCount += 1;
     // The user may have moved since the session began to open.
     const elsewhere = this.elsewhere(userId);

@@ -210,4 +210,29 @@ describe('a peer that starts anew', () => {
     expect(n2.requests.map(({ body }) => body)).toEqual(['old', 'new']);
     expect([...n2.server.peers()].map(({ incarnation }) => incarnation)).toEqual(['n1-2']);
   });
+
+  it('a link that is still leaving does not take the channel from the one that a later view brings', async () => {
+    const time = new VirtualTime();
+    const network = new SimulatedNetwork({ time, latencyMs: () => 1 });
+    const n1 = new PeerNode({ nodeId: 'n1', network, time });
+    const handle = async ({ body }: { body: unknown }): Promise<PeerReply> => {
+      if (body === 'slow') await new Promise<void>((resolve) => void time.after(5_000, resolve));
+      return { kind: 'ok', body };
+    };
+    const n2 = new PeerNode({ nodeId: 'n2', network, time, handle });
+    const address = await n2.listen();
+    n1.linkTo('n2', address);
+    await time.drive(n1.ask('n2', 'before'));
+    const slow = n1.ask('n2', 'slow');
+    await time.run(10);
+    n1.links.adopt([], 2_000);
+    n1.linkTo('n2', address);
+    expect(kindOf(await time.drive(slow))).toBe('unavailable');
+    for (let index = 0; index < 10; index++) {
+      await time.run(100);
+      expect(kindOf(await time.drive(n1.ask('n2', index)))).toBe('ok');
+    }
+    await time.run(5_000);
+    expect(n1.happenings.filter((what) => what.startsWith('up '))).toHaveLength(2);
+  });
 });
