@@ -24,6 +24,8 @@ export interface MemberNodeParts {
   readonly nodeId: string;
   /** This start of the node; the one that its row versions name. 16 hex digits. */
   readonly incarnation: string;
+  /** Earlier incarnations of this node that have certainly ended: nobody has to wait for them. */
+  readonly ended?: readonly string[];
   readonly store: RowStore;
   readonly board: LeaseBoard;
   readonly readRule: ReadRule;
@@ -129,6 +131,7 @@ export class MemberNode {
     const self: Member = { nodeId, incarnation, weight: ordinaryWeight, clientUrl, peerAddress };
     this.#membership = new Membership({
       ...{ self, store, board, time, random, readRule, terms: leaseTerms, onEvent: events.membership },
+      ended: this.#parts.ended ?? [],
     });
     this.#seat.take(this.#membership);
     await this.#membership.start(deadline);

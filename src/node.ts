@@ -20,6 +20,7 @@ import { Gateway } from './gateway/gateway.ts';
 import { observeMember } from './member-metrics.ts';
 import { MemberNode, type MemberNodeEvents, type MemberNodeParts } from './member-node.ts';
 import type { LeaseBoard } from './membership/lease-board.ts';
+import { claimNode } from './membership/node-claim.ts';
 import type { MembershipEvent } from './membership/membership.ts';
 import { RedisLeaseBoard } from './membership/redis-lease-board.ts';
 import { StoreLeaseBoard } from './membership/store-lease-board.ts';
@@ -238,6 +239,17 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   await mkdir(settings.data, { recursive: true });
   const secret = await clusterSecret(settings);
   const incarnation = randomBytes(8);
+  const claim = await claimNode({
+    folder: settings.data,
+    nodeId: settings.id,
+    incarnation: incarnation.toString('hex'),
+  });
+  if (claim.obstacle !== undefined) {
+    logger.info(
+      { err: claim.obstacle },
+      'earlier processes of this node may live: their lease is waited for',
+    );
+  }
   const store = new VersionedStore({
     table: openTable(settings, join(settings.data, 'rows'), tablePorts(logger)),
     versions: new RowVersionSource(incarnation),
@@ -248,6 +260,7 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const member = new MemberNode({
     nodeId: settings.id,
     incarnation: incarnation.toString('hex'),
+    ended: claim.ended,
     ...{ store, board, secret, time, random },
     // Comparing versions is cheap where the store is embedded, and nobody waits for anybody then.
     readRule: settings.store.kind === 'hbase' ? 'held' : 'verified',
@@ -283,6 +296,7 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
     await ops.stop();
     await board.close();
     await store.close();
+    await claim.release();
     logger.info('stopped');
   };
   try {
