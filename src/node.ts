@@ -138,14 +138,17 @@ async function clusterSecret(settings: Settings): Promise<Buffer> {
   return secret;
 }
 
-async function signingKey({ auth, clusterSecretFile, data }: Settings, secret: Buffer): Promise<SigningKey> {
+async function signingKey(
+  { auth, clusterSecretFile, data }: Settings,
+  secret: Uint8Array,
+): Promise<SigningKey> {
   if (auth.signingKeyFile !== undefined) return readSigningKey(auth.signingKeyFile);
   return clusterSecretFile === undefined ? openSigningKey(data) : derivedSigningKey(secret);
 }
 
 async function openAccounts(
   settings: Settings,
-  secret: Buffer,
+  secret: Uint8Array,
   directory: MailboxDirectory,
 ): Promise<Accounts> {
   const key = await signingKey(settings, secret);
@@ -232,36 +235,32 @@ function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** The only place that knows every room. Rejects where a part cannot start; nothing is left open then. */
-export async function startNode(settings: Settings): Promise<RunningNode> {
-  const logger = createLogger(settings.log.level, settings.id);
-  const metrics = new NodeMetrics();
-  await mkdir(settings.data, { recursive: true });
+/** The node without its doors, and what it stands on. */
+interface OpenedMember {
+  readonly member: MemberNode;
+  readonly secret: Uint8Array;
+  /** After the member has stopped. */
+  close(): Promise<void>;
+}
+
+async function openMember(settings: Settings, logger: Logger, replaced: () => void): Promise<OpenedMember> {
+  const { id: nodeId, data: folder } = settings;
   const secret = await clusterSecret(settings);
-  const incarnation = randomBytes(8);
-  const claim = await claimNode({
-    folder: settings.data,
-    nodeId: settings.id,
-    incarnation: incarnation.toString('hex'),
-  });
+  const incarnationBytes = randomBytes(8);
+  const incarnation = incarnationBytes.toString('hex');
+  const claim = await claimNode({ folder, nodeId, incarnation });
   if (claim.obstacle !== undefined) {
-    logger.info(
-      { err: claim.obstacle },
-      'earlier processes of this node may live: their lease is waited for',
-    );
+    const why = 'earlier processes of this node may live: their lease is waited for';
+    logger.info({ err: claim.obstacle }, why);
   }
   const store = new VersionedStore({
-    table: openTable(settings, join(settings.data, 'rows'), tablePorts(logger)),
-    versions: new RowVersionSource(incarnation),
+    table: openTable(settings, join(folder, 'rows'), tablePorts(logger)),
+    versions: new RowVersionSource(incarnationBytes),
     ...{ time, random },
   });
   const board = openBoard(settings, store, logger);
-  const failed = Promise.withResolvers<string>();
   const member = new MemberNode({
-    nodeId: settings.id,
-    incarnation: incarnation.toString('hex'),
-    ended: claim.ended,
-    ...{ store, board, secret, time, random },
+    ...{ nodeId, incarnation, ended: claim.ended, store, board, secret, time, random },
     // Comparing versions is cheap where the store is embedded, and nobody waits for anybody then.
     readRule: settings.store.kind === 'hbase' ? 'held' : 'verified',
     leaseTerms: { leaseMs: settings.ring.leaseMs, driftRatio },
@@ -271,9 +270,24 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
     mailboxes: mailboxSettings(settings),
     cache: settings.cache,
     sweeping: { ...sweepTiming, deadlineMs: settings.store.deadlineMs },
-    events: memberEvents(logger, () => {
-      failed.resolve('another process was started under the id of this node');
-    }),
+    events: memberEvents(logger, replaced),
+  });
+  const close = async (): Promise<void> => {
+    await board.close();
+    await store.close();
+    await claim.release();
+  };
+  return { member, secret, close };
+}
+
+/** The only place that knows every room. Rejects where a part cannot start; nothing is left open then. */
+export async function startNode(settings: Settings): Promise<RunningNode> {
+  const logger = createLogger(settings.log.level, settings.id);
+  const metrics = new NodeMetrics();
+  await mkdir(settings.data, { recursive: true });
+  const failed = Promise.withResolvers<string>();
+  const { member, secret, close } = await openMember(settings, logger, () => {
+    failed.resolve('another process was started under the id of this node');
   });
   observeMember(metrics, member);
 
@@ -294,9 +308,7 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
     await gateway.stop();
     await member.stop(time.monotonicMs() + leaveMs);
     await ops.stop();
-    await board.close();
-    await store.close();
-    await claim.release();
+    await close();
     logger.info('stopped');
   };
   try {
