@@ -59,22 +59,10 @@ export const mutants: readonly Mutant[] = [
     'const won = inDoubt.find((version) => version.number === now?.number);',
   ),
   edit(
-    'a commit in doubt counts as failed for good',
-    'src/store/versioned-store.ts',
-    'if (inDoubt.length === 0) return',
-    'if (inDoubt.length >= 0) return',
-  ),
-  edit(
     'no outbox cell',
     'src/mailbox/step-deliver.ts',
     "if (!open || conversation.outbox === 'clear') conversation.outbox = 'open';",
     'void open;',
-  ),
-  edit(
-    'an outbox cell is cleared while a copy is owed',
-    'src/mailbox/mailbox-behaviour.ts',
-    'if (conversation === undefined || conversation.head.peerSeq > conversation.confirmed) continue;',
-    'if (conversation === undefined) continue;',
   ),
   edit(
     'copies are written over a gap',
@@ -89,22 +77,10 @@ export const mutants: readonly Mutant[] = [
     "this.#parts.readRule === 'held'",
   ),
   edit(
-    'the lease counts from the answer',
-    'src/membership/membership.ts',
-    'this.#lease.renew(asked);',
-    'this.#lease.renew(asked && instantOf(this.#parts.time));',
-  ),
-  edit(
     'a new owner does not wait out the lease',
     'src/membership/ring-tenure.ts',
     'return waitMs <= 0 ? yes : {',
     'return waitMs <= Infinity ? yes : {',
-  ),
-  edit(
-    'a skipped view takes nothing away',
-    'src/membership/adopted-views.ts',
-    'if (!isInOrder) this.#run = [];',
-    '',
   ),
   edit(
     'the seq comes from the sender alone',
@@ -122,27 +98,14 @@ export const mutants: readonly Mutant[] = [
   edit(
     'moved sends are sent again without order',
     'src/router/ordered-sends.ts',
-    'if (this.#held.length > 0) return this.#hold(number, params, deadline);',
-    '',
+    'const at = this.#held.findLastIndex((held) => held.number < number) + 1;',
+    'const at = 0;',
   ),
   edit(
     'wrongOwner is not tried again',
     'src/router/owner-finder.ts',
     'if (!isMoved(error)) throw error;',
     'throw error;',
-  ),
-  edit(
-    'a feed goes on after a reset link as if nothing was lost',
-    'src/router/cluster-router.ts',
-    `this.#watched.forget(from);
-    this.#feeds.watchAgain(from.nodeId);`,
-    'this.#watched.forget(from);',
-  ),
-  edit(
-    'a watch is accepted from a later view',
-    'src/router/cluster-router.ts',
-    "if (epoch > this.#finder.view.epoch) throw new ProtocolError('moved', 'not in this view yet');",
-    'void epoch;',
   ),
   edit(
     'a load does not tell who listens to read on',
@@ -161,5 +124,21 @@ export const mutants: readonly Mutant[] = [
     'src/mailbox/step-mark-read.ts',
     'head.readCount = count.result;',
     'head.readCount = head.receivedCount;',
+  ),
+  edit(
+    'feeds are not asked for again after a view',
+    'src/router/feed-relay.ts',
+    "if (isInOrder && isHere && feed.source.kind === 'here') continue;",
+    `const owner = finder.ownerOf(feed.userId);
+      if (isInOrder && isHere && feed.source.kind === 'here') continue;
+      const known = feed.source.kind === 'there' ? feed.source.incarnation : '';
+      if (owner.kind === 'there' && owner.member.incarnation === known) continue;`,
+  ),
+  edit(
+    'held sends wait in turn after a failure',
+    'src/router/ordered-sends.ts',
+    `    this.#refusedRuns = 0;
+    this.#releaseSoon();`,
+    '    if (isOwners(outcome)) this.#refusedRuns = 0;\n    this.#releaseSoon();',
   ),
 ];

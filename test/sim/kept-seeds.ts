@@ -11,4 +11,19 @@ export const keptSeeds: readonly KeptSeed[] = [
     steps: 150,
     found: 'C8: a node that skipped a view did not ask the owner, which had forgotten it, for changes again',
   },
+  {
+    seed: 2049,
+    steps: 150,
+    found: 'C10: sends held while their user moved waited in turn, each of them past its deadline, for ever',
+  },
+  {
+    seed: 182,
+    steps: 150,
+    found: 'C10: a repair of many copies asked for their counts one by one, and gave up',
+  },
+  {
+    seed: 42,
+    steps: 150,
+    found: 'C10: changes for a former start of a node came in before the new one had joined, and it threw',
+  },
 ];

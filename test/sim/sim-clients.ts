@@ -84,15 +84,20 @@ export class SimClients {
     }
   }
 
+  /** One message, or several in a row. */
   async #send(device: SimDevice): Promise<void> {
     const { userId, label } = device;
     const to = this.#random.pick(this.userIds.filter((other) => other !== userId));
-    const number = ++this.#typed;
-    const text = `${label} ${number} ${'x'.repeat(this.#random.below(100))}`;
     const deviceId = label.slice(userId.length + 1);
-    const messageId = `${this.#cluster.world.wallMs()}.${userId}.${deviceId}.${number}`;
-    this.#cluster.log.trace(`${label} sends ${messageId} to ${to}`);
-    await device.send({ conversationId: dmIdOf(userId, to), text, messageId }, to);
+    const count = this.#random.pick([1, 1, 1, 3]);
+    const sends = Array.from({ length: count }, () => {
+      const number = ++this.#typed;
+      const text = `${label} ${number} ${'x'.repeat(this.#random.below(100))}`;
+      const messageId = `${this.#cluster.world.wallMs()}.${userId}.${deviceId}.${number}`;
+      this.#cluster.log.trace(`${label} sends ${messageId} to ${to}`);
+      return device.send({ conversationId: dmIdOf(userId, to), text, messageId }, to);
+    });
+    await Promise.all(sends);
   }
 
   async #repeat(device: SimDevice): Promise<void> {

@@ -121,10 +121,11 @@ export class SimDevice {
   }
 
   #mayRetry(error: unknown, messageId: string): void {
+    const { log } = this.#parts.cluster;
+    log.trace(`${this.label} has to send ${messageId} again: ${String(error)}`);
     if (isRetryable(error)) return;
     const isEarly = error instanceof ProtocolError && error.kind === 'out_of_order';
     if (isEarly && this.style === 'chained') return;
-    const { log } = this.#parts.cluster;
     log.violation(`C4: ${messageId} cannot be sent: ${String(error)}`);
     throw error;
   }

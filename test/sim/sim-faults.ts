@@ -33,6 +33,7 @@ export class SimFaults {
       [() => this.#jumpWall()],
       [() => this.#weigh(), () => this.#weigh()],
       [() => this.#exclude()],
+      [() => this.#freeze(), () => this.#freeze()],
     ];
     const share = this.#random.pick([0.2, 0.5, 1]);
     const kinds = all.filter(() => this.#random.chance(share)).flat();
@@ -51,7 +52,7 @@ export class SimFaults {
 
   /** Everything works again, and every node is up. */
   heal(): void {
-    const { alive, climate, log, sky, up, wiring } = this.#cluster;
+    const { alive, log, sky, wiring } = this.#cluster;
     this.#isOver = true;
     log.trace('everything heals');
     sky.clear();
@@ -60,9 +61,18 @@ export class SimFaults {
       node.weather.clear();
       node.process.resume();
     }
+    this.#keepUp();
+  }
+
+  /** From now on a process that has ended, whatever it was that ended it, is started again. */
+  #keepUp(): void {
+    const { climate, up, world } = this.#cluster;
     for (let number = 1; number <= climate.nodes; number++) {
       if (!up.has(number)) this.#cluster.start(number);
     }
+    world.after(400, () => {
+      this.#keepUp();
+    });
   }
 
   #interrupt(stop: (node: SimNode) => void): void {
@@ -114,7 +124,7 @@ export class SimFaults {
     const { log, wiring } = this.#cluster;
     log.trace(`${a} and ${b} don't reach each other`);
     wiring.cut(a, b);
-    this.#later(this.#random.below(3_000), () => {
+    this.#later(this.#random.below(this.#random.pick([1_000, 5_000])), () => {
       wiring.mend(a, b);
     });
   }
@@ -194,11 +204,37 @@ export class SimFaults {
     });
   }
 
-  /** An operator changes the share of a node; at least one other keeps an ordinary one. */
+  /**
+   * A node keeps an old view: it hears nothing from the store or the board, or too late, while it loses its users to
+   * the others, and perhaps gets them back. Its clients, and other nodes, reach it all the time.
+   */
+  #freeze(): void {
+    const node = this.#someNode();
+    if (node === undefined) return;
+    const { weather, nodeId, label } = node;
+    const forMs = 200 + this.#random.below(this.#random.pick([600, 3_000]));
+    this.#cluster.log.trace(`${label} keeps its view for ${forMs} ms`);
+    if (this.#random.chance(0.3)) weather.storeSlowness = 60;
+    else weather.isStoreCut = true;
+    weather.isBoardCut = true;
+    this.#weighTo(nodeId, 0);
+    if (this.#random.chance(0.5)) {
+      this.#later(forMs * this.#random.next(), () => {
+        this.#weighTo(nodeId, 100);
+      });
+    }
+    this.#later(forMs, () => {
+      weather.clear();
+    });
+  }
+
   #weigh(): void {
     const { climate } = this.#cluster;
-    const nodeId = `n${1 + this.#random.below(climate.nodes)}`;
-    const weight = this.#random.pick([0, 10, 100, 300]);
+    this.#weighTo(`n${1 + this.#random.below(climate.nodes)}`, this.#random.pick([0, 10, 100, 300]));
+  }
+
+  /** An operator changes the share of a node; at least one other keeps some. */
+  #weighTo(nodeId: string, weight: number): void {
     this.#propose(`${nodeId} gets weight ${weight}`, (ring, viewId) => {
       const member = ring?.view.member(nodeId);
       if (ring === undefined || member === undefined || member.weight === weight) return undefined;

@@ -106,7 +106,7 @@ export class Simulation {
     try {
       await this.#cluster.world.drive(work, healingMaxMs);
     } catch (error) {
-      this.#log.violation(`C10: ${what}: ${String(error)}`);
+      this.#log.violation(`C10: ${what}: ${error instanceof Error ? error.stack : String(error)}`);
     }
   }
 
