@@ -240,7 +240,7 @@ interface OpenedMember {
   readonly member: MemberNode;
   readonly secret: Uint8Array;
   /** After the member has stopped. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 async function openMember(settings: Settings, logger: Logger, replaced: () => void): Promise<OpenedMember> {
