@@ -2,6 +2,7 @@ import type { EnvelopePort } from '../actor/mailbox-host.ts';
 import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
 import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
 import { packEnvelopeReply, unpackEnvelopeReply } from '../peer/envelope-codec.ts';
+import { defaultPeerLimits } from '../peer/peer-limits.ts';
 import type { PeerHandler, PeerIdentity, PeerNote, PeerReply, PeerRequest } from '../peer/peer-request.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Cancel, Time } from '../std/time.ts';
@@ -27,6 +28,12 @@ export interface ClusterRouterParts {
 }
 
 /**
+ * Calls of other nodes' devices served at once. They wait for envelopes at third nodes, so they must not take all
+ * handlers there are for peers: two nodes full of each other's calls would wait for each other.
+ */
+const callsMax = Math.floor(defaultPeerLimits.handlersMax / 2);
+
+/**
  * Who owns a user, at which epoch: local actor or peer link. One hop: a node that is asked for a user that it does
  * not own answers `wrongOwner` and never forwards.
  */
@@ -37,6 +44,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
   readonly #feeds: FeedRelay;
   readonly #watched: WatchedFeeds;
   readonly #moveListeners = new Set<() => void>();
+  #callsUnderWay = 0;
 
   constructor(parts: ClusterRouterParts) {
     const { registry, links, ring, time } = parts;
@@ -135,13 +143,29 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
       }
       case 'call':
         if (ask.method === 'sendMessage') this.#checkRun(to, epoch);
-        // Peers are nodes of this cluster, and have checked what they pass on.
-        return this.#calls.serve(to, ask.method, ask.params as ParamsOf<PeerMethod>, deadline);
+        return this.#serveCall(to, ask, deadline);
       case 'watch':
         // This node would forget it at a view between its own and the peer's, and the peer would not ask again.
         if (epoch > this.#finder.view.epoch) throw new ProtocolError('moved', 'not in this view yet');
         this.#watched.watch(to, from);
         return null;
+    }
+  }
+
+  async #serveCall(
+    userId: string,
+    { method, params }: Extract<PeerAsk, { kind: 'call' }>,
+    deadline: number,
+  ): Promise<unknown> {
+    if (this.#callsUnderWay >= callsMax) {
+      throw new ProtocolError('overloaded', 'the node is busy', { retryAfterMs: 500 });
+    }
+    this.#callsUnderWay += 1;
+    try {
+      // Peers are nodes of this cluster, and have checked what they pass on.
+      return await this.#calls.serve(userId, method, params as ParamsOf<PeerMethod>, deadline);
+    } finally {
+      this.#callsUnderWay -= 1;
     }
   }
 

@@ -24,6 +24,10 @@ const openAttemptsMax = 5;
 /** Frames that are no calls, or calls of nobody, before the connection is closed. */
 const faultsMax = 10_000;
 
+/** For the calls of a session that is to go to another node. */
+const leavePollMs = 50;
+const leaveMaxMs = 2_000;
+
 const openCheck = shapeCheck(sessionOpenParams);
 
 interface WaitingCall {
@@ -110,7 +114,18 @@ export class Session {
     if (this.#state.kind !== 'open' || this.#cancelMove !== undefined) return;
     this.#connection.send(this.#connection.encoding.push('moved', { url, afterMs }));
     this.#cancelMove = this.#host.options.time.after(afterMs, () => {
+      this.#leave(0);
+    });
+  }
+
+  /** Closes as soon as nothing waits for an answer, or after a while all the same. */
+  #leave(waitedMs: number): void {
+    if (this.inFlight === 0 || waitedMs >= leaveMaxMs) {
       this.close(closeCodes.moved, 'the user has moved to another node');
+      return;
+    }
+    this.#cancelMove = this.#host.options.time.after(leavePollMs, () => {
+      this.#leave(waitedMs + leavePollMs);
     });
   }
 
