@@ -154,7 +154,10 @@ export class DurableState<T extends EntityTypes> {
       // Read from the store after this call began is as fresh as it gets; a load under way may have read before.
       const isReadNow = this.#phase.kind === 'cold';
       const state = await this.loaded(deadline);
-      if (isReadNow || (await this.isFresh(state, deadline))) return state;
+      if (!isReadNow && !(await this.isFresh(state, deadline))) continue;
+      // Where the last writer still answers from memory it may know less: its own commit may have landed without its
+      // being sure of that. Who saw it here would see it gone there.
+      if (this.#isOwnHeld || (await this.#admitted(state, deadline))) return state;
     }
     throw new ProtocolError('unavailable', 'the mailbox is being moved; try again', { retryAfterMs: 200 });
   }
@@ -176,6 +179,10 @@ export class DurableState<T extends EntityTypes> {
     return false;
   }
 
+  get #isOwnHeld(): boolean {
+    return this.#phase.kind === 'ready' && this.#isHeld(this.#phase.heldSince);
+  }
+
   #isHeld(heldSince: number | undefined): boolean {
     const { tenure } = this.#ports;
     return heldSince !== undefined && tenure.isLeaseCurrent() && tenure.keeps(this.#entityId, heldSince);
@@ -192,9 +199,7 @@ export class DurableState<T extends EntityTypes> {
     deadline: number,
   ): Promise<CommitOutcome> {
     const { store, tenure } = this.#ports;
-    for (let waitMs = this.#waitMs(state); waitMs > 0; waitMs = this.#waitMs(state)) {
-      await this.#pause(waitMs, deadline);
-    }
+    await this.#admitted(state, deadline);
     const epoch = tenure.epoch();
     const writing = store.commit(this.#entityId, { base: state.version, epoch, cells }, deadline);
     this.#writing = writing.catch(() => undefined);
@@ -208,7 +213,16 @@ export class DurableState<T extends EntityTypes> {
     }
   }
 
-  /** For how long this commit has to wait for the row's last writer to be out of the way; 0: no longer. */
+  /** Waits until the row's last writer is out of the way. @returns whether it was right away */
+  async #admitted(state: T['state'], deadline: number): Promise<boolean> {
+    const firstMs = this.#waitMs(state);
+    for (let waitMs = firstMs; waitMs > 0; waitMs = this.#waitMs(state)) {
+      await this.#pause(waitMs, deadline);
+    }
+    return firstMs === 0;
+  }
+
+  /** For how long this commit or read has to wait for the row's last writer to be out of the way; 0: no longer. */
   #waitMs(state: T['state']): number {
     const admission = this.#ports.tenure.mayServe(this.#entityId, state.version);
     if (admission.kind === 'wrongOwner') {

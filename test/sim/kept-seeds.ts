@@ -26,4 +26,9 @@ export const keptSeeds: readonly KeptSeed[] = [
     steps: 150,
     found: 'C10: changes for a former start of a node came in before the new one had joined, and it threw',
   },
+  {
+    seed: 10_097,
+    steps: 150,
+    found: 'C8: a node showed a commit that its writer, still answering from memory, was not sure of yet',
+  },
 ];
