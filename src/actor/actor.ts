@@ -156,6 +156,9 @@ export class Actor<T extends EntityTypes> {
   }
 
   async #run(): Promise<void> {
+    // What comes in while the store is busy with others goes into this commit too.
+    const ready = this.#ports.store.ready();
+    if (ready !== undefined) await ready;
     const tickets = this.#inbox.take(this.#ports.limits.commitInputsMax);
     const now = this.#ports.time.monotonicMs();
     const due = tickets.filter((ticket) => ticket.deadline > now);

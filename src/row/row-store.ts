@@ -46,6 +46,11 @@ export interface OutboxPage {
 export interface RowStore {
   /** All ranges at one version of the row. */
   read(entityId: string, ranges: readonly CellRange[], deadline: number): Promise<RowImage>;
+  /**
+   * Undefined where a commit begins at once. Else resolves, in bounded time, when one that was made now would begin:
+   * so what goes into it may as well be gathered until then.
+   */
+  ready(): Promise<void> | undefined;
   /** Resolves once the outcome is durable and certain. */
   commit(entityId: string, commit: Commit, deadline: number): Promise<CommitOutcome>;
   /** The versions of many rows, in the order asked; one cell each. */

@@ -25,6 +25,14 @@ interface Waiting<Write> {
   readonly reject: (error: StoreError) => void;
 }
 
+/** A transaction in flight. */
+interface Flight<Write> {
+  readonly group: readonly Waiting<Write>[];
+  /** Resolves when it is done, or when nobody waits for it any longer. */
+  readonly over: Promise<void>;
+  readonly end: (nothing: undefined) => void;
+}
+
 const deadlineCheckMs = 20;
 
 /**
@@ -36,7 +44,7 @@ export class GroupWriter<Write> {
   readonly #time: Time;
   readonly #limits: GroupWriterLimits;
   #waiting: Waiting<Write>[] = [];
-  #inFlight: readonly Waiting<Write>[] = [];
+  #flight: Flight<Write> | undefined;
   #running: Promise<void> | undefined;
   #cancelDeadlineCheck: Cancel | undefined;
   #closed = false;
@@ -65,6 +73,11 @@ export class GroupWriter<Write> {
     });
   }
 
+  /** Undefined where a write begins at once; else resolves when what is in flight is done. */
+  ready(): Promise<void> | undefined {
+    return this.#flight?.over;
+  }
+
   /** Refuses what waits, and resolves when what is in flight is done. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -75,21 +88,28 @@ export class GroupWriter<Write> {
   }
 
   async #run(): Promise<void> {
-    // What arrives in the rest of this tick belongs to the same transaction.
-    await new Promise<void>((resolve) => {
-      this.#time.soon(resolve);
-    });
+    await this.#endOfTick();
     while (this.#waiting.length > 0) {
       const group =
         this.#waiting.length <= this.#limits.groupMax
           ? this.#waiting
           : this.#waiting.slice(0, this.#limits.groupMax);
       this.#waiting = group === this.#waiting ? [] : this.#waiting.slice(this.#limits.groupMax);
-      this.#inFlight = group;
+      const { promise: over, resolve: end } = Promise.withResolvers<undefined>();
+      this.#flight = { group, over, end };
       await this.#commit(group);
-      this.#inFlight = [];
+      this.#flight = undefined;
+      end(undefined);
+      await this.#endOfTick();
     }
     this.#running = undefined;
+  }
+
+  /** What arrives in the rest of this tick belongs to the same transaction. */
+  #endOfTick(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#time.soon(resolve);
+    });
   }
 
   async #commit(group: readonly Waiting<Write>[]): Promise<void> {
@@ -108,15 +128,17 @@ export class GroupWriter<Write> {
 
   readonly #checkDeadlines = (): void => {
     const now = this.#time.monotonicMs();
-    for (const { deadline, reject } of this.#inFlight) {
-      if (deadline <= now) reject(new StoreError('unknown_fate', 'the disk did not answer in time'));
+    for (const { deadline, reject } of this.#flight?.group ?? []) {
+      if (deadline > now) continue;
+      reject(new StoreError('unknown_fate', 'the disk did not answer in time'));
+      this.#flight?.end(undefined);
     }
     const late = this.#waiting.filter(({ deadline }) => deadline <= now);
     if (late.length > 0) {
       this.#waiting = this.#waiting.filter(({ deadline }) => deadline > now);
       for (const { reject } of late) reject(new StoreError('unavailable', 'the disk is too slow'));
     }
-    const idle = this.#waiting.length === 0 && this.#inFlight.length === 0;
+    const idle = this.#waiting.length === 0 && this.#flight === undefined;
     this.#cancelDeadlineCheck = idle ? undefined : this.#time.after(deadlineCheckMs, this.#checkDeadlines);
   };
 }

@@ -105,6 +105,10 @@ export class LmdbTable implements RowTable {
     return this.#writer.write({ prefix, base, next, cells }, deadline);
   }
 
+  ready(): Promise<void> | undefined {
+    return this.#writer.ready();
+  }
+
   async versions(
     entityIds: readonly string[],
     deadline: number,

@@ -20,6 +20,8 @@ export interface RowTable {
     cells: readonly Cell[],
     deadline: number,
   ): Promise<boolean>;
+  /** As RowStore's; without it, at any time. */
+  ready?(): Promise<void> | undefined;
   versions(entityIds: readonly string[], deadline: number): Promise<readonly (RowVersion | undefined)[]>;
   scanOutbox(
     slice: RowSlice,

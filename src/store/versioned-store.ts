@@ -50,6 +50,10 @@ export class VersionedStore implements RowStore {
     return this.#retried(deadline, () => this.#table.read(entityId, ranges, deadline));
   }
 
+  ready(): Promise<void> | undefined {
+    return this.#table.ready?.();
+  }
+
   versions(entityIds: readonly string[], deadline: number): Promise<readonly (RowVersion | undefined)[]> {
     return this.#retried(deadline, () => this.#table.versions(entityIds, deadline));
   }

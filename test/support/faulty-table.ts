@@ -42,6 +42,10 @@ export class FaultyTable implements RowTable {
     return this.#reading({ kind: 'read', entityId }, () => this.#table.read(entityId, ranges, deadline));
   }
 
+  ready(): Promise<void> | undefined {
+    return this.#table.ready?.();
+  }
+
   versions(entityIds: readonly string[], deadline: number): Promise<readonly (RowVersion | undefined)[]> {
     const call: TableCall = { kind: 'versions', entityId: undefined };
     return this.#reading(call, () => this.#table.versions(entityIds, deadline));

@@ -60,6 +60,7 @@ export class MortalProcess {
         cells: readonly Cell[],
         deadline: number,
       ): Promise<boolean> => call(() => table.compareAndPut(entityId, base, next, cells, deadline)),
+      ready: () => table.ready?.(),
       versions: (entityIds: readonly string[], deadline: number) =>
         call(() => table.versions(entityIds, deadline)),
       scanOutbox: (

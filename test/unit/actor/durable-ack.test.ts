@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { dmIdOf } from '../../../src/protocol/conversation-id.ts';
+import { MemoryTable } from '../../../src/store/memory-table.ts';
 import { FeedListener } from '../../support/feed-listener.ts';
 import type { Fault } from '../../support/faulty-table.ts';
 import { allMessages } from '../../support/mailbox-audit.ts';
@@ -45,6 +46,30 @@ describe('a send and the store', () => {
     expect(list.conversations).toEqual([]);
     await rig.time.run(1_001);
     expect(await rig.time.drive(allMessages(ann, conversationId, 9, rig.deadline()))).toHaveLength(1);
+  });
+
+  test('what comes in while the store is busy goes into one commit', async () => {
+    let ready: Promise<void> | undefined;
+    class BusyTable extends MemoryTable {
+      ready(): Promise<void> | undefined {
+        return ready;
+      }
+    }
+    const rig = new MailboxRig({ table: (time) => new BusyTable(time) });
+    await rig.users('ann', 'bob', 'eve');
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    ready = promise;
+    const sends = [rig.send('ann', 'bob', 'one')];
+    await rig.time.run(10);
+    sends.push(rig.send('eve', 'bob', 'two'), rig.send('bob', 'ann', 'three'));
+    await rig.time.run(10);
+    const before = { ...rig.node.tally };
+    ready = undefined;
+    resolve(undefined);
+    await rig.time.drive(Promise.all(sends));
+    const { commits, committedInputs } = rig.node.tally;
+    expect(commits - before.commits).toBe(2);
+    expect(committedInputs - before.committedInputs).toBe(3);
   });
 
   test.each<Fault>([

@@ -29,6 +29,7 @@ class Disk {
 
   async confirm(index: number, applied: readonly boolean[]): Promise<void> {
     this.transactions[index]?.resolve(applied);
+    await new Promise(setImmediate);
     await this.advance(0);
   }
 }
@@ -53,6 +54,42 @@ describe('GroupWriter', () => {
     await disk.confirm(2, [true]);
     expect(await Promise.all(all)).toEqual([true, true, true, true, true]);
     expect(disk.transactions.map(({ writes }) => writes)).toEqual([['a'], ['b', 'c', 'd'], ['e']]);
+  });
+
+  it('is ready when the transaction in flight is done, and whoever waited for that shares the next one', async () => {
+    const disk = new Disk();
+    expect(disk.writer.ready()).toBeUndefined();
+    const all = [disk.writer.write('a', 1_000)];
+    expect(disk.writer.ready()).toBeUndefined();
+    await disk.advance(0);
+    const order: string[] = [];
+    for (const write of ['b', 'c']) {
+      void disk.writer.ready()?.then(() => {
+        order.push(write);
+        all.push(disk.writer.write(write, 1_000));
+      });
+    }
+    all.push(disk.writer.write('d', 1_000));
+    await disk.advance(0);
+    expect(order).toEqual([]);
+    await disk.confirm(0, [true]);
+    expect(order).toEqual(['b', 'c']);
+    await disk.confirm(1, [true, true, true]);
+    expect(await Promise.all(all)).toHaveLength(4);
+    expect(disk.transactions.map(({ writes }) => writes)).toEqual([['a'], ['d', 'b', 'c']]);
+    expect(disk.writer.ready()).toBeUndefined();
+  });
+
+  it('is ready in bounded time, also where a transaction hangs', async () => {
+    const disk = new Disk();
+    const failure = expect(disk.writer.write('a', 50)).rejects.toMatchObject({ code: 'unknown_fate' });
+    await disk.advance(0);
+    const ready = disk.writer.ready();
+    expect(ready).toBeDefined();
+    await disk.advance(80);
+    await ready;
+    await failure;
+    await disk.confirm(0, [true]);
   });
 
   it('G10: refuses above its limit, and takes again once there is room', async () => {
