@@ -11,8 +11,10 @@ export function startPacer(users: readonly LoadUser[], rate: number): () => void
   let offered = 0;
   const timer = setInterval(() => {
     const due = Math.floor(((performance.now() - startedAtMs) * rate) / 1000);
-    for (; offered < due; offered++) {
-      users[offered % users.length]?.offer(startedAtMs + (offered * 1000) / rate);
+    while (offered < due) {
+      const user = users[offered % users.length];
+      offered++;
+      user?.offer(startedAtMs + (offered * 1000) / rate);
     }
   }, tickMs);
   return () => clearInterval(timer);
