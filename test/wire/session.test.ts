@@ -64,7 +64,7 @@ describe.each(['mailring.v1.json', 'mailring.v1.msgpack'] as const)(
 
     it('an open session is told where to go, answered what is under way, and closed with 4001', async () => {
       const client = await WireClient.open(server.wsUrl, ann, { subprotocol });
-      const answers = Promise.withResolvers<void>();
+      const answers = Promise.withResolvers<undefined>();
       server.mailboxes.mailbox('ann').gate = answers.promise;
       const id = messageId('ann', `moved-${subprotocol.length}`);
       const reply = client.call('sendMessage', { to: 'bob', text: 'hello', messageId: id });
@@ -76,7 +76,7 @@ describe.each(['mailring.v1.json', 'mailring.v1.msgpack'] as const)(
         method: 'moved',
         params: { url: elsewhere.url, afterMs: 0 },
       });
-      answers.resolve();
+      answers.resolve(undefined);
       expect((await reply)['result']).toMatchObject({ messageId: id });
       expect(await client.closed).toMatchObject({ code: 4001 });
     });
