@@ -52,15 +52,14 @@ function applyDedup(state: MailboxState, draft: MailboxDraft): void {
   for (const [messageId, entry] of draft.dedup) state.dedup.set(messageId, entry);
   state.bytes += draft.dedup.size * dedupEntryBytes;
   if (state.dedup.size <= dedupEntriesMax) return;
-  // Numbers sort in a fraction of the time that ids would take.
-  const ages = Float64Array.from(state.dedup.keys(), epochMsOf).sort();
-  const knownAboveMs = ages[ages.length - dedupEntriesMax / 2 - 1] ?? 0;
-  const sizeBefore = state.dedup.size;
-  for (const messageId of state.dedup.keys()) {
-    if (epochMsOf(messageId) <= knownAboveMs) state.dedup.delete(messageId);
+  const byAge = [...state.dedup.keys()].sort((a, b) => epochMsOf(a) - epochMsOf(b));
+  const dropped = byAge.slice(0, byAge.length - dedupEntriesMax / 2);
+  for (const messageId of dropped) state.dedup.delete(messageId);
+  state.bytes -= dropped.length * dedupEntryBytes;
+  const newest = dropped.at(-1);
+  if (newest !== undefined) {
+    state.dedupKnownAboveMs = Math.max(state.dedupKnownAboveMs, epochMsOf(newest));
   }
-  state.bytes -= (sizeBefore - state.dedup.size) * dedupEntryBytes;
-  state.dedupKnownAboveMs = Math.max(state.dedupKnownAboveMs, knownAboveMs);
 }
 
 function applyLog(state: MailboxState, commit: LogCommit): void {
