@@ -94,8 +94,9 @@ describe('DedupSweep', () => {
       await tree.put(cellKey(prefix, 'v'), Buffer.from('version'));
       await tree.put(cellKey(prefix, 'm', Buffer.from('m')), Buffer.from('message'));
       if (prefix === rows[1]) continue;
+      // Newest first, as they are: what is expired lies behind more than one look covers.
       for (let i = 0; i < 6; i++) {
-        const writtenMs = nowMs - dedupTimeToLiveMs + (i % 2) * hourMs;
+        const writtenMs = nowMs - dedupTimeToLiveMs + (i < 3 ? hourMs : 0);
         await tree.put(cellKey(prefix, 'd', Buffer.of(i)), datedValue(writtenMs, Buffer.from('seq')));
       }
     }
