@@ -16,14 +16,21 @@ export interface SentMessage {
   reply: SendMessageResult | undefined;
   /** Acknowledgements that did not say `duplicate`. */
   originals: number;
-  /** Not bound to the order of its connection: it also went over a second one, or was refused and retried. */
+  /** Not bound to the order of its connection: it also went over a second one. */
   isUnordered: boolean;
+  /**
+   * Later ones of its connection may come before it: it was refused for now, or the connection broke before its
+   * answer was heard, which can have been such a refusal. It may not come before earlier ones.
+   */
+  mayBeLate: boolean;
 }
 
 /** What the replay knows of the world by itself, to hold against what the server says. */
 export class ChatRecord {
   readonly messages = new Map<string, SentMessage>();
   readonly conversations = new Map<string, SentMessage[]>();
+  /** By sender: what has not been acknowledged. */
+  readonly #unanswered = new Map<string, Set<SentMessage>>();
   /** By user and conversation: the greatest read mark that the server confirmed. */
   readonly #readSeqs = new Map<string, number>();
   #ticks = 0;
@@ -45,11 +52,15 @@ export class ChatRecord {
       reply: undefined,
       originals: 0,
       isUnordered: false,
+      mayBeLate: false,
     };
     this.messages.set(sent.messageId, sent);
     const conversation = this.conversations.get(conversationId);
     if (conversation === undefined) this.conversations.set(conversationId, [sent]);
     else conversation.push(sent);
+    const unanswered = this.#unanswered.get(sent.from);
+    if (unanswered === undefined) this.#unanswered.set(sent.from, new Set([sent]));
+    else unanswered.add(sent);
     return sent;
   }
 
@@ -60,6 +71,7 @@ export class ChatRecord {
     const first = sent.reply;
     if (first === undefined) {
       sent.reply = reply;
+      this.#unanswered.get(sent.from)?.delete(sent);
       sent.acknowledgedAt = ++this.#ticks;
       this.acked++;
       const { conversationId, messageId } = reply;
@@ -68,6 +80,11 @@ export class ChatRecord {
     }
     if (first.seq === reply.seq && first.timestamp === reply.timestamp) return undefined;
     return `${sent.messageId} was acknowledged as seq ${first.seq} at ${first.timestamp}, then as seq ${reply.seq} at ${reply.timestamp}`;
+  }
+
+  /** A connection of `userId` broke: nobody heard what became of what was not acknowledged. */
+  noteBreak(userId: string): void {
+    for (const sent of this.#unanswered.get(userId) ?? []) sent.mayBeLate = true;
   }
 
   confirmRead(userId: string, conversationId: string, seq: number): void {

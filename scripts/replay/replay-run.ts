@@ -101,8 +101,9 @@ export class ReplayRun {
       const user = new ReplayUser(account, wsUrls, () => this.#random.next());
       user.onRetry = (messageId) => {
         const sent = this.#record.messages.get(messageId);
-        if (sent !== undefined) sent.isUnordered = true;
+        if (sent !== undefined) sent.mayBeLate = true;
       };
+      user.onBreak = () => this.#record.noteBreak(user.userId);
       this.#users.push(user);
     }
     await forEachOf(this.#users, openAtOnce, (user) => user.open());

@@ -22,6 +22,8 @@ export class ReplayUser {
   wasReset = false;
   /** Called when the server refused a send for now and it will be made again. */
   onRetry: (messageId: string) => void = () => undefined;
+  /** Called when a session of the first connection ended, before what it left unanswered is made again. */
+  onBreak: () => void = () => undefined;
   readonly #account: LoadAccount;
   readonly #urls: readonly [string, ...string[]];
   #second: MailringClient | undefined;
@@ -69,6 +71,9 @@ export class ReplayUser {
         },
         reset: () => {
           if (client === this.client) this.wasReset = true;
+        },
+        stateChanged: ({ kind }) => {
+          if (client === this.client && kind !== 'open') this.onBreak();
         },
         retrying: (_method, params) => {
           if ('messageId' in params && typeof params.messageId === 'string') this.onRetry(params.messageId);

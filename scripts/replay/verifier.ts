@@ -42,7 +42,7 @@ export class Verifier {
         if (seqOf(sent) < (lastSeq.get(sent.from) ?? 0)) {
           this.#violations.add('G3', `${sent.messageId} overtook an earlier one of its connection`);
         }
-        lastSeq.set(sent.from, seqOf(sent));
+        if (!sent.mayBeLate) lastSeq.set(sent.from, seqOf(sent));
       }
     }
   }

@@ -32,11 +32,22 @@ afterEach(async () => {
   await server?.stop();
 });
 
-async function replay(backend: FakeBackend, options: { duplicates?: number; reconnects?: number } = {}) {
+/** Refuses a send now and then. */
+function refuseSome(): FakeServer['intercept'] {
+  let sends = 0;
+  return ({ method }) =>
+    method === 'sendMessage' && ++sends % 97 === 0 ? new ProtocolError('overloaded', 'later') : 'answer';
+}
+
+interface ReplayOptions {
+  readonly duplicates?: number;
+  readonly reconnects?: number;
+  readonly intercept?: FakeServer['intercept'];
+}
+
+async function replay(backend: FakeBackend, options: ReplayOptions = {}) {
   server = await FakeServer.start(backend);
-  let refusals = 0;
-  server.intercept = ({ method }) =>
-    method === 'sendMessage' && ++refusals % 97 === 0 ? new ProtocolError('overloaded', 'later') : 'answer';
+  server.intercept = options.intercept ?? refuseSome();
   const run = new ReplayRun({
     wsUrls: [server.wsUrl],
     messages: 400,
@@ -59,6 +70,18 @@ describe('replay', () => {
     expect(report.duplicates).toBeGreaterThan(10);
     expect(report.reconnects).toBeGreaterThan(5);
     expect(report.conversations).toBeGreaterThan(10);
+  });
+
+  test('takes no offence where a connection breaks before a refusal is heard', async () => {
+    let sends = 0;
+    const intercept: FakeServer['intercept'] = ({ method }) => {
+      if (method !== 'sendMessage' || ++sends % 31 !== 0) return 'answer';
+      setTimeout(() => server?.closeSockets(4000), 5);
+      return 'ignore';
+    };
+    const { report, shown } = await replay(new FakeBackend(), { reconnects: 0, intercept });
+    expect(shown).toEqual([]);
+    expect(report.acked).toBe(400);
   });
 
   type Page = { messages: Message[] };
