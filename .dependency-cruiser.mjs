@@ -40,10 +40,11 @@ mayImport.set('client', ['std', 'config', 'protocol', 'admin']);
 mayImport.set('web', ['std', 'config', 'protocol', 'admin', 'client']);
 mayImport.set('cli', ['std', 'config', 'protocol', 'admin', 'client', 'node.ts']);
 
-// Single files at the top: a node without its doors for clients, and what Prometheus hears of it.
+// Single files at the top: a node without its doors for clients, and what Prometheus and the log hear of it.
 const withoutDoors = ['std', 'row', 'protocol', 'ring', 'mailbox', 'actor', 'membership', 'peer', 'router'];
 mayImport.set('member-node.ts', withoutDoors);
 mayImport.set('member-metrics.ts', ['telemetry', 'member-node.ts']);
+mayImport.set('member-events.ts', ['telemetry', 'membership', 'peer', 'member-node.ts']);
 const outside = ['client', 'web', 'cli'];
 mayImport.set(
   'node.ts',

@@ -18,13 +18,12 @@ import { parseHostPort } from './config/host-port.ts';
 import type { Settings } from './config/settings.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { observeMember } from './member-metrics.ts';
-import { MemberNode, type MemberNodeEvents, type MemberNodeParts } from './member-node.ts';
+import { MemberEvents } from './member-events.ts';
+import { MemberNode, type MemberNodeParts } from './member-node.ts';
 import type { LeaseBoard } from './membership/lease-board.ts';
 import { claimNode } from './membership/node-claim.ts';
-import type { MembershipEvent } from './membership/membership.ts';
 import { RedisLeaseBoard } from './membership/redis-lease-board.ts';
 import { StoreLeaseBoard } from './membership/store-lease-board.ts';
-import type { PeerFault } from './peer/peer-fault.ts';
 import { defaultPeerLimits } from './peer/peer-limits.ts';
 import { tcpNetwork } from './peer/tcp-network.ts';
 import type { MailboxDirectory } from './router/mailbox-port.ts';
@@ -160,70 +159,15 @@ async function openAccounts(
   return new Accounts({ directory, hasher, tokens, time });
 }
 
-function openBoard(settings: Settings, store: RowStore, logger: Logger): LeaseBoard {
+function openBoard(
+  settings: Settings,
+  store: RowStore,
+  { boardTrouble: onTrouble }: MemberEvents,
+): LeaseBoard {
   const { redis, hbase } = settings;
-  const onTrouble = (error: unknown): void => {
-    logger.warn({ err: error }, 'the lease board is out of reach and will be tried again');
-  };
   return redis === undefined
     ? new StoreLeaseBoard({ store, time, onTrouble })
     : new RedisLeaseBoard({ url: redis, keyPrefix: `mailring:${hbase.namespace}`, time, random, onTrouble });
-}
-
-function memberEvents(logger: Logger, replaced: () => void): MemberNodeEvents {
-  return {
-    membership: (event) => {
-      logMembership(logger, event);
-      if (event.kind === 'replaced') replaced();
-    },
-    peers: {
-      linkUp: (peer) => {
-        logger.info({ peer: peer.nodeId }, 'link to a peer is up');
-      },
-      linkDown: (peer, fault, failures) => {
-        const level = failures > 1 ? 'debug' : 'warn';
-        logger[level]({ peer, ...reasonOf(fault), failures }, 'link to a peer is down and is tried again');
-      },
-      acceptedDown: (peer, fault) => {
-        logger.info({ peer: peer?.nodeId, ...reasonOf(fault) }, 'a connection of a peer has ended');
-      },
-      handlerFailed: (error, from) => {
-        logger.error({ err: error, peer: from.nodeId }, 'a request of a peer failed in an unforeseen way');
-      },
-    },
-    sweepFailed: (error) => {
-      logger.warn({ err: error }, 'the scan for owed copies failed and will be tried again');
-    },
-    alarm: (error, what) => {
-      logger.error({ err: error, what }, 'an input could not be processed');
-    },
-  };
-}
-
-/** Links break where processes end: no stack is of interest. */
-function reasonOf({ code, message }: PeerFault): { code: string; reason: string } {
-  return { code, reason: message };
-}
-
-function logMembership(logger: Logger, event: MembershipEvent): void {
-  switch (event.kind) {
-    case 'adopted': {
-      const { epoch, members } = event.change.after;
-      logger.info({ epoch, members: members.map(({ nodeId }) => nodeId) }, 'a ring view is in force');
-      break;
-    }
-    case 'removed':
-      logger.warn({ nodes: event.nodeIds }, 'nodes without a sign of life were removed from the ring');
-      break;
-    case 'excluded':
-      logger.warn({ epoch: event.view.epoch }, 'this node was removed from the ring, and joins again');
-      break;
-    case 'replaced':
-      logger.error('another process was started under the id of this node, which ends');
-      break;
-    case 'trouble':
-      logger.warn({ err: event.error, what: event.what }, 'membership has trouble and goes on trying');
-  }
 }
 
 /** Where clients are told to go; `port` is the one that was taken. */
@@ -243,7 +187,7 @@ interface OpenedMember {
   readonly close: () => Promise<void>;
 }
 
-async function openMember(settings: Settings, logger: Logger, replaced: () => void): Promise<OpenedMember> {
+async function openMember(settings: Settings, logger: Logger, events: MemberEvents): Promise<OpenedMember> {
   const { id: nodeId, data: folder } = settings;
   const secret = await clusterSecret(settings);
   const incarnationBytes = randomBytes(8);
@@ -258,7 +202,7 @@ async function openMember(settings: Settings, logger: Logger, replaced: () => vo
     versions: new RowVersionSource(incarnationBytes),
     ...{ time, random },
   });
-  const board = openBoard(settings, store, logger);
+  const board = openBoard(settings, store, events);
   const member = new MemberNode({
     ...{ nodeId, incarnation, ended: claim.ended, store, board, secret, time, random },
     // Comparing versions is cheap where the store is embedded, and nobody waits for anybody then.
@@ -270,7 +214,7 @@ async function openMember(settings: Settings, logger: Logger, replaced: () => vo
     mailboxes: mailboxSettings(settings),
     cache: settings.cache,
     sweeping: { ...sweepTiming, deadlineMs: settings.store.deadlineMs },
-    events: memberEvents(logger, replaced),
+    events,
   });
   const close = async (): Promise<void> => {
     await board.close();
@@ -286,9 +230,10 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const metrics = new NodeMetrics();
   await mkdir(settings.data, { recursive: true });
   const failed = Promise.withResolvers<string>();
-  const { member, secret, close } = await openMember(settings, logger, () => {
+  const events = new MemberEvents({ logger, registry: metrics.registry }, () => {
     failed.resolve('another process was started under the id of this node');
   });
+  const { member, secret, close } = await openMember(settings, logger, events);
   observeMember(metrics, member);
 
   let isStopping = false;

@@ -1,0 +1,142 @@
+import { Counter } from 'prom-client';
+import type { Registry } from 'prom-client';
+import type { MemberNodeEvents } from './member-node.ts';
+import type { MembershipEvent } from './membership/membership.ts';
+import type { PeerFault } from './peer/peer-fault.ts';
+import type { Logger } from './telemetry/logger.ts';
+
+export interface MemberEventSinks {
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+/** One counter each. */
+const helps = {
+  ring_views: 'Ring views that this node has adopted.',
+  ring_removals: 'Nodes without a sign of life that this node had removed from the ring.',
+  ring_exclusions: 'Times this node was removed from the ring while it lived.',
+  lease_board_troubles: 'Failures of the lease board (Redis, or the store).',
+  outbox_scan_failures: 'Scans for owed copies that failed and are tried again.',
+  alarms: 'Bugs that were contained: an input could not be processed, a request failed unforeseen.',
+} as const;
+
+/** What happens to a node of the ring, for the log and, counted, for alerts. All of it is rare. */
+export class MemberEvents implements MemberNodeEvents {
+  readonly #logger: Logger;
+  readonly #replaced: () => void;
+  readonly #count: (name: keyof typeof helps) => void;
+  readonly #troubles: Counter<'what'>;
+
+  /** @param replaced another process was started under the id of this node */
+  constructor({ logger, registry }: MemberEventSinks, replaced: () => void) {
+    this.#logger = logger;
+    this.#replaced = replaced;
+    const registers = [registry];
+    const counters = new Map(
+      Object.entries(helps).map(([name, help]) => [
+        name,
+        new Counter({ name: `mailring_${name}_total`, help, registers }),
+      ]),
+    );
+    this.#count = (name) => counters.get(name)?.inc();
+    this.#troubles = new Counter({
+      name: 'mailring_ring_troubles_total',
+      help: 'Rounds of membership that failed and are tried again, by what they were for.',
+      labelNames: ['what'],
+      registers,
+    });
+    // There from the start, or a first failure would not show as an increase.
+    for (const what of ['proof', 'board', 'other']) this.#troubles.inc({ what }, 0);
+  }
+
+  readonly membership = (event: MembershipEvent): void => {
+    this.#logMembership(event);
+    switch (event.kind) {
+      case 'adopted':
+        this.#count('ring_views');
+        break;
+      case 'removed':
+        for (const _ of event.nodeIds) this.#count('ring_removals');
+        break;
+      case 'excluded':
+        this.#count('ring_exclusions');
+        break;
+      case 'replaced':
+        this.#replaced();
+        break;
+      case 'trouble':
+        this.#troubles.inc({ what: troubleLabels.get(event.what) ?? 'other' });
+    }
+  };
+
+  readonly peers: MemberNodeEvents['peers'] = {
+    linkUp: (peer) => {
+      this.#logger.info({ peer: peer.nodeId }, 'link to a peer is up');
+    },
+    linkDown: (peer, fault, failures) => {
+      const level = failures > 1 ? 'debug' : 'warn';
+      this.#logger[level](
+        { peer, ...reasonOf(fault), failures },
+        'link to a peer is down and is tried again',
+      );
+    },
+    acceptedDown: (peer, fault) => {
+      this.#logger.info({ peer: peer?.nodeId, ...reasonOf(fault) }, 'a connection of a peer has ended');
+    },
+    handlerFailed: (error, from) => {
+      this.#count('alarms');
+      this.#logger.error(
+        { err: error, peer: from.nodeId },
+        'a request of a peer failed in an unforeseen way',
+      );
+    },
+  };
+
+  readonly sweepFailed = (error: unknown): void => {
+    this.#count('outbox_scan_failures');
+    this.#logger.warn({ err: error }, 'the scan for owed copies failed and will be tried again');
+  };
+
+  readonly alarm = (error: unknown, what: string): void => {
+    this.#count('alarms');
+    this.#logger.error({ err: error, what }, 'an input could not be processed');
+  };
+
+  readonly boardTrouble = (error: unknown): void => {
+    this.#count('lease_board_troubles');
+    this.#logger.warn({ err: error }, 'the lease board is out of reach and will be tried again');
+  };
+
+  #logMembership(event: MembershipEvent): void {
+    const logger = this.#logger;
+    switch (event.kind) {
+      case 'adopted': {
+        const { epoch, members } = event.change.after;
+        logger.info({ epoch, members: members.map(({ nodeId }) => nodeId) }, 'a ring view is in force');
+        break;
+      }
+      case 'removed':
+        logger.warn({ nodes: event.nodeIds }, 'nodes without a sign of life were removed from the ring');
+        break;
+      case 'excluded':
+        logger.warn({ epoch: event.view.epoch }, 'this node was removed from the ring, and joins again');
+        break;
+      case 'replaced':
+        logger.error('another process was started under the id of this node, which ends');
+        break;
+      case 'trouble':
+        logger.warn({ err: event.error, what: event.what }, 'membership has trouble and goes on trying');
+    }
+  }
+}
+
+/** Labels have to be few and stable: what is not one of these rounds is `other`. */
+const troubleLabels = new Map([
+  ['proof of the view', 'proof'],
+  ['lease board', 'board'],
+]);
+
+/** Links break where processes end: no stack is of interest. */
+function reasonOf({ code, message }: PeerFault): { code: string; reason: string } {
+  return { code, reason: message };
+}
