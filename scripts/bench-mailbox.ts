@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { newActorTally } from '../src/actor/actor-tally.ts';
-import { MailboxRegistry } from '../src/actor/mailbox-registry.ts';
+import { EntityRegistry } from '../src/actor/entity-registry.ts';
 import { dmIdOf } from '../src/protocol/conversation-id.ts';
 import { LocalMailbox } from '../src/router/local-mailbox.ts';
 import { RowVersionSource } from '../src/row/row-version.ts';
@@ -51,11 +51,11 @@ function openTable(store: string, path: string): RowTable {
   throw new Error(`no such store: ${store}`);
 }
 
-function openRegistry(table: RowTable): { registry: MailboxRegistry; commits: () => number } {
+function openRegistry(table: RowTable): { registry: EntityRegistry; commits: () => number } {
   const versions = new RowVersionSource(randomBytes(8));
   const store = new VersionedStore({ table, versions, time, random: Math.random });
   const tally = newActorTally();
-  const registry: MailboxRegistry = new MailboxRegistry(
+  const registry: EntityRegistry = new EntityRegistry(
     {
       store,
       time,

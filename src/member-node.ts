@@ -1,5 +1,5 @@
 import { newActorTally, type ActorTally } from './actor/actor-tally.ts';
-import { MailboxRegistry, type CacheLimits, type RegistryHost } from './actor/mailbox-registry.ts';
+import { EntityRegistry, type CacheLimits, type RegistryHost } from './actor/entity-registry.ts';
 import { OutboxSweeper, type SweeperTiming } from './actor/outbox-sweeper.ts';
 import { MailboxClaims } from './actor/mailbox-claims.ts';
 import type { LeaseBoard } from './membership/lease-board.ts';
@@ -74,7 +74,7 @@ const drainMs = 2_000;
  * the outside is an argument, so that the simulator runs this very class.
  */
 export class MemberNode {
-  readonly registry: MailboxRegistry;
+  readonly registry: EntityRegistry;
   readonly router: ClusterRouter;
   readonly tally: ActorTally = newActorTally();
   readonly peerTally = new PeerTally();
@@ -90,7 +90,7 @@ export class MemberNode {
     const { nodeId, incarnation, store, time, random, events } = parts;
     this.#parts = parts;
     this.#seat = new RingSeat({ nodeId, incarnation });
-    this.registry = new MailboxRegistry(
+    this.registry = new EntityRegistry(
       {
         ...parts.mailboxes,
         ...{ store, time, random, tenure: this.#seat, tally: this.tally, alarm: events.alarm },
@@ -166,8 +166,8 @@ export class MemberNode {
 
   #newSweeper(): OutboxSweeper {
     const { store, time, random, events, sweeping } = this.#parts;
-    const wake = async (userId: string, deadline: number): Promise<void> => {
-      if (this.router.isOwn(userId)) await this.registry.mailbox(userId).wake(deadline);
+    const wake = async (entityId: string, deadline: number): Promise<void> => {
+      if (this.router.isOwn(entityId)) await this.registry.entity(entityId).wake(deadline);
     };
     const everything = { fromHash: 0, toHash: rowHashCount };
     return new OutboxSweeper(everything, { store, time, random, wake, failed: events.sweepFailed }, sweeping);

@@ -1,7 +1,7 @@
-/** What to drop next: of this user step 0, 1, 2 … of what the caller holds, from the cheapest to lose on. */
+/** What to drop next: of this entity step 0, 1, 2 … of what it holds, from the cheapest to lose on. */
 export interface Eviction {
-  readonly userId: string;
-  /** How often the policy has named this user since it was last used. */
+  readonly entityId: string;
+  /** How often the policy has named this entity since it was last used. */
   readonly step: number;
 }
 
@@ -11,7 +11,7 @@ interface Entry {
 }
 
 /**
- * Which memory to give up first: the least recently used user's, step by step, then the next user's.
+ * Which memory to give up first: the least recently used entity's, step by step, then the next one's.
  * A pure object: it is told what is used and how large it is, and says what goes; it touches nothing.
  */
 export class EvictionPolicy {
@@ -28,42 +28,38 @@ export class EvictionPolicy {
     return this.#bytes;
   }
 
-  get users(): number {
-    return this.#entries.size;
-  }
-
   get isOverBudget(): boolean {
     return this.#bytes > this.#budgetBytes;
   }
 
-  /** The user was used: now the last to go, and again from its first step. */
-  touch(userId: string): void {
-    const entry = this.#entries.get(userId);
-    this.#entries.delete(userId);
-    if (entry === undefined) this.#entries.set(userId, { bytes: 0, step: 0 });
+  /** The entity was used: now the last to go, and again from its first step. */
+  touch(entityId: string): void {
+    const entry = this.#entries.get(entityId);
+    this.#entries.delete(entityId);
+    if (entry === undefined) this.#entries.set(entityId, { bytes: 0, step: 0 });
     else {
       entry.step = 0;
-      this.#entries.set(userId, entry);
+      this.#entries.set(entityId, entry);
     }
   }
 
-  /** The user's memory is this large now. Users that were never touched are not counted. */
-  account(userId: string, bytes: number): void {
-    const entry = this.#entries.get(userId);
+  /** The entity's memory is this large now. Those that were never touched are not counted. */
+  account(entityId: string, bytes: number): void {
+    const entry = this.#entries.get(entityId);
     if (entry === undefined) return;
     this.#bytes += bytes - entry.bytes;
     entry.bytes = bytes;
   }
 
-  forget(userId: string): void {
-    this.#bytes -= this.#entries.get(userId)?.bytes ?? 0;
-    this.#entries.delete(userId);
+  forget(entityId: string): void {
+    this.#bytes -= this.#entries.get(entityId)?.bytes ?? 0;
+    this.#entries.delete(entityId);
   }
 
-  /** undefined within the budget. The caller drops that step, or touches or forgets the user. */
+  /** undefined within the budget. The caller drops that step, or touches or forgets the entity. */
   next(): Eviction | undefined {
     if (!this.isOverBudget) return undefined;
-    for (const [userId, entry] of this.#entries) return { userId, step: entry.step++ };
+    for (const [entityId, entry] of this.#entries) return { entityId, step: entry.step++ };
     return undefined;
   }
 }

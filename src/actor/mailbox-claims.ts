@@ -1,9 +1,9 @@
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Cancel, Time } from '../std/time.ts';
-import type { MailboxRegistry } from './mailbox-registry.ts';
+import type { EntityRegistry } from './entity-registry.ts';
 
 export interface ClaimParts {
-  readonly registry: MailboxRegistry;
+  readonly registry: EntityRegistry;
   readonly time: Time;
   /** 0 ≤ x < 1, for jitter. */
   readonly random: () => number;

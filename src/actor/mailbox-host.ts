@@ -1,11 +1,7 @@
 import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
 import type { MailboxLimits } from '../mailbox/mailbox-state.ts';
-import type { RowStore } from '../row/row-store.ts';
-import type { Time } from '../std/time.ts';
-import type { ActorLimits } from './actor.ts';
-import type { ActorTally } from './actor-tally.ts';
 import type { ChangeBatch } from './change-batch.ts';
-import type { Tenure } from './tenure.ts';
+import type { EntityHost } from './entity-host.ts';
 
 /** How an actor reaches another one, wherever that lives. Rejects with ProtocolError. */
 export interface EnvelopePort {
@@ -35,15 +31,8 @@ export interface SendingLimits {
 }
 
 /** Everything a mailbox needs from the node around it. */
-export interface MailboxHost {
-  readonly store: RowStore;
-  readonly time: Time;
-  /** 0 ≤ x < 1, for jitter. */
-  readonly random: () => number;
-  readonly tenure: Tenure;
+export interface MailboxHost extends EntityHost {
   readonly envelopes: EnvelopePort;
-  readonly tally: ActorTally;
-  readonly actorLimits: ActorLimits;
   readonly mailboxLimits: MailboxLimits;
   readonly sendingLimits: SendingLimits;
   readonly outboxTiming: OutboxTiming;
@@ -51,7 +40,4 @@ export interface MailboxHost {
   isWatched(userId: string): boolean;
   /** Changes that are durable, for whoever listens on this user. */
   publish(userId: string, batch: ChangeBatch): void;
-  /** The mailbox was used or takes another amount of memory now. */
-  accounted(userId: string, bytes: number): void;
-  alarm(error: unknown, what: string): void;
 }

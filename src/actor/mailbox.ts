@@ -7,6 +7,7 @@ import type {
   MailboxResult,
   Sending,
 } from '../mailbox/mailbox-behaviour.ts';
+import { evictMessages } from '../mailbox/evict-messages.ts';
 import { mailboxOverheadBytes, type LogCommit, type MailboxState } from '../mailbox/mailbox-state.ts';
 import { headCursor } from '../mailbox/query-changes.ts';
 import { wireChange, cursorAfter } from '../mailbox/wire-view.ts';
@@ -17,6 +18,7 @@ import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
 import { hash53 } from '../std/hash.ts';
 import { Actor } from './actor.ts';
 import type { ChangeBatch } from './change-batch.ts';
+import type { Entity } from './entity.ts';
 import { mailboxBehaviour, type MailboxTypes } from './mailbox-entity.ts';
 import type { MailboxHost } from './mailbox-host.ts';
 import { OutboxDriver } from './outbox-driver.ts';
@@ -40,7 +42,8 @@ function fingerprintOf({ text, mediaRef, replyTo }: SendMessageParams): number {
  * One user's mailbox on the node that owns it: the actor, the lanes of what the user sends, and the driver of
  * what is owed to others.
  */
-export class Mailbox implements LaneHost {
+export class Mailbox implements Entity, LaneHost {
+  readonly kind = 'mailbox';
   readonly userId: string;
   readonly #host: MailboxHost;
   readonly #actor: Actor<MailboxTypes>;
@@ -71,22 +74,31 @@ export class Mailbox implements LaneHost {
     this.#outbox = new OutboxDriver(userId, this.#actor, host);
   }
 
-  /** The state in memory, for the cache. */
+  get entityId(): string {
+    return this.userId;
+  }
+
+  /** The durable state, where it is in memory. */
   get state(): MailboxState | undefined {
     return this.#actor.state;
   }
 
-  /** Nothing is under way and nothing is owed: it may be dropped from memory. */
+  get bytes(): number {
+    return this.state?.bytes ?? mailboxOverheadBytes;
+  }
+
+  evict(step: number, recentSince: number): boolean {
+    return this.state !== undefined && evictMessages(this.state, step, recentSince);
+  }
+
   get isIdle(): boolean {
     return this.#actor.isIdle && this.#lanes.size === 0 && this.#outbox.isIdle;
   }
 
-  /** Under memory pressure: clear what keeps an idle mailbox in memory. */
   settleSoon(): void {
     this.#outbox.clearSoon();
   }
 
-  /** Another node owns the user now: what is owed is its business. */
   leave(): void {
     this.#outbox.leave();
     this.#actor.forget();
@@ -101,7 +113,6 @@ export class Mailbox implements LaneHost {
     if (!this.#actor.isClaimed) await this.submit({ kind: 'claim' }, deadline);
   }
 
-  /** Activates the mailbox, so that what its row owes is worked off (G5). */
   async wake(deadline: number): Promise<void> {
     await this.#actor.query({ kind: 'profile' }, deadline);
   }
@@ -240,7 +251,7 @@ export class Mailbox implements LaneHost {
 
   /** Reads take memory too: what they fetch from the store is kept. */
   #account(): void {
-    this.#host.accounted(this.userId, this.state?.bytes ?? mailboxOverheadBytes);
+    this.#host.accounted(this.userId, this.bytes);
   }
 
   /**

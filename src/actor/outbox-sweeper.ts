@@ -5,8 +5,8 @@ export interface SweeperPorts {
   readonly store: RowStore;
   readonly time: Time;
   readonly random: () => number;
-  /** Activates a mailbox, whose driver then works off what is owed; does nothing for users of other nodes. */
-  readonly wake: (userId: string, deadline: number) => Promise<void>;
+  /** Activates an entity, whose driver then works off what is owed; does nothing for those of other nodes. */
+  readonly wake: (entityId: string, deadline: number) => Promise<void>;
   readonly failed: (error: unknown) => void;
 }
 
@@ -76,7 +76,7 @@ export class OutboxSweeper {
     try {
       const deadline = this.#ports.time.monotonicMs() + this.#timing.deadlineMs;
       const page = await this.#ports.store.scanOutbox(this.#slice, after, pageRows, deadline);
-      await Promise.all(page.entityIds.map((userId) => this.#wake(userId)));
+      await Promise.all(page.entityIds.map((entityId) => this.#wake(entityId)));
       this.#failures = 0;
       if (turn !== this.#turn) return;
       const pauseMs = page.entityIds.length > 0 ? this.#timing.pagePauseMs : 0;
@@ -96,9 +96,9 @@ export class OutboxSweeper {
   }
 
   /** A row that can't be activated now is found again at the next turn. */
-  async #wake(userId: string): Promise<void> {
+  async #wake(entityId: string): Promise<void> {
     try {
-      await this.#ports.wake(userId, this.#ports.time.monotonicMs() + this.#timing.deadlineMs);
+      await this.#ports.wake(entityId, this.#ports.time.monotonicMs() + this.#timing.deadlineMs);
     } catch (error) {
       this.#isAgain = true;
       this.#ports.failed(error);

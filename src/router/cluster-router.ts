@@ -1,5 +1,5 @@
 import type { EnvelopePort } from '../actor/mailbox-host.ts';
-import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
+import type { EntityRegistry } from '../actor/entity-registry.ts';
 import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
 import { packEnvelopeReply, unpackEnvelopeReply } from '../peer/envelope-codec.ts';
 import { defaultPeerLimits } from '../peer/peer-limits.ts';
@@ -18,7 +18,7 @@ import { RoutedMailbox } from './routed-mailbox.ts';
 import { WatchedFeeds } from './watched-feeds.ts';
 
 export interface ClusterRouterParts {
-  readonly registry: MailboxRegistry;
+  readonly registry: EntityRegistry;
   readonly links: OwnerLinks;
   readonly ring: RingPort;
   readonly time: Time;

@@ -1,5 +1,5 @@
 import type { ChangeBatch, ChangeListener } from '../actor/change-batch.ts';
-import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
+import type { EntityRegistry } from '../actor/entity-registry.ts';
 import type { PeerIdentity } from '../peer/peer-request.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { OwnerCalls, OwnerLinks } from './owner-calls.ts';
@@ -7,7 +7,7 @@ import { packNews } from './peer-ask.ts';
 
 export interface FeedRelayParts {
   readonly calls: OwnerCalls;
-  readonly registry: MailboxRegistry;
+  readonly registry: EntityRegistry;
   readonly links: OwnerLinks;
   readonly time: Time;
   /** 0 ≤ x < 1, for jitter. */

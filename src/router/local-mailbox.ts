@@ -1,5 +1,5 @@
 import type { ChangeListener } from '../actor/change-batch.ts';
-import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
+import type { EntityRegistry } from '../actor/entity-registry.ts';
 import type {
   GetChangesParams,
   GetChangesResult,
@@ -25,9 +25,9 @@ function unexpected(kind: string): ProtocolError {
  */
 export class LocalMailbox implements MailboxPort {
   readonly userId: string;
-  readonly #registry: MailboxRegistry;
+  readonly #registry: EntityRegistry;
 
-  constructor(userId: string, registry: MailboxRegistry) {
+  constructor(userId: string, registry: EntityRegistry) {
     this.userId = userId;
     this.#registry = registry;
   }

@@ -1,4 +1,4 @@
-import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
+import type { EntityRegistry } from '../actor/entity-registry.ts';
 import type { PeerLinks } from '../peer/peer-links.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Owner, OwnerFinder } from './owner-finder.ts';
@@ -51,11 +51,11 @@ const served: Served = {
 /** Calls of mailboxes, made here or at the node that owns the user: one try each. */
 export class OwnerCalls {
   readonly finder: OwnerFinder;
-  readonly #registry: MailboxRegistry;
+  readonly #registry: EntityRegistry;
   readonly #links: OwnerLinks;
   readonly #ring: RingPort;
 
-  constructor(finder: OwnerFinder, registry: MailboxRegistry, links: OwnerLinks, ring: RingPort) {
+  constructor(finder: OwnerFinder, registry: EntityRegistry, links: OwnerLinks, ring: RingPort) {
     this.finder = finder;
     this.#registry = registry;
     this.#links = links;

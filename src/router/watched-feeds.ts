@@ -1,5 +1,5 @@
 import type { ChangeBatch } from '../actor/change-batch.ts';
-import type { MailboxRegistry } from '../actor/mailbox-registry.ts';
+import type { EntityRegistry } from '../actor/entity-registry.ts';
 import type { PeerIdentity } from '../peer/peer-request.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { OwnerLinks } from './owner-calls.ts';
@@ -19,14 +19,14 @@ const retryMs = 500;
 
 /** The feeds of this node's users that other nodes listen on, because a device is connected there. */
 export class WatchedFeeds {
-  readonly #registry: MailboxRegistry;
+  readonly #registry: EntityRegistry;
   readonly #links: OwnerLinks;
   readonly #ring: RingPort;
   readonly #time: Time;
   /** By the incarnation that watches, then by user. */
   readonly #watches = new Map<string, Map<string, Watch>>();
 
-  constructor(registry: MailboxRegistry, links: OwnerLinks, ring: RingPort, time: Time) {
+  constructor(registry: EntityRegistry, links: OwnerLinks, ring: RingPort, time: Time) {
     this.#registry = registry;
     this.#links = links;
     this.#ring = ring;

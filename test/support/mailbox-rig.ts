@@ -1,7 +1,7 @@
 import type { ActorLimits } from '../../src/actor/actor.ts';
 import { newActorTally, type ActorTally } from '../../src/actor/actor-tally.ts';
 import type { EnvelopePort, OutboxTiming, SendingLimits } from '../../src/actor/mailbox-host.ts';
-import { MailboxRegistry, type CacheLimits } from '../../src/actor/mailbox-registry.ts';
+import { EntityRegistry, type CacheLimits } from '../../src/actor/entity-registry.ts';
 import { OutboxSweeper, type SweeperTiming } from '../../src/actor/outbox-sweeper.ts';
 import type { Tenure } from '../../src/actor/tenure.ts';
 import type { MailboxLimits } from '../../src/mailbox/mailbox-state.ts';
@@ -46,7 +46,7 @@ const hour = 3_600_000;
 export class RigNode {
   readonly process: MortalProcess;
   readonly store: RowStore;
-  readonly registry: MailboxRegistry;
+  readonly registry: EntityRegistry;
   readonly tally: ActorTally = newActorTally();
   readonly sweeper: OutboxSweeper;
 
@@ -67,7 +67,7 @@ export class RigNode {
       keeps: () => true,
       mayServe: () => ({ kind: 'yes' }),
     };
-    this.registry = new MailboxRegistry(
+    this.registry = new EntityRegistry(
       {
         store: this.store,
         time,
@@ -114,7 +114,7 @@ export class RigNode {
         store: this.store,
         time,
         random,
-        wake: (userId, deadline) => this.registry.mailbox(userId).wake(deadline),
+        wake: (entityId, deadline) => this.registry.entity(entityId).wake(deadline),
         failed: () => undefined,
       },
       { everyMs: 30_000, pagePauseMs: 1_000, deadlineMs: 5_000, ...options.sweeperTiming },

@@ -1,6 +1,5 @@
-import { evictMessages } from '../mailbox/evict-messages.ts';
-import { mailboxOverheadBytes } from '../mailbox/mailbox-state.ts';
 import type { ChangeBatch, ChangeListener } from './change-batch.ts';
+import type { Entity } from './entity.ts';
 import { EvictionPolicy } from './eviction-policy.ts';
 import { Mailbox } from './mailbox.ts';
 import type { MailboxHost } from './mailbox-host.ts';
@@ -26,14 +25,14 @@ const evictionsPerTick = 64;
 /** How soon mailboxes that still had something under way are looked at again. */
 const releasePollMs = 250;
 
-/** The active mailboxes of this node, within a budget of bytes, and who listens on them. */
-export class MailboxRegistry {
+/** The entities that are active on this node, within one budget of bytes, and who listens on the feeds of its users. */
+export class EntityRegistry {
   readonly #host: MailboxHost;
   readonly #limits: CacheLimits;
-  readonly #mailboxes = new Map<string, Mailbox>();
+  readonly #entities = new Map<string, Mailbox>();
   readonly #listeners = new Map<string, Set<ChangeListener>>();
   readonly #policy: EvictionPolicy;
-  #isOwn: (userId: string) => boolean = () => true;
+  #isOwn: (entityId: string) => boolean = () => true;
   #isReleasing = false;
   #isEvicting = false;
   #evictedTiers = 0;
@@ -48,8 +47,8 @@ export class MailboxRegistry {
       publish: (userId, batch) => {
         this.#publish(userId, batch);
       },
-      accounted: (userId, bytes) => {
-        this.#policy.account(userId, bytes);
+      accounted: (entityId, bytes) => {
+        this.#policy.account(entityId, bytes);
         this.#evictSoon();
       },
     };
@@ -57,7 +56,7 @@ export class MailboxRegistry {
 
   get stats(): CacheStats {
     return {
-      mailboxes: this.#mailboxes.size,
+      mailboxes: this.#entities.size,
       bytes: this.#policy.bytes,
       evictedTiers: this.#evictedTiers,
       evictedMailboxes: this.#evictedMailboxes,
@@ -66,25 +65,23 @@ export class MailboxRegistry {
 
   /** The user's mailbox, to be used at once: it may be dropped from memory whenever it is idle. */
   mailbox(userId: string): Mailbox {
-    this.#policy.touch(userId);
-    let mailbox = this.#mailboxes.get(userId);
-    if (mailbox === undefined) {
-      mailbox = new Mailbox(userId, this.#host);
-      this.#mailboxes.set(userId, mailbox);
-      this.#policy.account(userId, mailboxOverheadBytes);
-      this.#evictSoon();
-    }
-    return mailbox;
+    const known = this.#used(userId);
+    return known?.kind === 'mailbox' ? known : this.#add(new Mailbox(userId, this.#host));
   }
 
-  /** The ring has changed: mailboxes of others leave memory, as soon as nothing of theirs is under way. */
-  release(isOwn: (userId: string) => boolean): void {
+  /** Whatever this id names, to be used at once. */
+  entity(entityId: string): Entity {
+    return this.mailbox(entityId);
+  }
+
+  /** The ring has changed: entities of others leave memory, as soon as nothing of theirs is under way. */
+  release(isOwn: (entityId: string) => boolean): void {
     this.#isOwn = isOwn;
     let isBusy = false;
-    for (const [userId, mailbox] of this.#mailboxes) {
-      if (isOwn(userId)) continue;
-      mailbox.leave();
-      if (mailbox.isIdle) this.#drop(userId);
+    for (const [entityId, entity] of this.#entities) {
+      if (isOwn(entityId)) continue;
+      entity.leave();
+      if (entity.isIdle) this.#drop(entityId);
       else isBusy = true;
     }
     if (!isBusy || this.#isReleasing) return;
@@ -123,9 +120,21 @@ export class MailboxRegistry {
     }
   }
 
-  #drop(userId: string): void {
-    this.#mailboxes.delete(userId);
-    this.#policy.forget(userId);
+  #used(entityId: string): Mailbox | undefined {
+    this.#policy.touch(entityId);
+    return this.#entities.get(entityId);
+  }
+
+  #add<Added extends Mailbox>(entity: Added): Added {
+    this.#entities.set(entity.entityId, entity);
+    this.#policy.account(entity.entityId, entity.bytes);
+    this.#evictSoon();
+    return entity;
+  }
+
+  #drop(entityId: string): void {
+    this.#entities.delete(entityId);
+    this.#policy.forget(entityId);
   }
 
   #evictSoon(): void {
@@ -143,18 +152,19 @@ export class MailboxRegistry {
     for (let count = 0; count < evictionsPerTick; count++) {
       const eviction = this.#policy.next();
       // Everybody who is left is busy: their next commit calls again.
-      if (eviction === undefined || busy.has(eviction.userId)) return;
-      const mailbox = this.#mailboxes.get(eviction.userId);
-      if (mailbox?.state && evictMessages(mailbox.state, eviction.step, recentSince)) {
-        this.#policy.account(eviction.userId, mailbox.state.bytes);
+      if (eviction === undefined || busy.has(eviction.entityId)) return;
+      const { entityId, step } = eviction;
+      const entity = this.#entities.get(entityId);
+      if (entity?.evict(step, recentSince) === true) {
+        this.#policy.account(entityId, entity.bytes);
         this.#evictedTiers++;
-      } else if (mailbox === undefined || mailbox.isIdle) {
-        this.#drop(eviction.userId);
+      } else if (entity === undefined || entity.isIdle) {
+        this.#drop(entityId);
         this.#evictedMailboxes++;
       } else {
-        mailbox.settleSoon();
-        busy.add(eviction.userId);
-        this.#policy.touch(eviction.userId);
+        entity.settleSoon();
+        busy.add(entityId);
+        this.#policy.touch(entityId);
       }
     }
     this.#evictSoon();
