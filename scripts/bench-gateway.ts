@@ -103,7 +103,7 @@ async function serve(flags: readonly string[]): Promise<void> {
   );
   const tokens = new TokenService(key, 3_600_000, time);
   const hasher = new PasswordHasher({ cost: { n: 16, r: 8, p: 1 }, randomBytes });
-  const accounts = new Accounts({ directory, hasher, tokens, time });
+  const accounts = new Accounts({ directory, issuer: { kind: 'own', hasher, tokens }, time });
   const settings = loadSettings({ preset: developmentPreset });
   const gateway = new Gateway({ settings, directory, accounts, metrics, logger, time, random: Math.random });
   const ops = new OpsServer({ metrics, logger, unreadyReason: () => undefined });

@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Accounts } from './accounts/accounts.ts';
+import { Accounts, type TokenIssuer } from './accounts/accounts.ts';
+import { fetchKeySet } from './accounts/fetch-key-set.ts';
+import { JwksIssuer } from './accounts/jwks-issuer.ts';
 import { developmentCost, PasswordHasher, productionCost } from './accounts/password-hash.ts';
 import { readOrCreateSecret } from './accounts/secret-file.ts';
 import {
@@ -149,14 +151,28 @@ async function openAccounts(
   settings: Settings,
   secret: Uint8Array,
   directory: MailboxDirectory,
+  logger: Logger,
 ): Promise<Accounts> {
+  const issuer = externalIssuer(settings, logger) ?? (await ownIssuer(settings, secret));
+  return new Accounts({ directory, issuer, time });
+}
+
+function externalIssuer({ auth }: Settings, logger: Logger): TokenIssuer | undefined {
+  const { issuer, jwksUrl, audience, userClaim } = auth;
+  if (issuer === undefined || jwksUrl === undefined) return undefined;
+  const onTrouble = (error: unknown): void => {
+    logger.warn({ err: error }, 'the keys of the token issuer could not be fetched and will be tried again');
+  };
+  const fetchKeys = (): ReturnType<typeof fetchKeySet> => fetchKeySet(jwksUrl, time);
+  const tokens = new JwksIssuer({ issuer, audience, userClaim, fetchKeys, time, onTrouble });
+  return { kind: 'external', tokens };
+}
+
+async function ownIssuer(settings: Settings, secret: Uint8Array): Promise<TokenIssuer> {
   const key = await signingKey(settings, secret);
-  const hasher = new PasswordHasher({
-    cost: settings.mode === 'production' ? productionCost : developmentCost,
-    randomBytes,
-  });
+  const cost = settings.mode === 'production' ? productionCost : developmentCost;
   const tokens = new TokenService(key, settings.auth.tokenLifetimeMs, time);
-  return new Accounts({ directory, hasher, tokens, time });
+  return { kind: 'own', tokens, hasher: new PasswordHasher({ cost, randomBytes }) };
 }
 
 function openBoard(
@@ -242,7 +258,7 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
     return member.isMember ? undefined : 'not in the ring';
   };
   const { router } = member;
-  const accounts = await openAccounts(settings, secret, router);
+  const accounts = await openAccounts(settings, secret, router, logger);
   const gateway = new Gateway({
     ...{ settings, directory: router, accounts, metrics, logger, time, random },
     ...webDir(settings),

@@ -1,8 +1,9 @@
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import type { MailboxDirectory } from '../router/mailbox-port.ts';
+import type { Account, MailboxDirectory } from '../router/mailbox-port.ts';
 import type { Time } from '../std/time.ts';
 import type { PasswordHasher } from './password-hash.ts';
 import type { IssuedToken, TokenService } from './token-service.ts';
+import type { TokenVerifier } from './token-verifier.ts';
 import type { VerifiedToken } from './verified-token.ts';
 
 export interface Registration {
@@ -11,10 +12,14 @@ export interface Registration {
   readonly password: string;
 }
 
+/** Who vouches for users: this cluster, which keeps their passwords, or somebody else. */
+export type TokenIssuer =
+  | { readonly kind: 'own'; readonly tokens: TokenService; readonly hasher: PasswordHasher }
+  | { readonly kind: 'external'; readonly tokens: TokenVerifier };
+
 export interface AccountsOptions {
   readonly directory: MailboxDirectory;
-  readonly hasher: PasswordHasher;
-  readonly tokens: TokenService;
+  readonly issuer: TokenIssuer;
   readonly time: Time;
 }
 
@@ -29,9 +34,10 @@ export class Accounts {
     this.#options = options;
   }
 
-  /** Rejects with `conflict` where the user exists. */
+  /** Rejects with `conflict` where the user exists, `not_found` where an external issuer vouches for users. */
   async register(registration: Registration, deadline: number): Promise<IssuedToken> {
-    const { directory, hasher, tokens, time } = this.#options;
+    const { directory, time } = this.#options;
+    const { hasher, tokens } = this.#ownIssuer();
     const { userId, name, password } = registration;
     const mailbox = directory.mailbox(userId);
     // Asked first to spare the hash; it is createAccount that decides between two at once.
@@ -44,24 +50,53 @@ export class Accounts {
     return tokens.issue(userId);
   }
 
-  /** Rejects with `unauthenticated`: in the same words and time for an unknown user and a wrong password. */
+  /**
+   * Rejects with `unauthenticated`: in the same words and time for an unknown user and a wrong password; `not_found`
+   * where an external issuer vouches for users.
+   */
   async logIn(userId: string, password: string, deadline: number): Promise<IssuedToken> {
-    const { directory, hasher, tokens } = this.#options;
-    const account = await directory.mailbox(userId).account(deadline);
+    const { hasher, tokens } = this.#ownIssuer();
+    const account = await this.#options.directory.mailbox(userId).account(deadline);
     const right = await hasher.verify(password, account?.passwordHash);
     if (!right) throw new ProtocolError('unauthenticated', 'wrong user or password');
     return tokens.issue(userId);
   }
 
-  /** Checks a token and that its user exists and has not revoked it; rejects with `unauthenticated`. */
+  /**
+   * Checks a token and that its user has not revoked it; rejects with `unauthenticated`. Who comes with the first
+   * token of an external issuer becomes a user; with one of our own, the user has to exist.
+   */
   async authenticate(token: string, deadline: number): Promise<VerifiedToken> {
-    const verified = await this.#options.tokens.verify(token);
-    const account = await this.#options.directory.mailbox(verified.userId).account(deadline);
+    const { issuer, directory } = this.#options;
+    const verified = await issuer.tokens.verify(token);
+    const account =
+      (await directory.mailbox(verified.userId).account(deadline)) ??
+      (issuer.kind === 'external' ? await this.#welcome(verified, deadline) : undefined);
     if (account === undefined) throw new ProtocolError('unauthenticated', 'the user of this token is gone');
     if (verified.issuedAtMs < account.tokensValidFrom) {
       throw new ProtocolError('unauthenticated', 'the token was revoked');
     }
     return verified;
+  }
+
+  #ownIssuer(): Extract<TokenIssuer, { kind: 'own' }> {
+    const { issuer } = this.#options;
+    if (issuer.kind === 'own') return issuer;
+    throw new ProtocolError('not_found', 'users and their passwords are kept elsewhere; come with a token');
+  }
+
+  async #welcome({ userId, name }: VerifiedToken, deadline: number): Promise<Account | undefined> {
+    const mailbox = this.#options.directory.mailbox(userId);
+    const createdAt = this.#options.time.wallMs();
+    const account = { name: name ?? userId, createdAt, passwordHash: '', tokensValidFrom: 0 };
+    try {
+      await mailbox.createAccount(account, deadline);
+      return account;
+    } catch (error) {
+      // Another connection of the same user came first.
+      if (error instanceof ProtocolError && error.kind === 'conflict') return mailbox.account(deadline);
+      throw error;
+    }
   }
 }
 

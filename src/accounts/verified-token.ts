@@ -3,4 +3,6 @@ export interface VerifiedToken {
   readonly userId: string;
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
+  /** What the issuer calls the user, where it says so. */
+  readonly name?: string;
 }

@@ -10,7 +10,7 @@ const callOverheadBytes = 4096;
 
 /** What is wrong with settings that are each fine on their own; empty when they fit together. */
 export function coherenceProblems(settings: Settings): string[] {
-  const { commit, store, request, limits, dedup, session, hbase } = settings;
+  const { commit, store, request, limits, dedup, session, hbase, auth } = settings;
   const problems: string[] = [];
   const demand = (holds: boolean, problem: string): void => {
     if (!holds) problems.push(problem);
@@ -38,6 +38,10 @@ export function coherenceProblems(settings: Settings): string[] {
   demand(
     store.kind !== 'hbase' || hbase.servers.length > 0,
     'hbase.servers: expected at least one host:port with store.kind hbase (--hbase)',
+  );
+  demand(
+    (auth.issuer === undefined) === (auth.jwksUrl === undefined),
+    'auth.issuer and auth.jwksUrl: expected both or neither; an external issuer has a name and keys',
   );
   return problems;
 }

@@ -18,8 +18,12 @@ export function productionProblems(settings: Settings): string[] {
     'clusterSecretFile: expected a path; without a secret anybody can pose as a node',
   );
   refuse(
-    settings.auth.signingKeyFile === undefined,
+    settings.auth.signingKeyFile === undefined && settings.auth.issuer === undefined,
     'auth.signingKeyFile: expected a path; a key made by the node itself is unknown to other nodes and lost with its disk',
+  );
+  refuse(
+    settings.auth.jwksUrl?.startsWith('http:') === true,
+    'auth.jwksUrl: expected https://…; who can change the answer on its way can pose as any user',
   );
   refuse(
     settings.advertise === undefined && everyInterface.test(settings.listen),

@@ -235,6 +235,28 @@ export const settingsSchema = group('Settings of a node.', {
       anyPath,
       'File with the key that signs tokens, the same on all nodes. Default: derived from the cluster secret, or made in the data folder.',
     ),
+    issuer: optionalText(
+      'the text of the `iss` claim',
+      /^\S+$/,
+      'An external issuer of tokens, with auth.jwksUrl: registration and log-in here are off, a first valid token makes the user.',
+    ),
+    jwksUrl: optionalText(
+      'https://… or http://…',
+      /^https?:\/\/[^\s/]+(\/\S*)?$/,
+      'Where the external issuer publishes its keys (JWKS).',
+    ),
+    audience: text(
+      'mailring',
+      'a text without spaces',
+      /^\S+$/,
+      'The `aud` of tokens of the external issuer.',
+    ),
+    userClaim: text(
+      'sub',
+      'the name of a claim',
+      /^\S+$/,
+      'The claim of an external token that has the user id (1 to 64 of A-Z a-z 0-9 _ -).',
+    ),
   }),
   dedup: group('How repeats of a send are recognised.', {
     windowMs: amount(

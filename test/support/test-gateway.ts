@@ -63,7 +63,11 @@ export async function startTestGateway(change: Groups = {}, webDir?: string): Pr
   const key = await signingKeyOf(testKeyText, 'test');
   const tokens = new TokenService(key, 3_600_000, systemTime);
   const hasher = new PasswordHasher({ cost: { n: 16, r: 8, p: 1 }, randomBytes });
-  const accounts = new Accounts({ directory: mailboxes, hasher, tokens, time: systemTime });
+  const accounts = new Accounts({
+    directory: mailboxes,
+    issuer: { kind: 'own', tokens, hasher },
+    time: systemTime,
+  });
   const gateway = new Gateway({
     settings: settingsFor(change),
     directory: mailboxes,

@@ -16,8 +16,11 @@ it('where a user may have one connection the newest is counted, sent away and di
   const directory = new FakeMailboxes();
   const accounts = new Accounts({
     directory,
-    hasher: new PasswordHasher({ cost: { n: 2, r: 1, p: 1 }, randomBytes: (size) => Buffer.alloc(size) }),
-    tokens: new TokenService(derivedSigningKey(Buffer.alloc(32)), 1_000, time),
+    issuer: {
+      kind: 'own',
+      hasher: new PasswordHasher({ cost: { n: 2, r: 1, p: 1 }, randomBytes: (size) => Buffer.alloc(size) }),
+      tokens: new TokenService(derivedSigningKey(Buffer.alloc(32)), 1_000, time),
+    },
     time,
   });
   const logger = createLogger('silent', 'n1');
