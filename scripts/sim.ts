@@ -11,6 +11,8 @@ npm run sim -- --seeds N [--seed S] [--steps K]    N runs, from seed S on (1)
 
 Prints one JSON object as its last line. Exit code 0: clean, 1: violations, 2: wrong usage.`;
 
+const progressMs = 10_000;
+
 interface Plan {
   readonly first: number;
   readonly seeds: number;
@@ -52,23 +54,40 @@ function tell({ seed, violations }: SimulationReport, steps: number): void {
   for (const violation of violations.slice(0, 5)) console.log(`  ${violation}`);
 }
 
+/** Says how far it is, now and then. */
+class Progress {
+  readonly #startedMs = performance.now();
+  #saidMs = this.#startedMs;
+
+  get seconds(): number {
+    return (performance.now() - this.#startedMs) / 1_000;
+  }
+
+  tell(done: number, seeds: number, failed: number): void {
+    if (performance.now() - this.#saidMs < progressMs) return;
+    this.#saidMs = performance.now();
+    const rate = (done / this.seconds).toFixed(1);
+    console.error(`${done} of ${seeds} seeds, ${failed} with violations, ${rate} a second`);
+  }
+}
+
 async function main(plan: Plan): Promise<number> {
   const { first, seeds, steps, isTraced, endsAtFirst } = plan;
-  const startedMs = performance.now();
+  const progress = new Progress();
   const failed: number[] = [];
   let done = 0;
   for (let seed = first; seed < first + seeds; seed++) {
     const trace = isTraced ? { trace: (line: string) => console.log(line) } : {};
     const report = await new Simulation({ seed, steps, ...trace }).run();
     done++;
+    progress.tell(done, seeds, failed.length);
     if (isTraced || seeds === 1) console.log(JSON.stringify(report.summary));
     if (report.violations.length === 0) continue;
     failed.push(seed);
     tell(report, steps);
     if (endsAtFirst) break;
   }
-  const seconds = (performance.now() - startedMs) / 1_000;
-  const seedsPerSecond = Number((done / seconds).toFixed(2));
+  const seedsPerSecond = Number((done / progress.seconds).toFixed(2));
   console.log(JSON.stringify({ seeds: done, violations: failed.length, seedsPerSecond }));
   return failed.length === 0 ? 0 : 1;
 }
