@@ -5,6 +5,7 @@ const storeys = [
   ['telemetry', 'config', 'row'],
   ['protocol'],
   ['ring'],
+  ['conversation'],
   ['mailbox', 'group'],
   ['actor'],
   ['store', 'membership', 'peer'],
@@ -41,7 +42,7 @@ mayImport.set('web', ['std', 'config', 'protocol', 'admin', 'client']);
 mayImport.set('cli', ['std', 'config', 'protocol', 'admin', 'client', 'node.ts']);
 
 // Single files at the top: a node without its doors for clients, and what Prometheus and the log hear of it.
-const withoutDoors = ['std', 'row', 'protocol', 'ring', 'mailbox', 'actor', 'membership', 'peer', 'router'];
+const withoutDoors = ['std', 'row', 'protocol', 'ring', 'conversation', 'mailbox', 'actor', 'membership', 'peer', 'router'];
 mayImport.set('member-node.ts', withoutDoors);
 mayImport.set('member-metrics.ts', ['telemetry', 'member-node.ts']);
 mayImport.set('member-events.ts', ['telemetry', 'membership', 'peer', 'member-node.ts']);
@@ -100,7 +101,7 @@ export default {
       name: 'pure-step',
       severity: 'error',
       comment: 'The step of a mailbox or group, the vocabulary of rows and the ring do no input or output.',
-      from: { path: ['mailbox', 'group', 'row', 'ring', 'protocol'].map(path) },
+      from: { path: ['conversation', 'mailbox', 'group', 'row', 'ring', 'protocol'].map(path) },
       to: { path: [inputOutput, '/node_modules/(ws|hono|ioredis|lmdb|pino|prom-client)/'] },
     },
     {

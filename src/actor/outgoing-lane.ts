@@ -1,12 +1,7 @@
+import type { OutgoingMessage } from '../conversation/outgoing-message.ts';
 import type { SendMessageResult } from '../protocol/calls.ts';
 import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
-import type {
-  Accepted,
-  CopiedMessage,
-  DeliverReply,
-  Envelope,
-  OutgoingMessage,
-} from '../mailbox/envelope.ts';
+import type { Accepted, CopiedMessage, DeliverReply, Envelope } from '../mailbox/envelope.ts';
 import type { Sending } from '../mailbox/mailbox-behaviour.ts';
 import type { Time } from '../std/time.ts';
 

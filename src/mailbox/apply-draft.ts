@@ -1,10 +1,9 @@
-import { epochMsOf } from '../protocol/message-id.ts';
+import { dedupEntryBytes, growDedup } from '../conversation/dedup-window.ts';
 import type { RowVersion } from '../row/row-version.ts';
 import type { ConversationDraft, MailboxDraft } from './mailbox-draft.ts';
 import {
   addConversation,
   dedupEntriesMax,
-  dedupEntryBytes,
   insertMessages,
   logCommitsInMemory,
   type LogCommit,
@@ -48,20 +47,6 @@ export function noteConfirmed(outbox: { confirmed: number; pending: number[] }, 
   if (settled > 0) outbox.pending.splice(0, settled);
 }
 
-function applyDedup(state: MailboxState, draft: MailboxDraft): void {
-  for (const [messageId, entry] of draft.dedup) state.dedup.set(messageId, entry);
-  state.bytes += draft.dedup.size * dedupEntryBytes;
-  if (state.dedup.size <= dedupEntriesMax) return;
-  const byAge = [...state.dedup.keys()].sort((a, b) => epochMsOf(a) - epochMsOf(b));
-  const dropped = byAge.slice(0, byAge.length - dedupEntriesMax / 2);
-  for (const messageId of dropped) state.dedup.delete(messageId);
-  state.bytes -= dropped.length * dedupEntryBytes;
-  const newest = dropped.at(-1);
-  if (newest !== undefined) {
-    state.dedupKnownAboveMs = Math.max(state.dedupKnownAboveMs, epochMsOf(newest));
-  }
-}
-
 function applyLog(state: MailboxState, commit: LogCommit): void {
   if (commit.entries.length === 0) return;
   state.log.push(commit);
@@ -80,7 +65,7 @@ export function applyDraft(state: MailboxState, draft: MailboxDraft, version: Ro
   for (const conversation of draft.conversations.values()) {
     applyConversation(state, conversation, version.number);
   }
-  applyDedup(state, draft);
+  state.bytes += growDedup(state.dedup, draft.dedup, dedupEntriesMax) * dedupEntryBytes;
   const commit: LogCommit = { version: version.number, entries: draft.log };
   applyLog(state, commit);
   state.recent = undefined;

@@ -1,17 +1,6 @@
+import type { OutgoingMessage } from '../conversation/outgoing-message.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
-
-/** A message on its way to the recipient: everything but what the recipient's commit assigns. */
-export interface OutgoingMessage {
-  readonly messageId: string;
-  readonly text: string;
-  readonly mediaRef?: MediaRef;
-  readonly replyTo?: number;
-  /** messageId of an own message that must be there already. */
-  readonly after?: string;
-  /** hash53 of the content. */
-  readonly fingerprint: number;
-}
 
 /** A message that the recipient's row has, on its way to the sender's own copy. */
 export interface CopiedMessage {

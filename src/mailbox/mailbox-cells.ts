@@ -1,50 +1,24 @@
-import { Packr } from 'msgpackr';
-import type { Cell, CellRange, Family } from '../row/cell.ts';
-import { epochMsOf } from '../protocol/message-id.ts';
+import { decodeValue, encodeValue, u48Max, wholeFamily } from '../conversation/cell-value.ts';
+import type { Cell, CellRange } from '../row/cell.ts';
 import type { MediaRef } from '../protocol/message.ts';
-import { StoreError } from '../row/row-store.ts';
 import type {
   ConversationHead,
   ConversationState,
-  DedupEntry,
   LogCommit,
   LogEntry,
   Profile,
   StoredMessage,
 } from './mailbox-state.ts';
 
-/**
- * The cells of a user's row. Every value is a format byte and a MessagePack array; readers of every format
- * ever written stay. Qualifiers:
+/*
+ * The cells of a user's row. Qualifiers:
  *
  * - `h` `p` profile; `h` `c`|local (u32) one conversation
  * - `m` local (u32) | ~seq (u48, so that newest sorts first)
- * - `d` ~epochMs (u48, newest first) | messageId
+ * - `d` see dedup-window.ts
  * - `o` local (u32)
  * - `l` version number modulo the slots of the log (u32): bounded without a delete
  */
-const format = 1;
-const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
-const u48Max = 0xffffffffffff;
-
-function encode(fields: readonly unknown[]): Buffer {
-  const body = packr.pack(fields);
-  const value = Buffer.allocUnsafe(body.length + 1);
-  value[0] = format;
-  body.copy(value, 1);
-  return value;
-}
-
-function decode(cell: Cell): unknown {
-  if (cell.value[0] !== format) {
-    throw new StoreError(
-      'corrupt',
-      `cell ${cell.family}:${cell.qualifier.toString('hex')} has an unknown format`,
-    );
-  }
-  return packr.unpack(cell.value.subarray(1));
-}
-
 function localQualifier(local: number): Buffer {
   const qualifier = Buffer.allocUnsafe(4);
   qualifier.writeUInt32BE(local, 0);
@@ -63,7 +37,7 @@ export function profileCell(profile: Profile): Cell {
     profile.passwordHash,
     profile.tokensValidFrom,
   ];
-  return { family: 'h', qualifier: profileQualifier, value: encode(fields) };
+  return { family: 'h', qualifier: profileQualifier, value: encodeValue(fields) };
 }
 
 export function isProfileCell(cell: Cell): boolean {
@@ -71,7 +45,7 @@ export function isProfileCell(cell: Cell): boolean {
 }
 
 export function profileOf(cell: Cell): Profile {
-  const [name, createdAt, passwordHash, tokensValidFrom] = decode(cell) as ProfileFields;
+  const [name, createdAt, passwordHash, tokensValidFrom] = decodeValue(cell) as ProfileFields;
   return { name, createdAt, passwordHash, tokensValidFrom };
 }
 
@@ -108,7 +82,7 @@ export function conversationCell(head: ConversationHead): Cell {
     head.ownSeq,
     head.peerSeq,
   ];
-  return { family: 'h', qualifier, value: encode(fields) };
+  return { family: 'h', qualifier, value: encodeValue(fields) };
 }
 
 export function isConversationCell(cell: Cell): boolean {
@@ -129,7 +103,7 @@ export function conversationOf(cell: Cell): ConversationHead {
     readCount,
     ownSeq,
     peerSeq,
-  ] = decode(cell) as ConversationFields;
+  ] = decodeValue(cell) as ConversationFields;
   return {
     local: cell.qualifier.readUInt32BE(1),
     peer,
@@ -175,11 +149,11 @@ export function messageCell(local: number, message: StoredMessage): Cell {
   const { mediaRef } = message;
   if (message.replyTo !== undefined || mediaRef !== undefined) fields.push(message.replyTo ?? 0);
   if (mediaRef !== undefined) fields.push([mediaRef.ref, mediaRef.type, mediaRef.size]);
-  return { family: 'm', qualifier: messageQualifier(local, message.seq), value: encode(fields) };
+  return { family: 'm', qualifier: messageQualifier(local, message.seq), value: encodeValue(fields) };
 }
 
 export function messageOf(cell: Cell): StoredMessage {
-  const [messageId, own, text, timestamp, receivedCount, replyTo, media] = decode(cell) as MessageFields;
+  const [messageId, own, text, timestamp, receivedCount, replyTo, media] = decodeValue(cell) as MessageFields;
   const seq = u48Max - cell.qualifier.readUIntBE(4, 6);
   const mediaRef: MediaRef | undefined = media && { ref: media[0], type: media[1], size: media[2] };
   return {
@@ -212,41 +186,16 @@ export function messageRange(
   };
 }
 
-function dedupQualifier(messageId: string): Buffer {
-  const qualifier = Buffer.allocUnsafe(6 + Buffer.byteLength(messageId));
-  qualifier.writeUIntBE(u48Max - Math.min(u48Max, epochMsOf(messageId)), 0, 6);
-  qualifier.write(messageId, 6);
-  return qualifier;
-}
-
-type DedupFields = [seq: number, timestamp: number, fingerprint: number];
-
-export function dedupCell(messageId: string, entry: DedupEntry): Cell {
-  const fields: DedupFields = [entry.seq, entry.timestamp, entry.fingerprint];
-  return { family: 'd', qualifier: dedupQualifier(messageId), value: encode(fields) };
-}
-
-export function dedupOf(cell: Cell): { messageId: string; entry: DedupEntry } {
-  const [seq, timestamp, fingerprint] = decode(cell) as DedupFields;
-  return { messageId: cell.qualifier.toString('utf8', 6), entry: { seq, timestamp, fingerprint } };
-}
-
-/** The one cell of this id. */
-export function dedupRange(messageId: string): CellRange {
-  const from = dedupQualifier(messageId);
-  return { family: 'd', from, to: Buffer.concat([from, Buffer.alloc(1)]), limit: 1 };
-}
-
 type OutboxFields = [confirmed: number];
 
 /** `confirmed` undefined: nothing is owed any more. */
 export function outboxCell(local: number, confirmed: number | undefined): Cell {
-  const value = confirmed === undefined ? Buffer.alloc(0) : encode([confirmed] satisfies OutboxFields);
+  const value = confirmed === undefined ? Buffer.alloc(0) : encodeValue([confirmed] satisfies OutboxFields);
   return { family: 'o', qualifier: localQualifier(local), value };
 }
 
 export function outboxOf(cell: Cell): { local: number; confirmed: number } {
-  const [confirmed] = decode(cell) as OutboxFields;
+  const [confirmed] = decodeValue(cell) as OutboxFields;
   return { local: cell.qualifier.readUInt32BE(0), confirmed };
 }
 
@@ -269,11 +218,15 @@ export function logCell(commit: LogCommit, localOf: (conversationId: string) => 
       : [logKinds.read, local, entry.readSeq, entry.unread];
   });
   const fields: LogFields = [commit.version, entries];
-  return { family: 'l', qualifier: localQualifier(commit.version % logCommitsMax), value: encode(fields) };
+  return {
+    family: 'l',
+    qualifier: localQualifier(commit.version % logCommitsMax),
+    value: encodeValue(fields),
+  };
 }
 
 export function logOf(cell: Cell, conversationOfLocal: (local: number) => string): LogCommit {
-  const [version, entries] = decode(cell) as LogFields;
+  const [version, entries] = decodeValue(cell) as LogFields;
   return {
     version,
     entries: entries.map((entry): LogEntry => {
@@ -296,10 +249,6 @@ export function logRanges(first: number, last: number): readonly CellRange[] {
   const [firstSlot, lastSlot] = [first % logCommitsMax, last % logCommitsMax];
   if (firstSlot <= lastSlot) return [range(firstSlot, lastSlot)];
   return [range(firstSlot, logCommitsMax - 1), range(0, lastSlot)];
-}
-
-function wholeFamily(family: Family, limit: number): CellRange {
-  return { family, from: Buffer.alloc(0), to: undefined, limit };
 }
 
 /** The profile, cells to come, and conversations that copies open when the list is full: those are never refused. */

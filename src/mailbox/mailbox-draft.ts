@@ -1,17 +1,10 @@
+import { dedupCell, type DedupEntry } from '../conversation/dedup-window.ts';
 import type { Cell } from '../row/cell.ts';
-import {
-  conversationCell,
-  dedupCell,
-  logCell,
-  messageCell,
-  outboxCell,
-  profileCell,
-} from './mailbox-cells.ts';
+import { conversationCell, logCell, messageCell, outboxCell, profileCell } from './mailbox-cells.ts';
 import { messageBytes } from './mailbox-state.ts';
 import type {
   ConversationHead,
   ConversationState,
-  DedupEntry,
   LogEntry,
   MailboxState,
   Profile,
@@ -98,10 +91,6 @@ export class MailboxDraft {
 
   get conversationCount(): number {
     return this.state.conversations.size + (this.#nextLocal - this.state.nextLocal);
-  }
-
-  dedupEntry(messageId: string): DedupEntry | undefined {
-    return this.dedup.get(messageId) ?? this.state.dedup.get(messageId);
   }
 
   /** How large the commit has become: bytes (estimated) and changes of the feed. */

@@ -1,3 +1,4 @@
+import { newDedupWindow, type DedupWindow } from '../conversation/dedup-window.ts';
 import type { RowVersion } from '../row/row-version.ts';
 import type { MediaRef } from '../protocol/message.ts';
 
@@ -68,14 +69,6 @@ export interface Profile {
   readonly tokensValidFrom: number;
 }
 
-/** The first answer to a messageId, given again to every repeat (G2). */
-export interface DedupEntry {
-  readonly seq: number;
-  readonly timestamp: number;
-  /** hash53 of the content: the same id with another content is a conflict. */
-  readonly fingerprint: number;
-}
-
 export type LogEntry =
   | { readonly kind: 'message'; readonly conversationId: string; readonly seq: number }
   | {
@@ -101,9 +94,7 @@ export interface MailboxState {
   nextLocal: number;
   /** Greatest `updatedAt` in the row: the mailbox's own time never runs back. */
   clockMs: number;
-  readonly dedup: Map<string, DedupEntry>;
-  /** Ids with a time above this are all in `dedup`; for others the store has to be asked. */
-  dedupKnownAboveMs: number;
+  dedup: DedupWindow;
   /** The newest commits of the log, oldest first; every commit above `logKnownAbove` that has changes is in it. */
   log: LogCommit[];
   logKnownAbove: number;
@@ -126,7 +117,6 @@ export interface MailboxLimits {
 }
 
 export const dedupEntriesMax = 512;
-export const dedupEntryBytes = 150;
 export const logCommitsInMemory = 64;
 /** Of a mailbox with nothing in it. */
 export const mailboxOverheadBytes = 1_000;
@@ -155,8 +145,7 @@ export function emptyMailbox(userId: string): MailboxState {
     byLocal: new Map(),
     nextLocal: 1,
     clockMs: 0,
-    dedup: new Map(),
-    dedupKnownAboveMs: 0,
+    dedup: newDedupWindow(),
     log: [],
     logKnownAbove: 0,
     outboxOpen: new Set(),

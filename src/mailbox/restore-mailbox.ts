@@ -1,16 +1,9 @@
+import { dedupEntryBytes, restoreDedup } from '../conversation/dedup-window.ts';
 import { dmIdOf } from '../protocol/conversation-id.ts';
-import { epochMsOf } from '../protocol/message-id.ts';
 import type { CellRange } from '../row/cell.ts';
 import { StoreError, type RowImage } from '../row/row-store.ts';
-import {
-  conversationOf,
-  dedupOf,
-  isConversationCell,
-  isProfileCell,
-  outboxOf,
-  profileOf,
-} from './mailbox-cells.ts';
-import { addConversation, dedupEntryBytes, emptyMailbox, type MailboxState } from './mailbox-state.ts';
+import { conversationOf, isConversationCell, isProfileCell, outboxOf, profileOf } from './mailbox-cells.ts';
+import { addConversation, emptyMailbox, type MailboxState } from './mailbox-state.ts';
 
 /**
  * Makes the state of an image of the head ranges (`h`, `o`, `d`, in that order).
@@ -42,14 +35,7 @@ export function restoreMailbox(userId: string, image: RowImage, ranges: readonly
     conversation.outbox.confirmed = confirmed;
     state.outboxOpen.add(conversation);
   }
-  for (const cell of dedup) {
-    const { messageId, entry } = dedupOf(cell);
-    state.dedup.set(messageId, entry);
-  }
-  state.bytes += state.dedup.size * dedupEntryBytes;
-  const oldest = dedup.at(-1);
-  if (oldest !== undefined && dedup.length >= (ranges[2]?.limit ?? Infinity)) {
-    state.dedupKnownAboveMs = epochMsOf(dedupOf(oldest).messageId);
-  }
+  state.dedup = restoreDedup(dedup, ranges[2]?.limit ?? Infinity);
+  state.bytes += state.dedup.entries.size * dedupEntryBytes;
   return state;
 }

@@ -1,9 +1,9 @@
+import { snippetOf } from '../conversation/snippet.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, need, type Step } from '../row/step.ts';
 import type { CopyReply, Envelope } from './envelope.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
 import { receivedCountAt } from './message-count.ts';
-import { snippetOf } from './snippet.ts';
 
 type Copy = Extract<Envelope, { kind: 'copy' }>;
 

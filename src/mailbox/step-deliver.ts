@@ -1,42 +1,15 @@
+import { DedupLookUp } from '../conversation/dedup-window.ts';
+import { refuseByIds, type OutgoingMessage } from '../conversation/outgoing-message.ts';
+import { snippetOf } from '../conversation/snippet.ts';
 import { sideOf } from '../protocol/conversation-id.ts';
-import { epochMsOf } from '../protocol/message-id.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
-import { done, type Need, type Step } from '../row/step.ts';
-import type { Accepted, DeliverReply, Envelope, OutgoingMessage } from './envelope.ts';
-import { dedupOf, dedupRange } from './mailbox-cells.ts';
+import { done, type Step } from '../row/step.ts';
+import type { Accepted, DeliverReply, Envelope } from './envelope.ts';
 import type { ConversationDraft, MailboxDraft } from './mailbox-draft.ts';
-import type { DedupEntry, MailboxLimits } from './mailbox-state.ts';
-import { snippetOf } from './snippet.ts';
+import type { MailboxLimits } from './mailbox-state.ts';
 
 type Deliver = Extract<Envelope, { kind: 'deliver' }>;
-
-/** The first answer to an id, from memory or, for an id older than what memory knows, from the store. */
-function lookUp(draft: MailboxDraft, messageId: string, loaded: LoadedRanges): Step<DedupEntry | undefined> {
-  const entry = draft.dedupEntry(messageId);
-  if (entry !== undefined || epochMsOf(messageId) > draft.state.dedupKnownAboveMs) return done(entry);
-  const range = dedupRange(messageId);
-  const cells = loaded.cells(range, draft.state.version?.number ?? 0);
-  if (cells === undefined) return { kind: 'need', ranges: [range] };
-  const [cell] = cells;
-  return done(cell === undefined ? undefined : dedupOf(cell).entry);
-}
-
-/** Every look-up that is missing, at once: one read for the whole envelope. */
-function missing(
-  draft: MailboxDraft,
-  messages: readonly OutgoingMessage[],
-  loaded: LoadedRanges,
-): Need | undefined {
-  const ranges = [];
-  for (const { messageId, after } of messages) {
-    for (const id of after === undefined ? [messageId] : [messageId, after]) {
-      const found = lookUp(draft, id, loaded);
-      if (found.kind === 'need') ranges.push(...found.ranges);
-    }
-  }
-  return ranges.length === 0 ? undefined : { kind: 'need', ranges };
-}
 
 /** Messages from the peer whose copies are not confirmed, as far as it matters for the limit. */
 function pendingIn({ base, added, confirmed }: ConversationDraft, max: number): number {
@@ -52,15 +25,10 @@ function refuse(
   message: OutgoingMessage,
   conversation: ConversationDraft | undefined,
   limits: MailboxLimits,
-  known: (messageId: string) => boolean,
+  isKnown: (messageId: string) => boolean,
 ): Refusal | undefined {
-  const oldest = draft.nowMs - limits.dedupWindowMs;
-  if (epochMsOf(message.messageId) < oldest) {
-    return refusal('stale_message_id', 'messageId is older than the window in which a repeat is recognised');
-  }
-  if (message.after !== undefined && epochMsOf(message.after) >= oldest && !known(message.after)) {
-    return refusal('out_of_order', 'the message named by `after` is not there yet; send that one first');
-  }
+  const refused = refuseByIds(message, draft.nowMs - limits.dedupWindowMs, isKnown);
+  if (refused !== undefined) return refused;
   if (conversation === undefined) {
     if (draft.conversationCount < limits.conversationsMax) return undefined;
     return refusal('forbidden', 'this user takes no new conversations');
@@ -119,12 +87,10 @@ export function stepDeliver(
     const unknown = refusal('not_found', 'no such user');
     return done({ kind: 'delivered', name: '', results: envelope.messages.map(() => unknown) });
   }
-  const unmet = missing(draft, envelope.messages, loaded);
+  const { dedup, version } = draft.state;
+  const lookUp = new DedupLookUp(dedup, draft.dedup, loaded, version?.number ?? 0);
+  const unmet = lookUp.missing(envelope.messages);
   if (unmet !== undefined) return unmet;
-  const entryOf = (messageId: string): DedupEntry | undefined => {
-    const found = lookUp(draft, messageId, loaded);
-    return found.kind === 'done' ? found.result : undefined;
-  };
   let conversation = draft.conversation(envelope.conversationId);
   if (conversation !== undefined) {
     conversation.confirmed = Math.max(conversation.confirmed, envelope.confirmed);
@@ -134,7 +100,7 @@ export function stepDeliver(
     }
   }
   const results = envelope.messages.map((message): Accepted | Refusal => {
-    const first = entryOf(message.messageId);
+    const first = lookUp.entry(message.messageId);
     if (first !== undefined) {
       if (first.fingerprint !== message.fingerprint) {
         return refusal('conflict', 'this messageId was used for another content');
@@ -142,7 +108,7 @@ export function stepDeliver(
       const { seq, timestamp } = first;
       return { kind: 'accepted', seq, timestamp, duplicate: true, previousSeq: 0 };
     }
-    const refused = refuse(draft, message, conversation, limits, (id) => entryOf(id) !== undefined);
+    const refused = refuse(draft, message, conversation, limits, (id) => lookUp.entry(id) !== undefined);
     if (refused !== undefined) return refused;
     conversation ??= draft.openConversation(envelope.conversationId, envelope.from, envelope.fromName);
     return append(draft, conversation, envelope, message);

@@ -1,11 +1,5 @@
-import type {
-  Accepted,
-  CopiedMessage,
-  CopyReply,
-  Envelope,
-  EnvelopeReply,
-  OutgoingMessage,
-} from '../mailbox/envelope.ts';
+import type { OutgoingMessage } from '../conversation/outgoing-message.ts';
+import type { Accepted, CopiedMessage, CopyReply, Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { Items, countOf, detailsOf, errorKindOf, textOf } from './packed-items.ts';

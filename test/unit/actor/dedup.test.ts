@@ -86,7 +86,7 @@ describe('repeats of a send', () => {
     for (const start of [() => rig.node, () => rig.restart()]) {
       const bob = start().registry.mailbox('bob');
       await rig.time.drive(bob.wake(rig.deadline()));
-      expect(bob.state?.dedup.has(first.messageId)).toBe(false);
+      expect(bob.state?.dedup.entries.has(first.messageId)).toBe(false);
       expect(await repeat(rig, first.messageId, 'first')).toEqual({ ...first, duplicate: true });
       await expect(repeat(rig, first.messageId, 'other')).rejects.toMatchObject({ kind: 'conflict' });
       // Not known anywhere: a new one, though its time is before those in memory.

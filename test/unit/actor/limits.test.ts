@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { dedupEntryBytes } from '../../../src/mailbox/mailbox-state.ts';
+import { dedupEntryBytes } from '../../../src/conversation/dedup-window.ts';
 import { dmIdOf } from '../../../src/protocol/conversation-id.ts';
 import { allMessages } from '../../support/mailbox-audit.ts';
 import { MailboxRig } from '../../support/mailbox-rig.ts';
@@ -226,8 +226,8 @@ describe('the cache', () => {
     // Enough for some of what was read to be dropped again.
     await send(300);
     const state = rig.node.registry.mailbox('bob').state;
-    expect(state?.dedup.size).toBeGreaterThan(200);
-    const held = 300 * 200 + (state?.dedup.size ?? 0) * dedupEntryBytes;
+    expect(state?.dedup.entries.size).toBeGreaterThan(200);
+    const held = 300 * 200 + (state?.dedup.entries.size ?? 0) * dedupEntryBytes;
     expect(state?.bytes).toBeGreaterThan(held);
   });
 
