@@ -14,25 +14,23 @@ import { benchCommand } from '../src/cli/bench-command.ts';
 import { loadSettings } from '../src/config/load-settings.ts';
 import { developmentPreset } from '../src/config/presets.ts';
 import { Gateway } from '../src/gateway/gateway.ts';
-import type { GetChangesResult, SendMessageParams, SendMessageResult } from '../src/protocol/calls.ts';
+import type { SendMessageParams, SendMessageResult } from '../src/protocol/calls.ts';
 import { peerInDm } from '../src/protocol/conversation-id.ts';
 import type { Message } from '../src/protocol/message.ts';
-import type { Account, ChangeListener, MailboxDirectory, MailboxPort } from '../src/router/mailbox-port.ts';
+import type { CallName, ParamsOf, ResultOf } from '../src/mailbox/mailbox-calls.ts';
+import type { Profile } from '../src/mailbox/mailbox-state.ts';
+import type { ChangeListener, MailboxDirectory, MailboxPort } from '../src/router/mailbox-port.ts';
 import { systemTime } from '../src/std/time.ts';
 import { createLogger } from '../src/telemetry/logger.ts';
 import { NodeMetrics } from '../src/telemetry/node-metrics.ts';
 
 const host = '127.0.0.1';
 
-async function unused(): Promise<never> {
-  throw new Error('not part of this benchmark');
-}
-
 class InstantMailbox implements MailboxPort {
   readonly userId: string;
   readonly #directory: InstantMailboxes;
   readonly #listeners = new Set<ChangeListener>();
-  #account: Account | undefined;
+  #account: Profile | undefined;
   #position = 0;
 
   constructor(userId: string, directory: InstantMailboxes) {
@@ -40,19 +38,27 @@ class InstantMailbox implements MailboxPort {
     this.#directory = directory;
   }
 
-  readonly getMessages = unused;
-  readonly getConversations = unused;
-  readonly markRead = unused;
-
-  async createAccount(account: Account): Promise<void> {
-    this.#account = account;
+  async call<Name extends CallName>(name: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
+    return this.#answer(name, params);
   }
 
-  async account(): Promise<Account | undefined> {
-    return this.#account;
+  #answer(name: CallName, params: unknown): object {
+    switch (name as string) {
+      case 'createAccount':
+        this.#account = params as Profile;
+        return {};
+      case 'account':
+        return { ...(this.#account && { profile: this.#account }) };
+      case 'sendMessage':
+        return this.#send(params as SendMessageParams);
+      case 'getChanges':
+        return { changes: [], cursor: String(this.#position), hasMore: false };
+      default:
+        throw new Error(`${name} is not part of this benchmark`);
+    }
   }
 
-  async sendMessage({ conversationId, messageId, text }: SendMessageParams): Promise<SendMessageResult> {
+  #send({ conversationId, messageId, text }: SendMessageParams): SendMessageResult {
     const peer = this.#directory.mailbox(peerInDm(conversationId, this.userId) ?? '');
     const timestamp = Date.now();
     const seq = peer.#position + 1;
@@ -60,10 +66,6 @@ class InstantMailbox implements MailboxPort {
     peer.#commit(message);
     this.#commit(message);
     return { conversationId, messageId, seq, timestamp, duplicate: false };
-  }
-
-  async getChanges(): Promise<GetChangesResult> {
-    return { changes: [], cursor: String(this.#position), hasMore: false };
   }
 
   subscribe(listener: ChangeListener): () => void {

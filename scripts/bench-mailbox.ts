@@ -106,7 +106,7 @@ async function measure(table: RowTable, pairs: number, inFlight: number, seconds
     const send = async (): Promise<void> => {
       while (!stop.signal.aborted) {
         const messageId = `${String(time.wallMs())}.${name}.d1.${String(++number)}`;
-        await mailbox.sendMessage({ conversationId, messageId, text }, soon());
+        await mailbox.call('sendMessage', { conversationId, messageId, text }, soon());
         sent++;
       }
     };
@@ -115,7 +115,8 @@ async function measure(table: RowTable, pairs: number, inFlight: number, seconds
   const names = Array.from({ length: pairs * 2 }, (_, i) => `u${run}${String(i)}`);
   await Promise.all(
     names.map((name) =>
-      new LocalMailbox(name, registry).createAccount(
+      new LocalMailbox(name, registry).call(
+        'createAccount',
         { name, createdAt: time.wallMs(), passwordHash: '', tokensValidFrom: 0 },
         soon(),
       ),

@@ -1,5 +1,5 @@
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import type { Account, MailboxDirectory } from '../router/mailbox-port.ts';
+import type { MailboxDirectory, Profile } from '../router/mailbox-port.ts';
 import type { Time } from '../std/time.ts';
 import type { PasswordHasher } from './password-hash.ts';
 import type { IssuedToken, TokenService } from './token-service.ts';
@@ -41,9 +41,10 @@ export class Accounts {
     const { userId, name, password } = registration;
     const mailbox = directory.mailbox(userId);
     // Asked first to spare the hash; it is createAccount that decides between two at once.
-    if ((await mailbox.account(deadline)) !== undefined) throw userExists();
+    if ((await mailbox.call('account', null, deadline)).profile !== undefined) throw userExists();
     const passwordHash = await hasher.hash(password);
-    await mailbox.createAccount(
+    await mailbox.call(
+      'createAccount',
       { name: name.toWellFormed(), createdAt: time.wallMs(), passwordHash, tokensValidFrom: 0 },
       deadline,
     );
@@ -56,8 +57,9 @@ export class Accounts {
    */
   async logIn(userId: string, password: string, deadline: number): Promise<IssuedToken> {
     const { hasher, tokens } = this.#ownIssuer();
-    const account = await this.#options.directory.mailbox(userId).account(deadline);
-    const right = await hasher.verify(password, account?.passwordHash);
+    const mailbox = this.#options.directory.mailbox(userId);
+    const { profile } = await mailbox.call('account', null, deadline);
+    const right = await hasher.verify(password, profile?.passwordHash);
     if (!right) throw new ProtocolError('unauthenticated', 'wrong user or password');
     return tokens.issue(userId);
   }
@@ -69,11 +71,12 @@ export class Accounts {
   async authenticate(token: string, deadline: number): Promise<VerifiedToken> {
     const { issuer, directory } = this.#options;
     const verified = await issuer.tokens.verify(token);
-    const account =
-      (await directory.mailbox(verified.userId).account(deadline)) ??
-      (issuer.kind === 'external' ? await this.#welcome(verified, deadline) : undefined);
-    if (account === undefined) throw new ProtocolError('unauthenticated', 'the user of this token is gone');
-    if (verified.issuedAtMs < account.tokensValidFrom) {
+    const mailbox = directory.mailbox(verified.userId);
+    const { profile: known } = await mailbox.call('account', null, deadline);
+    const profile =
+      known ?? (issuer.kind === 'external' ? await this.#welcome(verified, deadline) : undefined);
+    if (profile === undefined) throw new ProtocolError('unauthenticated', 'the user of this token is gone');
+    if (verified.issuedAtMs < profile.tokensValidFrom) {
       throw new ProtocolError('unauthenticated', 'the token was revoked');
     }
     return verified;
@@ -85,16 +88,18 @@ export class Accounts {
     throw new ProtocolError('not_found', 'users and their passwords are kept elsewhere; come with a token');
   }
 
-  async #welcome({ userId, name }: VerifiedToken, deadline: number): Promise<Account | undefined> {
+  async #welcome({ userId, name }: VerifiedToken, deadline: number): Promise<Profile | undefined> {
     const mailbox = this.#options.directory.mailbox(userId);
     const createdAt = this.#options.time.wallMs();
     const account = { name: name ?? userId, createdAt, passwordHash: '', tokensValidFrom: 0 };
     try {
-      await mailbox.createAccount(account, deadline);
+      await mailbox.call('createAccount', account, deadline);
       return account;
     } catch (error) {
       // Another connection of the same user came first.
-      if (error instanceof ProtocolError && error.kind === 'conflict') return mailbox.account(deadline);
+      if (error instanceof ProtocolError && error.kind === 'conflict') {
+        return (await mailbox.call('account', null, deadline)).profile;
+      }
       throw error;
     }
   }

@@ -8,6 +8,7 @@ import type {
   Sending,
 } from '../mailbox/mailbox-behaviour.ts';
 import { evictMessages } from '../mailbox/evict-messages.ts';
+import { isRead, type CallName, type ParamsOf, type ResultOf } from '../mailbox/mailbox-calls.ts';
 import { mailboxOverheadBytes, type LogCommit, type MailboxState } from '../mailbox/mailbox-state.ts';
 import { headCursor } from '../mailbox/query-changes.ts';
 import { wireChange, cursorAfter } from '../mailbox/wire-view.ts';
@@ -23,6 +24,8 @@ import { mailboxBehaviour, type MailboxTypes } from './mailbox-entity.ts';
 import type { MailboxHost } from './mailbox-host.ts';
 import { OutboxDriver } from './outbox-driver.ts';
 import { OutgoingLane, type LaneHost } from './outgoing-lane.ts';
+
+type AnyCall = { [Name in CallName]: { readonly name: Name; readonly params: ParamsOf<Name> } }[CallName];
 
 function isRefusal(value: object): value is Refusal {
   return 'kind' in value && value.kind === 'refused';
@@ -114,7 +117,7 @@ export class Mailbox implements Entity, LaneHost {
   }
 
   async wake(deadline: number): Promise<void> {
-    await this.#actor.query({ kind: 'profile' }, deadline);
+    await this.#actor.query({ kind: 'call', name: 'account', params: null }, deadline);
   }
 
   async submit(input: MailboxInput, deadline: number): Promise<Exclude<MailboxResult, Refusal>> {
@@ -127,8 +130,20 @@ export class Mailbox implements Entity, LaneHost {
     return accepted(answer);
   }
 
-  /** Calls for one conversation keep their order. Rejects with ProtocolError. */
-  send(params: SendMessageParams, deadline: number): Promise<SendMessageResult> {
+  /** What its user asks. Rejects with ProtocolError. */
+  call<Name extends CallName>(name: Name, params: ParamsOf<Name>, deadline: number): Promise<ResultOf<Name>> {
+    return this.#answer({ name, params } as AnyCall, deadline);
+  }
+
+  #answer({ name, params }: AnyCall, deadline: number): Promise<object> {
+    if (name === 'sendMessage') return this.#send(params, deadline);
+    const call = { kind: 'call', name, params } as const;
+    if (isRead(name)) return this.query(call as MailboxQuery, deadline);
+    return this.submit(call as MailboxInput, deadline);
+  }
+
+  /** Sends into one conversation keep their order. */
+  #send(params: SendMessageParams, deadline: number): Promise<SendMessageResult> {
     const { conversationId, messageId, text, mediaRef, replyTo, after } = params;
     const peer = peerInDm(conversationId, this.userId);
     if (peer === undefined) return Promise.reject(new ProtocolError('not_found', 'no such conversation'));

@@ -113,7 +113,7 @@ export class OutboxDriver {
   async #fetchPage(conversationId: string, peer: string): Promise<boolean> {
     const deadline = this.#deadline();
     const sending = await this.#actor.query({ kind: 'sending', conversationId }, deadline);
-    if (sending.kind !== 'sending') return false;
+    if (!('kind' in sending) || sending.kind !== 'sending') return false;
     const reply = (await this.#host.envelopes.request(
       peer,
       {
@@ -175,7 +175,7 @@ export class OutboxDriver {
     if (state === undefined && this.#losses > 0) {
       this.#background(async () => {
         try {
-          await this.#actor.query({ kind: 'profile' }, this.#deadline());
+          await this.#actor.query({ kind: 'call', name: 'account', params: null }, this.#deadline());
         } catch (error) {
           this.lost();
           throw error;
@@ -238,7 +238,7 @@ export class OutboxDriver {
     if (owed.limit > 0) {
       const query = { kind: 'missing', conversationId, from: head.peer, ...owed } as const;
       const answer = await this.#actor.query(query, deadline);
-      if (answer.kind === 'missing') page = answer;
+      if ('kind' in answer && answer.kind === 'missing') page = answer;
     }
     const envelope: CopyEnvelope = {
       kind: 'copy',

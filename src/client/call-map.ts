@@ -3,7 +3,7 @@ import type {
   GetConversationsResult,
   GetMessagesResult,
   MarkParams,
-  MarkReadResult,
+  MarkResult,
   SendMessageResult,
 } from '../protocol/calls.ts';
 import type { MediaRef } from '../protocol/message.ts';
@@ -32,8 +32,8 @@ export interface CallMap {
     result: GetConversationsResult;
   };
   readonly getChanges: { params: { since?: string; limit?: number }; result: GetChangesResult };
-  readonly markRead: { params: MarkParams; result: MarkReadResult };
-  readonly markDelivered: { params: MarkParams; result: MarkReadResult };
+  readonly markRead: { params: MarkParams; result: MarkResult };
+  readonly markDelivered: { params: MarkParams; result: MarkResult };
 }
 
 export type CallName = keyof CallMap;

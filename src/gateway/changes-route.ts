@@ -25,7 +25,7 @@ export async function longPoll(
   const waitMs = wholeNumber(context, 'waitMs', 0, 0, waitMostMs);
   const params = since === undefined ? { limit } : { since, limit };
   if (waitMs === 0 || since === undefined) {
-    return jsonAnswer(200, await mailbox.getChanges(params, requestDeadline(host)));
+    return jsonAnswer(200, await mailbox.call('getChanges', params, requestDeadline(host)));
   }
   room.enter(userId);
   try {
@@ -63,14 +63,16 @@ class ChangeWait {
       this.#wake();
     });
     try {
-      const found = await this.#mailbox.getChanges(params, requestDeadline(this.#host));
+      const found = await this.#mailbox.call('getChanges', params, requestDeadline(this.#host));
       if ('reset' in found || found.changes.length > 0) return found;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         if (this.#heard || this.#gone.aborted) resolve();
         else this.#wakeAfter(waitMs, resolve);
       });
-      return this.#heard ? await this.#mailbox.getChanges(params, requestDeadline(this.#host)) : found;
+      return this.#heard
+        ? await this.#mailbox.call('getChanges', params, requestDeadline(this.#host))
+        : found;
     } finally {
       unsubscribe();
       this.#cancelTimer();

@@ -1,4 +1,5 @@
 import type { GetConversationsParams, GetConversationsResult } from '../protocol/calls.ts';
+import { done, type Step } from '../row/step.ts';
 import type { ConversationState, MailboxState } from './mailbox-state.ts';
 import { wireConversation } from './wire-view.ts';
 
@@ -10,16 +11,16 @@ function mostRecentFirst(a: ConversationState, b: ConversationState): number {
 export function queryConversations(
   state: MailboxState,
   { limit, offset, since }: GetConversationsParams,
-): GetConversationsResult {
+): Step<GetConversationsResult> {
   state.recent ??= [...state.conversations.values()].sort(mostRecentFirst);
   const listed =
     since === undefined ? state.recent : state.recent.filter(({ head }) => head.updatedAt >= since);
-  return {
+  return done({
     conversations: listed
       .slice(offset, offset + limit)
       .map((conversation) => wireConversation(state.userId, conversation)),
     hasMore: listed.length > offset + limit,
     // All times in the list come from one clock that never runs back: the mailbox's own.
     serverTime: state.recent.reduce((latest, { head }) => Math.max(latest, head.updatedAt), 0),
-  };
+  });
 }

@@ -1,4 +1,4 @@
-import type { MarkParams, MarkReadResult } from '../protocol/calls.ts';
+import type { MarkParams, MarkResult } from '../protocol/calls.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, type Step } from '../row/step.ts';
@@ -11,7 +11,7 @@ export function stepMarkRead(
   draft: MailboxDraft,
   params: MarkParams,
   loaded: LoadedRanges,
-): Step<MarkReadResult | Refusal> {
+): Step<MarkResult | Refusal> {
   const conversation = draft.conversation(params.conversationId);
   if (conversation === undefined) return done(refusal('not_found', 'no such conversation'));
   const { head } = conversation;

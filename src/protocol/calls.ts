@@ -57,7 +57,7 @@ export interface MarkParams {
   readonly seq: number;
 }
 
-export interface MarkReadResult {
+export interface MarkResult {
   readonly seq: number;
   readonly unread: number;
 }

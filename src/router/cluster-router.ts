@@ -1,6 +1,7 @@
 import type { EnvelopePort } from '../actor/mailbox-host.ts';
 import type { EntityRegistry } from '../actor/entity-registry.ts';
 import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
+import type { CallName, ParamsOf } from '../mailbox/mailbox-calls.ts';
 import { packEnvelopeReply, unpackEnvelopeReply } from '../peer/envelope-codec.ts';
 import { defaultPeerLimits } from '../peer/peer-limits.ts';
 import type { PeerHandler, PeerIdentity, PeerNote, PeerReply, PeerRequest } from '../peer/peer-request.ts';
@@ -9,10 +10,10 @@ import type { Cancel, Time } from '../std/time.ts';
 import { FeedRelay } from './feed-relay.ts';
 import type { Elsewhere, MailboxDirectory, MailboxPort } from './mailbox-port.ts';
 import { OwnerCalls } from './owner-calls.ts';
-import type { OwnerLinks, ParamsOf } from './owner-calls.ts';
+import type { OwnerLinks } from './owner-calls.ts';
 import { isMoved, OwnerFinder } from './owner-finder.ts';
 import { packNews, unpackAsk, unpackNews } from './peer-ask.ts';
-import type { PeerAsk, PeerMethod } from './peer-ask.ts';
+import type { PeerAsk } from './peer-ask.ts';
 import type { RingPort } from './ring-port.ts';
 import { RoutedMailbox } from './routed-mailbox.ts';
 import { WatchedFeeds } from './watched-feeds.ts';
@@ -142,7 +143,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
         return packEnvelopeReply(reply);
       }
       case 'call':
-        if (ask.method === 'sendMessage') this.#checkRun(to, epoch);
+        if (ask.name === 'sendMessage') this.#checkRun(to, epoch);
         return this.#serveCall(to, ask, deadline);
       case 'watch':
         // This node would forget it at a view between its own and the peer's, and the peer would not ask again.
@@ -154,7 +155,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
 
   async #serveCall(
     userId: string,
-    { method, params }: Extract<PeerAsk, { kind: 'call' }>,
+    { name, params }: Extract<PeerAsk, { kind: 'call' }>,
     deadline: number,
   ): Promise<unknown> {
     if (this.#callsUnderWay >= callsMax) {
@@ -163,7 +164,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     this.#callsUnderWay += 1;
     try {
       // Peers are nodes of this cluster, and have checked what they pass on.
-      return await this.#calls.serve(userId, method, params as ParamsOf<PeerMethod>, deadline);
+      return await this.#calls.serve(userId, name, params as ParamsOf<CallName>, deadline);
     } finally {
       this.#callsUnderWay -= 1;
     }

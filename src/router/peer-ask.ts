@@ -1,26 +1,15 @@
 import type { ChangeBatch } from '../actor/change-batch.ts';
 import type { Envelope } from '../mailbox/envelope.ts';
+import { isCallName, type CallName } from '../mailbox/mailbox-calls.ts';
 import { packEnvelope, unpackEnvelope } from '../peer/envelope-codec.ts';
 import { PeerFault } from '../peer/peer-fault.ts';
 import type { Change } from '../protocol/message.ts';
-
-/** The calls of a mailbox that another node may make; named as in MailboxPort. */
-export const peerMethods = [
-  'createAccount',
-  'account',
-  'sendMessage',
-  'getMessages',
-  'getConversations',
-  'getChanges',
-  'markRead',
-] as const;
-export type PeerMethod = (typeof peerMethods)[number];
 
 /** What a node asks of the owner of a user. */
 export type PeerAsk =
   | { readonly kind: 'envelope'; readonly envelope: Envelope }
   /** A client's call, taken in by a node that doesn't own the user. Its params were checked there. */
-  | { readonly kind: 'call'; readonly method: PeerMethod; readonly params: unknown }
+  | { readonly kind: 'call'; readonly name: CallName; readonly params: unknown }
   /** Send me the user's changes as notes. */
   | { readonly kind: 'watch' };
 
@@ -40,7 +29,7 @@ export function packAsk(ask: PeerAsk): readonly unknown[] {
     case 'envelope':
       return [askTags.envelope, packEnvelope(ask.envelope)];
     case 'call':
-      return [askTags.call, ask.method, ask.params];
+      return [askTags.call, ask.name, ask.params];
     case 'watch':
       return [askTags.watch];
   }
@@ -53,9 +42,8 @@ export function unpackAsk(body: unknown): PeerAsk {
     case askTags.envelope:
       return { kind: 'envelope', envelope: unpackEnvelope(first) };
     case askTags.call: {
-      const method = peerMethods.find((known) => known === first);
-      if (method === undefined) throw new PeerFault('protocol', 'no such call');
-      return { kind: 'call', method, params: second };
+      if (!isCallName(first)) throw new PeerFault('protocol', 'no such call');
+      return { kind: 'call', name: first, params: second };
     }
     case askTags.watch:
       return { kind: 'watch' };

@@ -75,7 +75,7 @@ export class FeedFollower {
     this.#state = { kind: 'reading', latest: undefined };
     try {
       const params = since === undefined ? { limit: pageChanges } : { since, limit: pageChanges };
-      const first = await mailbox.getChanges(params, deadline);
+      const first = await mailbox.call('getChanges', params, deadline);
       const reset = 'reset' in first;
       this.#position = since === undefined || reset ? first.cursor : since;
       this.#first = reset ? { changes: [], cursor: first.cursor, hasMore: false } : first;
@@ -133,7 +133,7 @@ export class FeedFollower {
     const reading: State = { kind: 'reading', latest: undefined };
     this.#state = reading;
     const deadline = time.monotonicMs() + readTimeoutMs;
-    mailbox.getChanges({ since: this.#position, limit: pageChanges }, deadline).then(
+    mailbox.call('getChanges', { since: this.#position, limit: pageChanges }, deadline).then(
       (page) => {
         if (this.#state !== reading) return;
         this.#failures = 0;

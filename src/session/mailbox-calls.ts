@@ -17,7 +17,7 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
   const calls = [
     call('write', 'sendMessage', sendMessageParams, (caller, params, deadline) => {
       const message = outgoingMessage(caller, params, limits, time.wallMs());
-      return 'kind' in message ? message : caller.mailbox.sendMessage(message, deadline);
+      return 'kind' in message ? message : caller.mailbox.call('sendMessage', message, deadline);
     }),
 
     call('read', 'getMessages', getMessagesParams, (caller, params, deadline) => {
@@ -26,28 +26,28 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
       if (typeof conversationId !== 'string') return conversationId;
       const bounds = { ...(before !== undefined && { before }), ...(after !== undefined && { after }) };
       if (before === undefined && after === undefined) {
-        return caller.mailbox.getMessages({ conversationId, limit, offset }, deadline);
+        return caller.mailbox.call('getMessages', { conversationId, limit, offset }, deadline);
       }
       if (offset > 0) {
         return refusal('invalid_params', 'offset goes without before and after', { path: 'offset' });
       }
-      return caller.mailbox.getMessages({ conversationId, limit, ...bounds }, deadline);
+      return caller.mailbox.call('getMessages', { conversationId, limit, ...bounds }, deadline);
     }),
 
     call('read', 'getConversations', getConversationsParams, (caller, params, deadline) => {
       const { limit = 30, offset = 0, since } = params;
       const window = since === undefined ? { limit, offset } : { limit, offset, since };
-      return caller.mailbox.getConversations(window, deadline);
+      return caller.mailbox.call('getConversations', window, deadline);
     }),
 
     call('read', 'getChanges', getChangesParams, (caller, { since, limit = 500 }, deadline) =>
-      caller.mailbox.getChanges(since === undefined ? { limit } : { since, limit }, deadline),
+      caller.mailbox.call('getChanges', since === undefined ? { limit } : { since, limit }, deadline),
     ),
 
     call('write', 'markRead', markParams, (caller, { seq, ...params }, deadline) => {
       const conversationId = ownConversation(caller, params.conversationId);
       if (typeof conversationId !== 'string') return conversationId;
-      return caller.mailbox.markRead({ conversationId, seq }, deadline);
+      return caller.mailbox.call('markRead', { conversationId, seq }, deadline);
     }),
   ];
   return new Map(calls.map((entry) => [entry.name, entry]));

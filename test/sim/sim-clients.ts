@@ -36,7 +36,7 @@ export class SimClients {
     const { time } = node.process;
     for (const userId of this.userIds) {
       const account = { name: userId.toUpperCase(), createdAt: 1, passwordHash: '', tokensValidFrom: 0 };
-      await node.member.router.mailbox(userId).createAccount(account, time.monotonicMs() + 10_000);
+      await node.member.router.mailbox(userId).call('createAccount', account, time.monotonicMs() + 10_000);
       this.#cursors.set(userId, ['0']);
       const count = random.pick([1, 1, 2]);
       for (let number = 1; number <= count; number++) {
@@ -115,7 +115,7 @@ export class SimClients {
     const before = this.history.markOf(userId, conversationId);
     const params = { conversationId, seq: Math.max(1, seq) };
     try {
-      const result = await device.ask((mailbox, deadline) => mailbox.markRead(params, deadline));
+      const result = await device.ask((mailbox, deadline) => mailbox.call('markRead', params, deadline));
       this.history.marked(userId, params, must, before, result);
     } catch (error) {
       if (!isNotFound(error) || seqs.length > 0) throw error;
@@ -131,7 +131,7 @@ export class SimClients {
     const where = random.pick([{}, {}, { before: seq }, { after: seq - 1 }, { offset: random.below(9) }]);
     const params: GetMessagesParams = { conversationId, limit: random.pick([2, 5, 50]), ...where };
     try {
-      const page = await device.ask((mailbox, deadline) => mailbox.getMessages(params, deadline));
+      const page = await device.ask((mailbox, deadline) => mailbox.call('getMessages', params, deadline));
       this.history.sawPage(userId, params, must, page);
     } catch (error) {
       if (!isNotFound(error) || must.size > 0) throw error;
@@ -145,7 +145,7 @@ export class SimClients {
     const must = new Map(others.map((id) => [id, history.mustSeeOf(userId, id)]));
     const marks = new Map(others.map((id) => [id, history.markOf(userId, id)]));
     const params = { limit: 30, offset: 0 };
-    const list = await device.ask((mailbox, deadline) => mailbox.getConversations(params, deadline));
+    const list = await device.ask((mailbox, deadline) => mailbox.call('getConversations', params, deadline));
     const listed = new Set(list.conversations.map(({ conversationId }) => conversationId));
     for (const [id, seqs] of must) {
       if (seqs.size > 0 && !listed.has(id)) throw new Error(`C7: ${id} is not in the list of ${userId}`);
@@ -163,7 +163,7 @@ export class SimClients {
     const cursors = this.#cursors.get(userId) ?? ['0'];
     const since = this.#random.pick(cursors);
     const params = { since, limit: this.#random.pick([2, 50]) };
-    const page = await device.ask((mailbox, deadline) => mailbox.getChanges(params, deadline));
+    const page = await device.ask((mailbox, deadline) => mailbox.call('getChanges', params, deadline));
     if ('reset' in page) throw new Error(`C8: ${device.label} was reset from ${since} to ${page.cursor}`);
     let position = since;
     for (const change of page.changes) {

@@ -92,7 +92,9 @@ export class SimDevice {
       const link = this.#link?.isOpen === true ? this.#link : await this.#connected();
       const issued = ++this.#issued;
       try {
-        const result = await link.call((mailbox, deadline) => mailbox.sendMessage(send.params, deadline));
+        const result = await link.call((mailbox, deadline) =>
+          mailbox.call('sendMessage', send.params, deadline),
+        );
         this.#acknowledged(send, result, link, tries === 1 ? issued : undefined);
         return;
       } catch (error) {

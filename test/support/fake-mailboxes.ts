@@ -1,26 +1,28 @@
 import type {
   GetChangesParams,
   GetChangesResult,
-  GetConversationsResult,
   GetMessagesParams,
   GetMessagesResult,
-  MarkParams,
-  MarkReadResult,
   SendMessageParams,
   SendMessageResult,
 } from '../../src/protocol/calls.ts';
+import type { CallName, ParamsOf, ResultOf } from '../../src/mailbox/mailbox-calls.ts';
+import type { Profile } from '../../src/mailbox/mailbox-state.ts';
 import { peerInDm, sideOf } from '../../src/protocol/conversation-id.ts';
 import { epochMsOf } from '../../src/protocol/message-id.ts';
 import type { Change, Message } from '../../src/protocol/message.ts';
 import { ProtocolError } from '../../src/protocol/protocol-error.ts';
 import type {
-  Account,
   ChangeListener,
   Elsewhere,
   MailboxDirectory,
   MailboxPort,
 } from '../../src/router/mailbox-port.ts';
 import type { Cancel } from '../../src/std/time.ts';
+
+type Served = {
+  readonly [Name in CallName]?: (params: ParamsOf<Name>) => Promise<ResultOf<Name>>;
+};
 
 const windowMs = 24 * 60 * 60 * 1000;
 
@@ -66,12 +68,32 @@ export class FakeMailbox implements MailboxPort {
   failure: Error | undefined;
   /** The texts of sends, in the order in which they came in. */
   readonly received: string[] = [];
+  /** All calls, in the order in which they were made. */
+  readonly called: CallName[] = [];
   readonly #all: FakeMailboxes;
-  #account: Account | undefined;
+  #account: Profile | undefined;
   readonly #sent = new Map<string, SendMessageResult & { readonly text: string }>();
   readonly #listeners = new Set<ChangeListener>();
   readonly #feed: Change[] = [];
   #forgotten = 0;
+  readonly #calls: Served = {
+    createAccount: (account) => this.#createAccount(account),
+    account: async () => {
+      await this.#turn();
+      return this.#account === undefined ? {} : { profile: this.#account };
+    },
+    sendMessage: (params) => this.#sendMessage(params),
+    getMessages: (params) => this.#getMessages(params),
+    getConversations: async () => {
+      await this.#turn();
+      return { conversations: [], hasMore: false, serverTime: 0 };
+    },
+    getChanges: (params) => this.#getChanges(params),
+    markRead: async ({ seq }) => {
+      await this.#turn();
+      return { seq, unread: 0 };
+    },
+  };
 
   constructor(userId: string, all: FakeMailboxes) {
     this.userId = userId;
@@ -82,23 +104,26 @@ export class FakeMailbox implements MailboxPort {
     return this.#listeners.size;
   }
 
-  async createAccount(account: Account): Promise<void> {
+  async call<Name extends CallName>(name: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
+    this.called.push(name);
+    const served: Served[Name] = this.#calls[name];
+    if (served === undefined) throw new Error(`the fake has no ${name}`);
+    return served(params);
+  }
+
+  async #createAccount(account: Profile): Promise<object> {
     await this.#turn();
     if (this.#account !== undefined) throw new ProtocolError('conflict', 'exists');
     this.#account = account;
-  }
-
-  async account(): Promise<Account | undefined> {
-    await this.#turn();
-    return this.#account;
+    return {};
   }
 
   /** Only ever in a test: revokes what was issued before `tokensValidFrom`. */
-  amendAccount(change: Partial<Account>): void {
+  amendAccount(change: Partial<Profile>): void {
     if (this.#account !== undefined) this.#account = { ...this.#account, ...change };
   }
 
-  async sendMessage(params: SendMessageParams): Promise<SendMessageResult> {
+  async #sendMessage(params: SendMessageParams): Promise<SendMessageResult> {
     this.received.push(params.text);
     await this.#turn();
     const { conversationId, messageId, text, after } = params;
@@ -146,7 +171,7 @@ export class FakeMailbox implements MailboxPort {
       listener({ previous, head: String(this.#feed.length), changes });
   }
 
-  async getMessages({
+  async #getMessages({
     conversationId,
     limit,
     offset = 0,
@@ -160,20 +185,10 @@ export class FakeMailbox implements MailboxPort {
     return { messages: all.slice(offset, offset + limit), hasMore: all.length > offset + limit };
   }
 
-  async getConversations(): Promise<GetConversationsResult> {
-    await this.#turn();
-    return { conversations: [], hasMore: false, serverTime: 0 };
-  }
-
-  async getChanges({ since, limit }: GetChangesParams): Promise<GetChangesResult> {
+  async #getChanges({ since, limit }: GetChangesParams): Promise<GetChangesResult> {
     const snapshot = this.#changes(since, limit);
     await this.#turn();
     return snapshot;
-  }
-
-  async markRead({ seq }: MarkParams): Promise<MarkReadResult> {
-    await this.#turn();
-    return { seq, unread: 0 };
   }
 
   subscribe(listener: ChangeListener): () => void {

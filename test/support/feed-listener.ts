@@ -97,7 +97,11 @@ export class FeedListener {
     const { mailbox, time, limit } = this.#options;
     while (!this.#isStopped) {
       try {
-        const page = await mailbox.getChanges({ since: this.#position, limit }, time.monotonicMs() + 1_000);
+        const page = await mailbox.call(
+          'getChanges',
+          { since: this.#position, limit },
+          time.monotonicMs() + 1_000,
+        );
         if (this.#hasStopped()) return;
         if ('reset' in page) {
           this.resets++;

@@ -29,7 +29,11 @@ export async function allMessages(
 ): Promise<Message[]> {
   const messages: Message[] = [];
   for (let before: number | undefined; ;) {
-    const page = await mailbox.getMessages({ conversationId, limit, ...(before && { before }) }, deadline);
+    const page = await mailbox.call(
+      'getMessages',
+      { conversationId, limit, ...(before && { before }) },
+      deadline,
+    );
     messages.push(...page.messages);
     before = messages.at(-1)?.seq;
     if (!page.hasMore) return messages.reverse();
@@ -44,7 +48,7 @@ export async function allChanges(
 ): Promise<Change[] | undefined> {
   const changes: Change[] = [];
   for (let cursor = since; ;) {
-    const page = await mailbox.getChanges({ since: cursor, limit }, deadline);
+    const page = await mailbox.call('getChanges', { since: cursor, limit }, deadline);
     if ('reset' in page) return undefined;
     changes.push(...page.changes);
     check(page.changes.length <= limit, 'a page of changes that is too long');
@@ -56,7 +60,7 @@ export async function allChanges(
 export async function viewOf(mailbox: MailboxPort, limit: number, deadline: number): Promise<MailboxView> {
   const conversations: Conversation[] = [];
   for (let hasMore = true; hasMore;) {
-    const page = await mailbox.getConversations({ limit, offset: conversations.length }, deadline);
+    const page = await mailbox.call('getConversations', { limit, offset: conversations.length }, deadline);
     conversations.push(...page.conversations);
     ({ hasMore } = page);
   }

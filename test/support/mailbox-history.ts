@@ -3,7 +3,7 @@ import type {
   GetMessagesParams,
   GetMessagesResult,
   MarkParams,
-  MarkReadResult,
+  MarkResult,
   SendMessageParams,
   SendMessageResult,
 } from '../../src/protocol/calls.ts';
@@ -133,7 +133,7 @@ export class MailboxHistory {
     { conversationId, seq }: MarkParams,
     must: MustSee,
     before: number,
-    result: MarkReadResult,
+    result: MarkResult,
   ): void {
     check(result.seq >= before, `G9: the mark went back from ${before} to ${result.seq}`);
     const known = Math.max(0, ...must);

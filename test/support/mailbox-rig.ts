@@ -176,7 +176,7 @@ export class MailboxRig {
   async users(...userIds: readonly string[]): Promise<void> {
     for (const userId of userIds) {
       const account = { name: userId.toUpperCase(), createdAt: 1, passwordHash: '', tokensValidFrom: 0 };
-      await this.time.drive(this.mailbox(userId).createAccount(account, this.deadline()));
+      await this.time.drive(this.mailbox(userId).call('createAccount', account, this.deadline()));
     }
   }
 
@@ -193,7 +193,7 @@ export class MailboxRig {
     more: Partial<SendMessageParams> = {},
     node = this.node,
   ): Promise<SendMessageResult> {
-    return node.mailbox(from).sendMessage(this.params(from, to, text, more), this.deadline());
+    return node.mailbox(from).call('sendMessage', this.params(from, to, text, more), this.deadline());
   }
 
   /** Sends, and drives the clock until the answer is there. */

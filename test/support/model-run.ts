@@ -101,7 +101,7 @@ export class ModelRun {
     const { time } = this.#rig;
     for (const node of this.#nodes) {
       for (const userId of this.#userIds)
-        await time.drive(node.mailbox(userId).account(this.#rig.deadline()));
+        await time.drive(node.mailbox(userId).call('account', null, this.#rig.deadline()));
     }
     await time.run(1_000);
   }
@@ -190,7 +190,7 @@ export class ModelRun {
     try {
       const result = await this.#call(
         node,
-        node.mailbox(userId).sendMessage(params, this.#rig.deadline(700)),
+        node.mailbox(userId).call('sendMessage', params, this.#rig.deadline(700)),
       );
       this.#history.acknowledged(attempt, params.text, result);
       if (isFirst && !result.duplicate) this.#inOrder(node, attempt, issued, result.seq);
@@ -230,7 +230,9 @@ export class ModelRun {
     const before = this.#history.markOf(userId, conversationId);
     const params = { conversationId, seq: Math.max(1, seq) };
     try {
-      const result = await this.#ask(userId, (mailbox, deadline) => mailbox.markRead(params, deadline));
+      const result = await this.#ask(userId, (mailbox, deadline) =>
+        mailbox.call('markRead', params, deadline),
+      );
       this.#history.marked(userId, params, must, before, result);
     } catch (error) {
       if (!isNotFound(error) || seqs.length > 0) throw error;
@@ -245,7 +247,9 @@ export class ModelRun {
     const where = random.pick([{}, {}, { before: seq }, { after: seq - 1 }, { offset: random.below(9) }]);
     const params: GetMessagesParams = { conversationId, limit: random.pick([1, 2, 5, 50]), ...where };
     try {
-      const page = await this.#ask(userId, (mailbox, deadline) => mailbox.getMessages(params, deadline));
+      const page = await this.#ask(userId, (mailbox, deadline) =>
+        mailbox.call('getMessages', params, deadline),
+      );
       this.#history.sawPage(userId, params, must, page);
     } catch (error) {
       if (!isNotFound(error) || must.size > 0) throw error;
@@ -260,7 +264,9 @@ export class ModelRun {
         .map((id) => [id, [this.#history.mustSeeOf(userId, id), this.#history.markOf(userId, id)] as const]),
     );
     const params = { limit: this.#random.pick([1, 30]), offset: this.#random.below(2) };
-    const list = await this.#ask(userId, (mailbox, deadline) => mailbox.getConversations(params, deadline));
+    const list = await this.#ask(userId, (mailbox, deadline) =>
+      mailbox.call('getConversations', params, deadline),
+    );
     const empty = [new Set<number>(), 0] as const;
     const knownOf = (id: string) => known.get(id) ?? empty;
     this.#history.sawList(
@@ -274,7 +280,7 @@ export class ModelRun {
   async #readChanges({ userId, cursors }: Device): Promise<void> {
     const since = this.#random.pick(cursors);
     const params = { since, limit: this.#random.pick([1, 3, 50]) };
-    const page = await this.#ask(userId, (mailbox, deadline) => mailbox.getChanges(params, deadline));
+    const page = await this.#ask(userId, (mailbox, deadline) => mailbox.call('getChanges', params, deadline));
     if ('reset' in page) throw new Error(`G8: reset from ${since}`);
     let position = since;
     for (const change of page.changes) {

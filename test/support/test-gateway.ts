@@ -89,7 +89,7 @@ export async function startTestGateway(change: Groups = {}, webDir?: string): Pr
     wsUrl: `ws://127.0.0.1:${port}/v1/ws`,
     user: async (userId) => {
       const account = { name: userId, createdAt: 0, passwordHash: '', tokensValidFrom: 0 };
-      await mailboxes.mailbox(userId).createAccount(account);
+      await mailboxes.mailbox(userId).call('createAccount', account);
       return (await tokens.issue(userId)).token;
     },
     stop: () => gateway.stop(),

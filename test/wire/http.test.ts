@@ -42,7 +42,7 @@ const get = (path: string, headers: Record<string, string> = asAnn()) =>
 const say = (text: string) =>
   server.mailboxes
     .mailbox('bob')
-    .sendMessage({ conversationId: 'dm:ann:bob', text, messageId: messageId('bob', text) });
+    .call('sendMessage', { conversationId: 'dm:ann:bob', text, messageId: messageId('bob', text) });
 
 describe('accounts', () => {
   it('register, once; log in; open a session with the token', async () => {

@@ -126,7 +126,7 @@ describe('repeats of a send', () => {
   test('G2: a repeat after a commit of unknown fate that landed late', async () => {
     const rig = await rigWithUsers({ actorLimits: { commitDeadlineMs: 100 } });
     const params = rig.params('ann', 'bob', 'hi');
-    const send = () => rig.time.drive(rig.mailbox('ann').sendMessage(params, rig.deadline()));
+    const send = () => rig.time.drive(rig.mailbox('ann').call('sendMessage', params, rig.deadline()));
     rig.faultOf = ({ kind, entityId }) =>
       kind === 'compareAndPut' && entityId === 'bob' ? { kind: 'late', delayMs: 150 } : undefined;
     await expect(send()).rejects.toMatchObject({ kind: 'unavailable' });
@@ -141,7 +141,7 @@ describe('repeats of a send', () => {
     const rig = new MailboxRig({ storeDelay: () => 1 });
     const account = { name: 'Ann', createdAt: 1, passwordHash: 'salted', tokensValidFrom: 0 };
     const create = (more = {}) =>
-      rig.time.drive(rig.mailbox('ann').createAccount({ ...account, ...more }, rig.deadline()));
+      rig.time.drive(rig.mailbox('ann').call('createAccount', { ...account, ...more }, rig.deadline()));
     await create();
     await create();
     await expect(create({ passwordHash: 'other' })).rejects.toMatchObject({ kind: 'conflict' });

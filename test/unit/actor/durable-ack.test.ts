@@ -25,9 +25,9 @@ describe('a send and the store', () => {
     await rig.time.run(900);
     expect(isAcked).toBe(false);
     expect(listener.changes).toEqual([]);
-    const read = bob.getMessages({ conversationId, limit: 9 }, rig.deadline());
+    const read = bob.call('getMessages', { conversationId, limit: 9 }, rig.deadline());
     await expect(rig.time.drive(read)).rejects.toMatchObject({ kind: 'not_found' });
-    const feed = await rig.time.drive(bob.getChanges({ since: '0', limit: 9 }, rig.deadline()));
+    const feed = await rig.time.drive(bob.call('getChanges', { since: '0', limit: 9 }, rig.deadline()));
     expect(feed).toMatchObject({ changes: [] });
 
     const { seq } = await rig.time.drive(send);
@@ -42,7 +42,7 @@ describe('a send and the store', () => {
       kind === 'compareAndPut' && entityId === 'ann' ? { kind: 'slow', delayMs: 1_000 } : undefined;
     await rig.sent('ann', 'bob', 'hello');
     const ann = rig.mailbox('ann');
-    const list = await rig.time.drive(ann.getConversations({ limit: 9, offset: 0 }, rig.deadline()));
+    const list = await rig.time.drive(ann.call('getConversations', { limit: 9, offset: 0 }, rig.deadline()));
     expect(list.conversations).toEqual([]);
     await rig.time.run(1_001);
     expect(await rig.time.drive(allMessages(ann, conversationId, 9, rig.deadline()))).toHaveLength(1);
@@ -87,7 +87,7 @@ describe('a send and the store', () => {
       rig.time.drive(
         rig
           .mailbox('ann')
-          .sendMessage(params, rig.deadline())
+          .call('sendMessage', params, rig.deadline())
           .catch((error: unknown) => error),
       );
     // Where the store can tell that it was applied after all, the first try succeeds.

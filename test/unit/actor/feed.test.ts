@@ -39,7 +39,7 @@ describe('the change feed', () => {
     );
     await rig.time.drive(Promise.all(sends));
     for (const seq of [8, 20, 30]) {
-      await rig.time.drive(rig.mailbox('bob').markRead({ conversationId, seq }, rig.deadline()));
+      await rig.time.drive(rig.mailbox('bob').call('markRead', { conversationId, seq }, rig.deadline()));
     }
     await rig.time.run(30_000);
     for (const [index, userId] of ['bob', 'ann'].entries()) {
@@ -93,7 +93,7 @@ describe('the change feed', () => {
     await rig.sent('bob', 'ann', 'second');
     await rig.time.run(60_000);
     expect(textsOf(listener.changes)).toEqual(['second', 'first']);
-    const page = rig.mailbox('ann').getMessages({ conversationId, limit: 9 }, rig.deadline());
+    const page = rig.mailbox('ann').call('getMessages', { conversationId, limit: 9 }, rig.deadline());
     expect((await rig.time.drive(page)).messages.map(({ text }) => text)).toEqual(['second', 'first']);
   });
 
@@ -102,7 +102,7 @@ describe('the change feed', () => {
     const cursors: string[] = [];
     for (let n = 0; n < 1_100; n++) {
       await rig.sent('ann', 'bob', `text ${n}`);
-      const page = await rig.time.drive(rig.mailbox('bob').getChanges({ limit: 1 }, rig.deadline()));
+      const page = await rig.time.drive(rig.mailbox('bob').call('getChanges', { limit: 1 }, rig.deadline()));
       cursors.push(page.cursor);
     }
     for (const start of [() => rig.node, () => rig.restart()]) {
@@ -111,7 +111,9 @@ describe('the change feed', () => {
       const versionOf = (cursor: string): number => parseInt(cursor, 36);
       const oldest = cursors.findIndex((cursor) => versionOf(cursor) === versionOf(head) - 1024);
       for (const since of ['0', cursors[0]!, cursors[oldest - 1]!, 'zzzzzz', '!']) {
-        const page = await rig.time.drive(rig.mailbox('bob').getChanges({ since, limit: 9 }, rig.deadline()));
+        const page = await rig.time.drive(
+          rig.mailbox('bob').call('getChanges', { since, limit: 9 }, rig.deadline()),
+        );
         expect(page).toEqual({ reset: true, cursor: head });
       }
       for (const index of [oldest, oldest + 1, 700, 1_098, 1_099]) {

@@ -60,7 +60,7 @@ describe('limits', () => {
     for (const error of refused) expect(error).toMatchObject({ kind: 'overloaded' });
     await rig.time.run(5_000);
     const list = await rig.time.drive(
-      rig.mailbox('bob').getConversations({ limit: 99, offset: 0 }, rig.deadline()),
+      rig.mailbox('bob').call('getConversations', { limit: 99, offset: 0 }, rig.deadline()),
     );
     expect(list.conversations).toHaveLength(acked.length);
     // Places are given back: as many fit as at first.
@@ -150,7 +150,7 @@ describe('limits', () => {
       await expect(rig.sent('ann', `user${50 + n}`, 'more')).rejects.toMatchObject({ kind: 'forbidden' });
     }
     rig.restart();
-    const read = rig.mailbox('ann').getConversations({ limit: 99, offset: 0 }, rig.deadline());
+    const read = rig.mailbox('ann').call('getConversations', { limit: 99, offset: 0 }, rig.deadline());
     expect((await rig.time.drive(read)).conversations).toHaveLength(3);
   });
 });
@@ -185,7 +185,9 @@ describe('the cache', () => {
     for (let round = 0; round < 3; round++) {
       for (const userId of people) {
         const mailbox = rig.mailbox(userId);
-        const list = await rig.time.drive(mailbox.getConversations({ limit: 99, offset: 0 }, rig.deadline()));
+        const list = await rig.time.drive(
+          mailbox.call('getConversations', { limit: 99, offset: 0 }, rig.deadline()),
+        );
         for (const conversation of list.conversations) {
           await rig.time.drive(allMessages(mailbox, conversation.conversationId, 3, rig.deadline()));
         }
@@ -206,7 +208,9 @@ describe('the cache', () => {
     await rig.time.run(60_000);
     // There is room for one of the two copies: each read brings one in and drives the other one out.
     for (const reader of ['ann', 'bob', 'ann', 'bob', 'ann', 'bob']) {
-      await rig.time.drive(rig.mailbox(reader).getMessages({ conversationId, limit: 50 }, rig.deadline()));
+      await rig.time.drive(
+        rig.mailbox(reader).call('getMessages', { conversationId, limit: 50 }, rig.deadline()),
+      );
       await rig.time.run(10);
       const held = ['ann', 'bob'].map((userId) => rig.node.registry.mailbox(userId).state?.bytes ?? 0);
       expect(Math.max(...held)).toBeGreaterThan(8_000);
@@ -235,7 +239,7 @@ describe('the cache', () => {
     const rig = new MailboxRig({ cacheLimits: { budgetBytes: 100_000, recentMs: 0 } });
     rig.faultOf = () => ({ kind: 'unavailable' });
     for (let n = 0; n < 1_000; n++) {
-      const asked = rig.mailbox(`nobody${n}`).account(rig.deadline(10));
+      const asked = rig.mailbox(`nobody${n}`).call('account', null, rig.deadline(10));
       await expect(rig.time.drive(asked)).rejects.toMatchObject({ kind: 'unavailable' });
     }
     await rig.time.run(60_000);
@@ -249,7 +253,7 @@ describe('the cache', () => {
     await rig.time.run(120);
     // The message has reached it by now; others come and go.
     const mailbox = rig.node.registry.mailbox('bob');
-    for (const other of ['cat', 'dan']) void rig.mailbox(other).account(rig.deadline());
+    for (const other of ['cat', 'dan']) void rig.mailbox(other).call('account', null, rig.deadline());
     await rig.time.run(20);
     expect(rig.node.registry.mailbox('bob')).toBe(mailbox);
     await rig.time.drive(send);

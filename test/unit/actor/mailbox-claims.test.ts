@@ -20,7 +20,9 @@ describe('mailboxes that were taken over', () => {
     taker.registry.subscribe('bob', (batch) => heard.push(batch));
     const changes = (since?: string): Promise<unknown> =>
       rig.time.drive(
-        taker.mailbox('bob').getChanges({ limit: 9, ...(since !== undefined && { since }) }, rig.deadline()),
+        taker
+          .mailbox('bob')
+          .call('getChanges', { limit: 9, ...(since !== undefined && { since }) }, rig.deadline()),
       );
     const { cursor } = (await changes()) as { cursor: string };
     claimsOf(rig, taker).begin((userId) => userId !== 'cat');

@@ -72,7 +72,7 @@ describe('order in a conversation', () => {
     const first = rig.params('ann', 'bob', 'first');
     const second = rig.params('ann', 'bob', 'second', { after: first.messageId });
     const send = (params: typeof first) =>
-      rig.time.drive(rig.mailbox('ann').sendMessage(params, rig.deadline()));
+      rig.time.drive(rig.mailbox('ann').call('sendMessage', params, rig.deadline()));
     await expect(send(second)).rejects.toMatchObject({ kind: 'out_of_order' });
     const { seq } = await send(first);
     rig.restart();
@@ -81,8 +81,8 @@ describe('order in a conversation', () => {
     const [third, fourth] = ['third', 'fourth'].map((text) => rig.params('ann', 'bob', text));
     const results = await rig.time.drive(
       Promise.all([
-        rig.mailbox('ann').sendMessage(third!, rig.deadline()),
-        rig.mailbox('ann').sendMessage({ ...fourth!, after: third!.messageId }, rig.deadline()),
+        rig.mailbox('ann').call('sendMessage', third!, rig.deadline()),
+        rig.mailbox('ann').call('sendMessage', { ...fourth!, after: third!.messageId }, rig.deadline()),
       ]),
     );
     expect(results[1].seq).toBeGreaterThan(results[0].seq);

@@ -96,11 +96,11 @@ describe('what is owed to the sender', () => {
     const rig = await rigWithUsers({ outboxTiming: { settleAfterMs: never } });
     killBeforeAnnsCommit(rig);
     const params = rig.params('ann', 'bob', 'text 1');
-    void rig.mailbox('ann').sendMessage(params, rig.deadline());
+    void rig.mailbox('ann').call('sendMessage', params, rig.deadline());
     await rig.time.run(1_000);
     rig.faultOf = () => undefined;
     rig.restart();
-    const again = await rig.time.drive(rig.mailbox('ann').sendMessage(params, rig.deadline()));
+    const again = await rig.time.drive(rig.mailbox('ann').call('sendMessage', params, rig.deadline()));
     expect(again.duplicate).toBe(true);
     await rig.time.run(100);
     expect(await annsCopies(rig)).toEqual(['text 1']);

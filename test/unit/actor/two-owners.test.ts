@@ -20,7 +20,7 @@ describe('two nodes that both own everybody', () => {
         for (let tries = 0; tries < 20; tries++) {
           try {
             const from = n % 3 === 0 ? 'cat' : 'ann';
-            const { seq } = await node.mailbox(from).sendMessage(params, rig.deadline());
+            const { seq } = await node.mailbox(from).call('sendMessage', params, rig.deadline());
             acked.set(`${params.conversationId} ${params.text}`, seq);
             return;
           } catch (error) {
@@ -106,7 +106,7 @@ describe('two nodes that both own everybody', () => {
     const floods = [flood(), flood(), flood()];
     await rig.time.run(20);
     for (let n = 0; n < 100; n++) {
-      const read = rig.mailbox('bob').getMessages({ conversationId, limit: 3 }, rig.deadline());
+      const read = rig.mailbox('bob').call('getMessages', { conversationId, limit: 3 }, rig.deadline());
       expect((await rig.time.drive(read)).messages).toHaveLength(3);
     }
     isOver = true;

@@ -39,12 +39,16 @@ describe('unread', () => {
     expect(messages).toHaveLength(33);
     const last = messages.at(-1)!.seq;
     for (let seq = 1; seq <= last + 2; seq++) {
-      const marked = await rig.time.drive(bob.markRead({ conversationId, seq }, rig.deadline()));
+      const marked = await rig.time.drive(bob.call('markRead', { conversationId, seq }, rig.deadline()));
       expect(marked).toEqual({ seq: Math.min(seq, last), unread: countAbove(messages, seq) });
-      const again = await rig.time.drive(bob.markRead({ conversationId, seq: seq - 1 }, rig.deadline()));
+      const again = await rig.time.drive(
+        bob.call('markRead', { conversationId, seq: seq - 1 }, rig.deadline()),
+      );
       expect(again).toEqual(marked);
       if (seq % 5 === 0) await rig.time.run(60_000);
-      const list = await rig.time.drive(bob.getConversations({ limit: 9, offset: 0 }, rig.deadline()));
+      const list = await rig.time.drive(
+        bob.call('getConversations', { limit: 9, offset: 0 }, rig.deadline()),
+      );
       expect(list.conversations).toMatchObject([{ readSeq: marked.seq, unread: marked.unread }]);
     }
   });
@@ -60,7 +64,7 @@ describe('unread', () => {
     const seqs: number[] = [];
     for (let n = 0; n < 4; n++) seqs.push((await rig.sent('ann', 'bob', `received ${n}`)).seq);
     const mark = (seq: number) =>
-      rig.time.drive(rig.mailbox('bob').markRead({ conversationId, seq }, rig.deadline()));
+      rig.time.drive(rig.mailbox('bob').call('markRead', { conversationId, seq }, rig.deadline()));
     expect(await mark(seqs[1]!)).toEqual({ seq: seqs[1], unread: 2 });
     await rig.time.run(60_000);
     rig.restart();
@@ -73,11 +77,11 @@ describe('unread', () => {
     await rig.users('ann', 'bob');
     await rig.sent('ann', 'bob', 'one');
     const sends = [rig.send('ann', 'bob', 'two'), rig.send('bob', 'ann', 'own')];
-    const mark = rig.mailbox('bob').markRead({ conversationId, seq: 2 }, rig.deadline());
+    const mark = rig.mailbox('bob').call('markRead', { conversationId, seq: 2 }, rig.deadline());
     await rig.time.drive(Promise.all([...sends, mark]));
     await rig.time.run(1_000);
     const list = await rig.time.drive(
-      rig.mailbox('bob').getConversations({ limit: 9, offset: 0 }, rig.deadline()),
+      rig.mailbox('bob').call('getConversations', { limit: 9, offset: 0 }, rig.deadline()),
     );
     expect(list.conversations).toMatchObject([
       { unread: 1, readSeq: 2, lastFrom: expect.any(String) as string },
@@ -87,7 +91,7 @@ describe('unread', () => {
   test('a mark in a conversation that is not there is refused', async () => {
     const rig = new MailboxRig();
     await rig.users('ann');
-    const mark = rig.mailbox('ann').markRead({ conversationId, seq: 2 }, rig.deadline());
+    const mark = rig.mailbox('ann').call('markRead', { conversationId, seq: 2 }, rig.deadline());
     await expect(rig.time.drive(mark)).rejects.toMatchObject({ kind: 'not_found' });
   });
 });

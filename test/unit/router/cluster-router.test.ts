@@ -10,14 +10,14 @@ describe('a request of a peer', () => {
     await router.rig.users('ann', 'bob');
     const send = (epoch: number): Promise<unknown> => {
       const params = router.rig.params('ann', 'bob', `epoch ${epoch}`);
-      const body = packAsk({ kind: 'call', method: 'sendMessage', params });
+      const body = packAsk({ kind: 'call', name: 'sendMessage', params });
       const request = { to: 'ann', epoch, deadline: router.rig.deadline(), body };
       return router.rig.time.drive(router.router.handle(request, memberOf(2)));
     };
     router.keepsSince = 6;
     expect(await send(5)).toEqual({ kind: 'wrongOwner', epoch: 6 });
     expect(await send(6)).toMatchObject({ kind: 'ok' });
-    const reads = packAsk({ kind: 'call', method: 'account', params: null });
+    const reads = packAsk({ kind: 'call', name: 'account', params: null });
     const read = { to: 'ann', epoch: 5, deadline: router.rig.deadline(), body: reads };
     expect(await router.rig.time.drive(router.router.handle(read, memberOf(2)))).toMatchObject({
       kind: 'ok',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { GetChangesResult } from '../../../src/protocol/calls.ts';
+import type { GetChangesParams, GetChangesResult } from '../../../src/protocol/calls.ts';
 import type { Change } from '../../../src/protocol/message.ts';
 import { ProtocolError } from '../../../src/protocol/protocol-error.ts';
 import type { ChangeBatch, ChangeListener, MailboxPort } from '../../../src/router/mailbox-port.ts';
@@ -27,7 +27,7 @@ class SlowFeed {
   constructor() {
     const base = new FakeMailboxes().mailbox('ann');
     this.port = Object.assign(Object.create(base) as MailboxPort, {
-      getChanges: ({ since, limit }: { since?: string; limit: number }) =>
+      call: (_name: 'getChanges', { since, limit }: GetChangesParams) =>
         new Promise<GetChangesResult>((resolve, reject) =>
           this.reads.push({ since, limit, resolve, reject }),
         ),

@@ -1,0 +1,96 @@
+import type {
+  GetChangesParams,
+  GetChangesResult,
+  GetConversationsParams,
+  GetConversationsResult,
+  GetMessagesParams,
+  GetMessagesResult,
+  MarkParams,
+  MarkResult,
+  SendMessageParams,
+  SendMessageResult,
+} from '../protocol/calls.ts';
+import type { Refusal } from '../protocol/protocol-error.ts';
+import type { LoadedRanges } from '../row/loaded-ranges.ts';
+import { done, type Step } from '../row/step.ts';
+import type { MailboxDraft } from './mailbox-draft.ts';
+import type { MailboxState, Profile } from './mailbox-state.ts';
+import { queryChanges } from './query-changes.ts';
+import { queryConversations } from './query-conversations.ts';
+import { queryMessages } from './query-messages.ts';
+import { stepCreateAccount } from './step-create-account.ts';
+import { stepMarkRead } from './step-mark-read.ts';
+
+interface Shape<Params, Result extends object> {
+  readonly params: Params;
+  readonly result: Result;
+}
+
+/** Calls that read one's own mailbox. */
+export interface ReadCalls {
+  /** What logging in needs; no profile: no such user. */
+  readonly account: Shape<null, { readonly profile?: Profile }>;
+  readonly getMessages: Shape<GetMessagesParams, GetMessagesResult>;
+  readonly getConversations: Shape<GetConversationsParams, GetConversationsResult>;
+  readonly getChanges: Shape<GetChangesParams, GetChangesResult>;
+}
+
+/** Calls that one commit of one's own mailbox answers. */
+export interface WriteCalls {
+  /** `conflict` where the user exists. */
+  readonly createAccount: Shape<Profile, object>;
+  readonly markRead: Shape<MarkParams, MarkResult>;
+}
+
+/** Calls that are answered by what another mailbox commits. */
+interface SendCalls {
+  readonly sendMessage: Shape<SendMessageParams, SendMessageResult>;
+}
+
+/**
+ * What each call on a mailbox takes and answers, once its params were checked. A new one is named here and, where
+ * this mailbox alone can answer it, in one of the tables below; every way to a mailbox knows it then.
+ */
+export interface MailboxCalls extends ReadCalls, WriteCalls, SendCalls {}
+
+export type CallName = keyof MailboxCalls;
+export type ParamsOf<Name extends CallName> = MailboxCalls[Name]['params'];
+export type ResultOf<Name extends CallName> = MailboxCalls[Name]['result'];
+
+type Reads = {
+  readonly [Name in keyof ReadCalls]: (
+    state: MailboxState,
+    params: ParamsOf<Name>,
+    loaded: LoadedRanges,
+  ) => Step<ResultOf<Name> | Refusal>;
+};
+
+type Writes = {
+  readonly [Name in keyof WriteCalls]: (
+    draft: MailboxDraft,
+    params: ParamsOf<Name>,
+    loaded: LoadedRanges,
+  ) => Step<ResultOf<Name> | Refusal>;
+};
+
+export const reads: Reads = {
+  account: ({ profile }) => done({ ...(profile && { profile }) }),
+  getMessages: queryMessages,
+  getConversations: queryConversations,
+  getChanges: queryChanges,
+};
+
+export const writes: Writes = {
+  createAccount: stepCreateAccount,
+  markRead: stepMarkRead,
+};
+
+const sends: { readonly [Name in keyof SendCalls]: true } = { sendMessage: true };
+
+export function isRead(name: CallName): name is keyof ReadCalls {
+  return Object.hasOwn(reads, name);
+}
+
+export function isCallName(name: unknown): name is CallName {
+  return typeof name === 'string' && [reads, writes, sends].some((table) => Object.hasOwn(table, name));
+}
