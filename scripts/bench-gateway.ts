@@ -108,7 +108,7 @@ async function serve(flags: readonly string[]): Promise<void> {
   const accounts = new Accounts({ directory, issuer: { kind: 'own', hasher, tokens }, time });
   const settings = loadSettings({ preset: developmentPreset });
   const gateway = new Gateway({ settings, directory, accounts, metrics, logger, time, random: Math.random });
-  const ops = new OpsServer({ metrics, logger, unreadyReason: () => undefined });
+  const ops = new OpsServer({ metrics, logger, time, unreadyReason: () => undefined });
   const port = await gateway.start({ host, port: 0 });
   const opsPort = await ops.start({ host, port: 0 });
   const addresses = ['--url', `ws://${host}:${port}`, '--ops', `http://${host}:${opsPort}`];

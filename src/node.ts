@@ -15,6 +15,7 @@ import {
   type SigningKey,
 } from './accounts/signing-key.ts';
 import { TokenService } from './accounts/token-service.ts';
+import { OperatorToken } from './admin/operator-token.ts';
 import { OpsServer } from './admin/ops-server.ts';
 import { parseHostPort } from './config/host-port.ts';
 import type { Settings } from './config/settings.ts';
@@ -32,6 +33,7 @@ import type { MailboxDirectory } from './router/mailbox-port.ts';
 import type { RowStore } from './row/row-store.ts';
 import { RowVersionSource } from './row/row-version.ts';
 import { systemTime } from './std/time.ts';
+import { MeasuredStore } from './store/measured-store.ts';
 import { openTable, withHBaseSchema, type TablePorts } from './store/open-table.ts';
 import { VersionedStore } from './store/versioned-store.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
@@ -139,6 +141,14 @@ async function clusterSecret(settings: Settings): Promise<Buffer> {
   return secret;
 }
 
+/** Nodes on one data folder share the one that is made there. */
+function openOperatorToken(settings: Settings): Promise<OperatorToken> {
+  const { operatorTokenFile, data } = settings;
+  return operatorTokenFile === undefined
+    ? OperatorToken.open(data, randomBytes)
+    : OperatorToken.read(operatorTokenFile);
+}
+
 async function signingKey(
   { auth, clusterSecretFile, data }: Settings,
   secret: Uint8Array,
@@ -195,6 +205,11 @@ function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
+interface Telemetry {
+  readonly logger: Logger;
+  readonly metrics: NodeMetrics;
+}
+
 /** The node without its doors, and what it stands on. */
 interface OpenedMember {
   readonly member: MemberNode;
@@ -203,7 +218,11 @@ interface OpenedMember {
   readonly close: () => Promise<void>;
 }
 
-async function openMember(settings: Settings, logger: Logger, events: MemberEvents): Promise<OpenedMember> {
+async function openMember(
+  settings: Settings,
+  { logger, metrics }: Telemetry,
+  events: MemberEvents,
+): Promise<OpenedMember> {
   const { id: nodeId, data: folder } = settings;
   const secret = await clusterSecret(settings);
   const incarnationBytes = randomBytes(8);
@@ -213,11 +232,12 @@ async function openMember(settings: Settings, logger: Logger, events: MemberEven
     const why = 'earlier processes of this node may live: their lease is waited for';
     logger.info({ err: claim.obstacle }, why);
   }
-  const store = new VersionedStore({
+  const versioned = new VersionedStore({
     table: openTable(settings, join(folder, 'rows'), tablePorts(logger)),
     versions: new RowVersionSource(incarnationBytes),
     ...{ time, random },
   });
+  const store = new MeasuredStore(versioned, metrics.registry, time);
   const board = openBoard(settings, store, events);
   const member = new MemberNode({
     ...{ nodeId, incarnation, ended: claim.ended, store, board, secret, time, random },
@@ -249,7 +269,7 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const events = new MemberEvents({ logger, registry: metrics.registry }, () => {
     failed.resolve('another process was started under the id of this node');
   });
-  const { member, secret, close } = await openMember(settings, logger, events);
+  const { member, secret, close } = await openMember(settings, { logger, metrics }, events);
   observeMember(metrics, member);
 
   let isStopping = false;
@@ -263,7 +283,8 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
     ...{ settings, directory: router, accounts, metrics, logger, time, random },
     ...webDir(settings),
   });
-  const ops = new OpsServer({ metrics, logger, unreadyReason });
+  const operatorToken = await openOperatorToken(settings);
+  const ops = new OpsServer({ metrics, logger, time, unreadyReason, operatorToken });
   const stop = async (): Promise<void> => {
     isStopping = true;
     await gateway.stop();

@@ -23,6 +23,7 @@ export const productionExample: SettingsOverride = {
   data: '/var/lib/mailring',
   redis: 'redis://redis.example.com:6379',
   clusterSecretFile: '/etc/mailring/cluster-secret',
+  operatorTokenFile: '/etc/mailring/operator-token',
   store: { kind: 'hbase' },
   hbase: {
     servers: ['hbase-1.example.com:16000', 'hbase-2.example.com:16000', 'hbase-3.example.com:16020'],

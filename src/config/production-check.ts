@@ -26,6 +26,10 @@ export function productionProblems(settings: Settings): string[] {
     'auth.jwksUrl: expected https://…; who can change the answer on its way can pose as any user',
   );
   refuse(
+    settings.operatorTokenFile === undefined,
+    'operatorTokenFile: expected a path; operators cannot know a token that the node made by itself',
+  );
+  refuse(
     settings.advertise === undefined && everyInterface.test(settings.listen),
     `advertise: expected ws://… or wss://…; no client can be sent to ${settings.listen}`,
   );

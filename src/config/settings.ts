@@ -47,7 +47,10 @@ export const settingsSchema = group('Settings of a node.', {
     '127.0.0.1:7400',
     'Where clients connect: WebSocket, HTTP and the web page. Port 0 takes a free one.',
   ),
-  ops: address('127.0.0.1:7500', 'Health, readiness and metrics; not for the public.'),
+  ops: address(
+    '127.0.0.1:7500',
+    'Health, readiness, metrics, and the control API for operators; not for the public.',
+  ),
   peer: address('127.0.0.1:7600', 'Where the other nodes of the cluster connect.'),
   advertise: optionalText(
     'ws://… or wss://…',
@@ -69,6 +72,11 @@ export const settingsSchema = group('Settings of a node.', {
     'a path',
     anyPath,
     'File with the secret that the nodes of a cluster share (at least 32 bytes). Default: made in the data folder.',
+  ),
+  operatorTokenFile: optionalText(
+    'a path',
+    anyPath,
+    'File with the token that operators show to change the ring (at least 32 characters). Default: made in the data folder.',
   ),
 
   store: group('Where mailboxes are kept.', {

@@ -1,3 +1,6 @@
+/** A token but for what sums of fractions lose: else who waited as long as was said could be told to wait again. */
+const wholeToken = 1 - 1e-9;
+
 /** Grants tokens at a steady rate, with a burst. Time is given by the caller, in monotonic milliseconds. */
 export class TokenBucket {
   readonly #tokensPerMs: number;
@@ -14,12 +17,15 @@ export class TokenBucket {
 
   /** Takes one token and returns 0; without one it takes nothing and returns the ms until there is one. */
   take(nowMs: number): number {
+    const waitMs = this.waitMs(nowMs);
+    if (waitMs === 0) this.#tokens -= 1;
+    return waitMs;
+  }
+
+  /** 0 where there is a token, else the ms until there is one. */
+  waitMs(nowMs: number): number {
     this.#fill(nowMs);
-    if (this.#tokens >= 1) {
-      this.#tokens -= 1;
-      return 0;
-    }
-    return Math.max(1, Math.ceil((1 - this.#tokens) / this.#tokensPerMs));
+    return this.#tokens >= wholeToken ? 0 : Math.max(1, Math.ceil((1 - this.#tokens) / this.#tokensPerMs));
   }
 
   /** A full bucket is like a new one: it may be forgotten. */
