@@ -1,8 +1,9 @@
-// Writes what is derived from the table of settings: the files in config/ and docs/configuration.md.
-// Run `npm run config` after changing src/config; a test fails when they have drifted.
+// Writes what is derived: the files in config/ and docs/configuration.md from the table of settings, the dashboard
+// from cluster/grafana. Run `npm run config` after changing either; a test fails when they have drifted.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { format } from 'prettier';
+import { dashboard } from '../cluster/grafana/dashboard.ts';
 import { developmentPreset, productionExample } from '../src/config/presets.ts';
 import { settingsTable } from '../src/config/setting.ts';
 import type { Setting } from '../src/config/setting.ts';
@@ -74,6 +75,7 @@ export async function derivedFiles(): Promise<ReadonlyMap<string, string>> {
     ['config/development.json', json(developmentPreset)],
     ['config/production.example.json', json(productionExample)],
     ['docs/configuration.md', reference()],
+    ['cluster/grafana/dashboards/mailring.json', json(dashboard())],
   ]);
   const files = new Map<string, string>();
   for (const [path, text] of raw) {
