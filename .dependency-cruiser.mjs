@@ -42,7 +42,18 @@ mayImport.set('web', ['std', 'config', 'protocol', 'admin', 'client']);
 mayImport.set('cli', ['std', 'config', 'protocol', 'admin', 'client', 'node.ts']);
 
 // Single files at the top: a node without its doors for clients, and what Prometheus and the log hear of it.
-const withoutDoors = ['std', 'row', 'protocol', 'ring', 'conversation', 'mailbox', 'actor', 'membership', 'peer', 'router'];
+const withoutDoors = [
+  'std',
+  'row',
+  'protocol',
+  'ring',
+  'conversation',
+  'mailbox',
+  'actor',
+  'membership',
+  'peer',
+  'router',
+];
 mayImport.set('member-node.ts', withoutDoors);
 mayImport.set('member-metrics.ts', ['telemetry', 'member-node.ts']);
 mayImport.set('member-events.ts', ['telemetry', 'membership', 'peer', 'member-node.ts']);

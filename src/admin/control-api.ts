@@ -1,5 +1,4 @@
 import Type from 'typebox';
-import type { Static } from 'typebox';
 import type { RingControlCode } from '../handoff/ring-control.ts';
 
 /*
@@ -14,17 +13,6 @@ import type { RingControlCode } from '../handoff/ring-control.ts';
  *   GET  /v1/ring/changes/:id/events             the same as server-sent events, until it is finished
  *   POST /v1/ring/changes/:id/abort              RingProgress
  */
-export type {
-  RingControlCode,
-  RingFlow,
-  RingMemberReport,
-  RingOutcome,
-  RingPhase,
-  RingPreview,
-  RingProgress,
-  RingReport,
-  RingRequest,
-} from '../handoff/ring-control.ts';
 
 const nodeId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'as in `mailring ring show`' });
 const weight = Type.Integer({ minimum: 0, maximum: 1000, description: '100 for an ordinary node' });
@@ -47,7 +35,6 @@ export const changeBodySchema = Type.Object(
 export const followQuerySchema = Type.Object({
   waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 30_000 })),
 });
-export type FollowQuery = Static<typeof followQuerySchema>;
 
 /** `RingControlCode`, and what the way to it has to say. */
 export type ControlErrorCode =
