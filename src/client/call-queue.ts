@@ -1,12 +1,14 @@
+import { backoffDelayMs } from '../std/backoff.ts';
+import type { Backoff } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
-import { backoffMs } from './backoff.ts';
-import type { BackoffOptions } from './backoff.ts';
 import { CallError } from './call-error.ts';
 import type { Connection, Outcome } from './connection.ts';
 
 export interface CallQueueOptions {
   readonly time: Time;
-  readonly backoff: BackoffOptions;
+  readonly backoff: Backoff;
+  /** 0 ≤ x < 1 */
+  readonly random: () => number;
   /** Calls that may wait at once. */
   readonly pendingMax: number;
   /** How long one try may go unanswered before the call is sent again. */
@@ -121,9 +123,10 @@ export class CallQueue {
   }
 
   #retryLater(call: PendingCall, error: CallError): void {
+    const { backoff, random } = this.#options;
     const waitMs = Math.max(
       error.details.retryAfterMs ?? 0,
-      backoffMs(call.attempts - 1, this.#options.backoff),
+      backoffDelayMs(backoff, call.attempts - 1, random),
     );
     call.cancelWake();
     call.backingOff = true;

@@ -1,8 +1,8 @@
 import { closeCodes } from '../protocol/close-code.ts';
 import type { Change } from '../protocol/message.ts';
 import type { SendMessageResult } from '../protocol/calls.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
-import { backoffMs } from './backoff.ts';
 import { CallError } from './call-error.ts';
 import type { CallMap, CallName, OutgoingMessage, Session } from './call-map.ts';
 import { CallQueue } from './call-queue.ts';
@@ -135,7 +135,8 @@ export class MailringClient {
     this.#url = options.urls[0];
     this.#calls = new CallQueue({
       time: this.#time,
-      backoff: { firstMs: 200, maxMs: 5_000, random: this.#random },
+      backoff: { baseMs: 200, maxMs: 5_000 },
+      random: this.#random,
       pendingMax: this.#limits.pendingCallsMax,
       attemptTimeoutMs: this.#limits.attemptTimeoutMs,
       onRetry: (method, params, error) => this.#events.retrying?.(method, params, error),
@@ -321,8 +322,8 @@ export class MailringClient {
     this.#movedHops = 0;
     // The node that served last is tried once more; after that the others have their turn.
     if (attempt > 0) this.#url = urls[attempt % urls.length] ?? urls[0];
-    const { reconnectFirstMs: firstMs, reconnectMaxMs: maxMs } = this.#limits;
-    const waitMs = backoffMs(attempt, { firstMs, maxMs, random: this.#random });
+    const { reconnectFirstMs: baseMs, reconnectMaxMs: maxMs } = this.#limits;
+    const waitMs = backoffDelayMs({ baseMs, maxMs }, attempt, this.#random);
     this.#waitThenConnect(Math.max(atLeastMs, waitMs), reason);
   }
 

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
-import type { Backoff } from './backoff.ts';
+import type { Backoff } from '../std/backoff.ts';
 import type { Dial } from './wire.ts';
 import type { Time } from '../std/time.ts';
 

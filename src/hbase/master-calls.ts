@@ -1,4 +1,4 @@
-import { backoffDelayMs } from './backoff.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import type { HBaseCluster } from './hbase-cluster.ts';
 import { HBaseError } from './hbase-error.ts';
 import type { ProtoReader } from './proto-reader.ts';

@@ -1,4 +1,4 @@
-import { backoffDelayMs } from './backoff.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import { HBaseError } from './hbase-error.ts';
 import type { HBaseErrorCode } from './hbase-error.ts';
 import { ProtoError } from './proto-reader.ts';

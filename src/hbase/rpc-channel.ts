@@ -1,5 +1,5 @@
 import type { Cancel, Time } from '../std/time.ts';
-import { backoffDelayMs } from './backoff.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import { CellBlock } from './cell.ts';
 import type { HBaseLimits } from './hbase-options.ts';
 import { PendingCall } from './pending-call.ts';

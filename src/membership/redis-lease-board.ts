@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
+import { backoffDelayMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import { LeaseBoardError } from './lease-board.ts';
 import type { Lease, LeaseBoard, Renewal, RenewalOutcome } from './lease-board.ts';
@@ -145,10 +146,8 @@ function connectionOptions(random: () => number) {
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: (times) => {
-      const wholeMs = Math.min(reconnectMaxMs, reconnectFirstMs * 2 ** Math.min(times, 10));
-      return wholeMs * (0.5 + random() / 2);
-    },
+    retryStrategy: (times) =>
+      backoffDelayMs({ baseMs: reconnectFirstMs, maxMs: reconnectMaxMs }, times, random),
     // A demoted master answers like this: ask again who is the master now.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   } satisfies RedisOptions;

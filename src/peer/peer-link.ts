@@ -1,5 +1,6 @@
 import { refusal } from '../protocol/protocol-error.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import type { Cancel } from '../std/time.ts';
 import { DialerGreeting } from './dialer-greeting.ts';
 import { packNote, packRequest } from './frame-codec.ts';
@@ -226,9 +227,10 @@ export class PeerLink {
   #pause(fault: PeerFault): void {
     const { time, random, limits, events } = this.#setup;
     const { reconnectFirstMs, reconnectMaxMs } = limits;
-    const ceilingMs = Math.min(reconnectMaxMs, reconnectFirstMs * 2 ** Math.min(this.#failures, 30));
+    const backoff = { baseMs: reconnectFirstMs, maxMs: reconnectMaxMs };
+    const waitMs = backoffDelayMs(backoff, this.#failures, random);
     this.#failures += 1;
-    const cancel = time.after((ceilingMs / 2) * (1 + random()), () => this.#dial());
+    const cancel = time.after(waitMs, () => this.#dial());
     this.#state = { kind: 'pausing', cancel };
     events.linkDown(this.nodeId, fault, this.#failures);
   }

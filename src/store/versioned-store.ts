@@ -3,6 +3,7 @@ import { StoreError } from '../row/row-store.ts';
 import type { Commit, CommitOutcome, OutboxPage, RowImage, RowSlice, RowStore } from '../row/row-store.ts';
 import { sameVersion } from '../row/row-version.ts';
 import type { RowVersion, RowVersionSource } from '../row/row-version.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import type { Time } from '../std/time.ts';
 import type { RowTable } from './row-table.ts';
 
@@ -125,8 +126,7 @@ export class VersionedStore implements RowStore {
   /** Backs off; false where no time is left for another try. */
   async #mayTryAgain(tries: number, deadline: number): Promise<boolean> {
     const { firstMs, maxMs } = this.#waits;
-    const wholeMs = Math.min(maxMs, firstMs * 2 ** Math.min(tries - 1, 30));
-    const waitMs = wholeMs * (0.5 + this.#random() / 2);
+    const waitMs = backoffDelayMs({ baseMs: firstMs, maxMs }, tries - 1, this.#random);
     if (this.#closed || this.#time.monotonicMs() + waitMs >= deadline) return false;
     await new Promise<void>((resolve) => {
       this.#time.after(waitMs, resolve);
