@@ -84,6 +84,7 @@ function openRegistry(table: RowTable): { registry: EntityRegistry; commits: () 
         retryMaxMs: 60_000,
         clearAfterMs: 15_000,
         confirmAfterMs: 500,
+        tellAfterMs: 50,
       },
       alarm,
     },

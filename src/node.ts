@@ -50,7 +50,13 @@ export interface RunningNode {
 }
 
 /** Times of background work, ms. */
-const outboxTiming = { settleAfterMs: 2_000, retryMaxMs: 60_000, clearAfterMs: 15_000, confirmAfterMs: 500 };
+const outboxTiming = {
+  settleAfterMs: 2_000,
+  retryMaxMs: 60_000,
+  clearAfterMs: 15_000,
+  confirmAfterMs: 500,
+  tellAfterMs: 50,
+};
 const sweepTiming = { everyMs: 600_000, pagePauseMs: 3_000 };
 /** Messages in one envelope: what fits a commit beside others. */
 const envelopeMax = 128;

@@ -60,15 +60,15 @@ export const mutants: readonly Mutant[] = [
   ),
   edit(
     'no outbox cell',
-    'src/mailbox/step-deliver.ts',
-    "if (!open || conversation.outbox === 'clear') conversation.outbox = 'open';",
-    'void open;',
+    'src/mailbox/mailbox-draft.ts',
+    "if (!reaches(confirmed, owedBy(head))) return isOpen ? 'unchanged' : 'open';",
+    "if (!reaches(confirmed, owedBy(head))) return 'unchanged';",
   ),
   edit(
     'copies are written over a gap',
     'src/mailbox/step-copy.ts',
-    "if (envelope.previousSeq > watermark) return done({ kind: 'gap', copiedThrough: watermark });",
-    '',
+    'const isGap = fresh.length > 0 && owed.previousSeq > watermark;',
+    'const isGap = false;',
   ),
   edit(
     'reads from memory when the lease has run out',
@@ -115,16 +115,37 @@ export const mutants: readonly Mutant[] = [
   ),
   edit(
     'a read mark goes back',
-    'src/mailbox/step-mark-read.ts',
+    'src/mailbox/step-mark.ts',
     'if (seq > head.readSeq) {',
     'if (seq !== head.readSeq) {',
   ),
   edit(
     'everything is read at any mark',
-    'src/mailbox/step-mark-read.ts',
+    'src/mailbox/step-mark.ts',
     'head.readCount = count.result;',
     'head.readCount = head.receivedCount;',
   ),
+  edit(
+    'marks open no outbox cell',
+    'src/mailbox/mailbox-draft.ts',
+    "if (!reaches(confirmed, owedBy(head))) return isOpen ? 'unchanged' : 'open';",
+    "if (confirmed.seq < head.peerSeq) return isOpen ? 'unchanged' : 'open';",
+  ),
+  {
+    name: 'a late receipt takes marks back',
+    edits: [
+      {
+        file: 'src/mailbox/step-copy.ts',
+        find: 'if (delivered <= head.peerDeliveredSeq && read <= head.peerReadSeq) return;',
+        replace: 'if (delivered === head.peerDeliveredSeq && read === head.peerReadSeq) return;',
+      },
+      {
+        file: 'src/mailbox/step-copy.ts',
+        find: 'head.peerReadSeq = Math.max(head.peerReadSeq, read);',
+        replace: 'head.peerReadSeq = read;',
+      },
+    ],
+  },
   edit(
     'feeds are not asked for again after a view',
     'src/router/feed-relay.ts',

@@ -18,6 +18,8 @@ export interface OutboxTiming {
   readonly clearAfterMs: number;
   /** A sender's last confirmation goes out on its own after this, if no envelope has carried it. */
   readonly confirmAfterMs: number;
+  /** The peer is told of marks that have moved after this: those that move meanwhile go along. */
+  readonly tellAfterMs: number;
 }
 
 /** Limits of what one mailbox lets wait. */

@@ -224,15 +224,8 @@ export class Mailbox implements Entity, LaneHost {
     previousSeq: number,
     messages: readonly CopiedMessage[],
   ): void {
-    const envelope: Envelope = {
-      kind: 'copy',
-      conversationId,
-      from: peer,
-      fromName: peerName,
-      previousSeq,
-      messages,
-    };
-    this.#outbox.copy(envelope);
+    const owed = { previousSeq, messages, marks: { delivered: 0, read: 0 } };
+    this.#outbox.copy({ kind: 'copy', conversationId, from: peer, fromName: peerName, owed });
   }
 
   catchUp(conversationId: string, peer: string, seq: number): void {

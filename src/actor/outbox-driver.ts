@@ -1,6 +1,8 @@
 import { noteConfirmed } from '../mailbox/apply-draft.ts';
 import type { CopyReply, Envelope, MissingReply } from '../mailbox/envelope.ts';
 import type { ConversationState, MailboxState } from '../mailbox/mailbox-state.ts';
+import { marksOf } from '../mailbox/query-missing.ts';
+import { owedBy, reaches, standingOf, type Standing } from '../mailbox/standing.ts';
 import type { Cancel } from '../std/time.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Actor } from './actor.ts';
@@ -13,6 +15,12 @@ type CopyEnvelope = Extract<Envelope, { kind: 'copy' }>;
 const repairMessagesMax = 200;
 /** Conversations that are settled at once. */
 const settleMax = 8;
+/** Peers that are told of marks at once. */
+const tellMax = 64;
+
+function isOwing({ head, outbox }: ConversationState): boolean {
+  return !reaches(outbox.confirmed, owedBy(head));
+}
 
 interface Retry {
   readonly tries: number;
@@ -20,9 +28,10 @@ interface Retry {
 }
 
 /**
- * Sees to it that both copies of a message come to be (G5). As sender: puts own copies into the next commit,
- * fetches what is missing, confirms. As recipient: asks senders that have not confirmed, sends them what they
- * lack, for as long as the outbox cell is there, and clears the cell when nothing is owed.
+ * Sees to it that both copies of a message come to be (G5), and that the peer knows of marks. As sender: puts own
+ * copies into the next commit, fetches what is missing, confirms. As recipient: tells of marks, asks peers that have
+ * not confirmed, sends them what they lack, for as long as the outbox cell is there, and clears it when nothing is
+ * owed.
  */
 export class OutboxDriver {
   readonly #userId: string;
@@ -34,6 +43,7 @@ export class OutboxDriver {
   readonly #retries = new Map<string, Retry>();
   #settleTimer: Cancel | undefined;
   #isConfirmScheduled = false;
+  #isTellScheduled = false;
   #isClearing = false;
   /** Commits that failed since the last load: what the row has, and owes, is not known. */
   #losses = 0;
@@ -59,10 +69,11 @@ export class OutboxDriver {
     this.#scheduleSettle(this.#pauseMs(this.#losses));
   }
 
-  /** After a load or a commit: is something owed now? */
+  /** After a load or a commit: is something owed now? Of marks the peer is told at once, of all else it knows. */
   changed(state: MailboxState): void {
     this.#losses = 0;
     if (state.outboxOpen.size > 0) this.#scheduleSettle(this.#host.outboxTiming.settleAfterMs);
+    if (state.untold.size > 0) this.#scheduleTell();
   }
 
   /** Stops what it does on its own; the next load or commit begins anew. */
@@ -120,23 +131,15 @@ export class OutboxDriver {
         kind: 'missing',
         conversationId,
         from: this.#userId,
-        above: sending.confirmed,
+        above: sending.confirmed.seq,
         limit: repairMessagesMax,
       },
       deadline,
     )) as MissingReply;
-    const { name, previousSeq, messages } = reply;
-    if (messages.length === 0) return false;
-    const copy: CopyEnvelope = {
-      kind: 'copy',
-      conversationId,
-      from: peer,
-      fromName: name,
-      previousSeq,
-      messages,
-    };
-    await this.#actor.submit(copy, deadline);
-    return messages.length === repairMessagesMax;
+    const { name, owed } = reply;
+    if (owed.messages.length === 0) return false;
+    await this.#actor.submit({ kind: 'copy', conversationId, from: peer, fromName: name, owed }, deadline);
+    return owed.messages.length === repairMessagesMax;
   }
 
   #dueConfirm(conversationId: string, peer: string): void {
@@ -152,8 +155,9 @@ export class OutboxDriver {
   #confirm(): void {
     for (const [conversationId, peer] of this.#confirmDue) {
       this.#confirmDue.delete(conversationId);
-      const confirmed = this.#actor.state?.conversations.get(conversationId)?.head.ownSeq;
-      if (confirmed === undefined) continue;
+      const head = this.#actor.state?.conversations.get(conversationId)?.head;
+      if (head === undefined) continue;
+      const confirmed = standingOf(head);
       this.#background(async () => {
         const confirm: Envelope = { kind: 'confirm', conversationId, from: this.#userId, confirmed };
         await this.#host.envelopes.request(peer, confirm, this.#deadline());
@@ -191,7 +195,7 @@ export class OutboxDriver {
     for (const conversation of state.outboxOpen) {
       // A clock that was set back must not make it wait for the old time to come again.
       const quietMs = Math.abs(wallMs - conversation.head.updatedAt);
-      if (conversation.outbox.confirmed >= conversation.head.peerSeq) {
+      if (!isOwing(conversation)) {
         this.#retries.delete(conversation.conversationId);
         isClearable ||= this.#isClearing || quietMs >= clearAfterMs;
         continue;
@@ -217,38 +221,60 @@ export class OutboxDriver {
     const notBefore = this.#host.time.monotonicMs() + this.#pauseMs(tries) * jitter;
     this.#retries.set(conversationId, { tries, notBefore });
     this.#background(async () => {
-      // Where does the sender stand? Often it has everything and only its confirmation was lost.
-      let reply = await this.#offer(conversation, { above: conversation.outbox.confirmed, limit: 0 });
-      while (reply.copiedThrough < conversation.head.peerSeq) {
-        const before = reply.copiedThrough;
-        reply = await this.#offer(conversation, { above: before, limit: repairMessagesMax });
-        if (reply.copiedThrough <= before) break;
+      // Where does the peer stand? Often it has everything and only its confirmation was lost.
+      let confirmed = await this.#offer(conversation, conversation.outbox.confirmed.seq, 0);
+      while (!reaches(confirmed, owedBy(conversation.head))) {
+        const before = confirmed;
+        confirmed = await this.#offer(conversation, before.seq, repairMessagesMax);
+        if (reaches(before, confirmed)) break;
       }
-      // The state may have been loaded anew meanwhile; what the sender confirmed stays true.
-      const current = this.#actor.state?.conversations.get(conversationId) ?? conversation;
-      noteConfirmed(current.outbox, reply.copiedThrough);
-      if (reply.copiedThrough >= current.head.peerSeq) this.#retries.delete(conversationId);
+      if (reaches(confirmed, owedBy(conversation.head))) this.#retries.delete(conversationId);
     });
   }
 
-  async #offer(conversation: ConversationState, owed: { above: number; limit: number }): Promise<CopyReply> {
+  #scheduleTell(): void {
+    if (this.#isTellScheduled) return;
+    this.#isTellScheduled = true;
+    this.#host.time.after(this.#host.outboxTiming.tellAfterMs, () => {
+      this.#isTellScheduled = false;
+      this.#tell();
+    });
+  }
+
+  /** Marks that have moved; what doesn't get there is owed still, and settled with all else. */
+  #tell(): void {
+    const untold = this.#actor.state?.untold ?? new Set<ConversationState>();
+    let telling = 0;
+    for (const conversation of untold) {
+      if (telling++ === tellMax) return this.#scheduleTell();
+      untold.delete(conversation);
+      if (!isOwing(conversation)) continue;
+      this.#background(async () => {
+        await this.#offer(conversation, conversation.outbox.confirmed.seq, 0);
+      });
+    }
+  }
+
+  /** Tells the peer of marks, and sends up to `limit` copies above a seq. @returns how far it has everything */
+  async #offer(conversation: ConversationState, above: number, limit: number): Promise<Standing> {
     const { conversationId, head } = conversation;
     const deadline = this.#deadline();
-    let page: Pick<MissingReply, 'name' | 'messages'> = { name: '', messages: [] };
-    if (owed.limit > 0) {
-      const query = { kind: 'missing', conversationId, from: head.peer, ...owed } as const;
+    let page: Pick<MissingReply, 'name' | 'owed'> = {
+      name: '',
+      owed: { previousSeq: above, messages: [], marks: marksOf(head) },
+    };
+    if (limit > 0) {
+      const query = { kind: 'missing', conversationId, from: head.peer, above, limit } as const;
       const answer = await this.#actor.query(query, deadline);
       if ('kind' in answer && answer.kind === 'missing') page = answer;
     }
-    const envelope: CopyEnvelope = {
-      kind: 'copy',
-      conversationId,
-      from: this.#userId,
-      fromName: page.name,
-      previousSeq: owed.above,
-      messages: page.messages,
-    };
-    return (await this.#host.envelopes.request(head.peer, envelope, deadline)) as CopyReply;
+    const { name: fromName, owed } = page;
+    const envelope: CopyEnvelope = { kind: 'copy', conversationId, from: this.#userId, fromName, owed };
+    const { confirmed } = (await this.#host.envelopes.request(head.peer, envelope, deadline)) as CopyReply;
+    // The state may have been loaded anew meanwhile; what the peer confirmed stays true.
+    const current = this.#actor.state?.conversations.get(conversationId) ?? conversation;
+    noteConfirmed(current.outbox, confirmed);
+    return confirmed;
   }
 
   #pauseMs(tries: number): number {

@@ -2,14 +2,16 @@ import { Packr } from 'msgpackr';
 import type { Cell, CellRange, Family } from '../row/cell.ts';
 import { StoreError } from '../row/row-store.ts';
 
-const format = 1;
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
 
 /** Seqs and times sort newest first as the distance to this, in 6 bytes. */
 export const u48Max = 0xffffffffffff;
 
-/** The value of a cell: a format byte and a MessagePack array. Readers of every format ever written stay. */
-export function encodeValue(fields: readonly unknown[]): Buffer {
+/**
+ * The value of a cell: a format byte and a MessagePack array. Readers of every format ever written stay. A new
+ * format is one that readers of the former must not take for it; it adds fields to the end.
+ */
+export function encodeValue(fields: readonly unknown[], format = 1): Buffer {
   const body = packr.pack(fields);
   const value = Buffer.allocUnsafe(body.length + 1);
   value[0] = format;
@@ -17,9 +19,14 @@ export function encodeValue(fields: readonly unknown[]): Buffer {
   return value;
 }
 
-/** The fields of a cell. @throws StoreError `corrupt` where its format is unknown */
-export function decodeValue(cell: Cell): unknown {
-  if (cell.value[0] !== format) {
+/**
+ * The fields of a cell; those that its format does not have yet are missing.
+ * @param newest the newest format of this kind of cell
+ * @throws StoreError `corrupt` where its format is unknown
+ */
+export function decodeValue(cell: Cell, newest = 1): unknown {
+  const format = cell.value[0] ?? 0;
+  if (format < 1 || format > newest) {
     throw new StoreError(
       'corrupt',
       `cell ${cell.family}:${cell.qualifier.toString('hex')} has an unknown format`,

@@ -1,6 +1,6 @@
 import { dedupEntryBytes, growDedup } from '../conversation/dedup-window.ts';
 import type { RowVersion } from '../row/row-version.ts';
-import type { ConversationDraft, MailboxDraft } from './mailbox-draft.ts';
+import { outboxFate, type ConversationDraft, type MailboxDraft } from './mailbox-draft.ts';
 import {
   addConversation,
   dedupEntriesMax,
@@ -8,18 +8,24 @@ import {
   logCommitsInMemory,
   type LogCommit,
   type MailboxState,
+  type Outbox,
 } from './mailbox-state.ts';
+import { furthest, nothing, owedBy, type Standing } from './standing.ts';
 
 const logEntryBytes = 80;
 
 function applyConversation(state: MailboxState, draft: ConversationDraft, version: number): void {
+  const fate = outboxFate(draft);
   const isNew = draft.base === undefined;
   const conversation = draft.base ?? addConversation(state, draft.conversationId, draft.head);
   if (isNew) {
     conversation.runAbove = 0;
-    conversation.outbox.confirmed = 0;
+    conversation.outbox.confirmed = nothing;
   }
+  const told = isNew ? nothing : owedBy(conversation.head);
   conversation.head = draft.head;
+  if (draft.head.deliveredSeq > told.delivered || draft.head.readSeq > told.read)
+    state.untold.add(conversation);
   const { outbox } = conversation;
   if (draft.added.length > 0) {
     conversation.touchedVersion = version;
@@ -32,18 +38,18 @@ function applyConversation(state: MailboxState, draft: ConversationDraft, versio
     );
     for (const message of draft.added) if (!message.own) outbox.pending.push(message.seq);
   }
-  noteConfirmed(conversation.outbox, draft.confirmed);
-  if (draft.outbox !== 'unchanged') outbox.open = draft.outbox === 'open';
+  noteConfirmed(outbox, draft.confirmed);
+  if (fate !== 'unchanged') outbox.open = fate === 'open';
   if (outbox.open) state.outboxOpen.add(conversation);
   else state.outboxOpen.delete(conversation);
 }
 
-/** The peer's copies are durable up to `confirmed`: less is owed. Never goes back. */
-export function noteConfirmed(outbox: { confirmed: number; pending: number[] }, confirmed: number): void {
-  if (confirmed <= outbox.confirmed) return;
-  outbox.confirmed = confirmed;
+/** The peer has what it is owed up to `confirmed`: less is owed. Never goes back. */
+export function noteConfirmed(outbox: Outbox, confirmed: Standing): void {
+  outbox.confirmed = furthest(outbox.confirmed, confirmed);
+  const { seq } = outbox.confirmed;
   let settled = 0;
-  while (settled < outbox.pending.length && (outbox.pending[settled] ?? 0) <= confirmed) settled++;
+  while (settled < outbox.pending.length && (outbox.pending[settled] ?? 0) <= seq) settled++;
   if (settled > 0) outbox.pending.splice(0, settled);
 }
 

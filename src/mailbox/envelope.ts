@@ -1,6 +1,7 @@
 import type { OutgoingMessage } from '../conversation/outgoing-message.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
+import type { Standing } from './standing.ts';
 
 /** A message that the recipient's row has, on its way to the sender's own copy. */
 export interface CopiedMessage {
@@ -10,6 +11,22 @@ export interface CopiedMessage {
   readonly text: string;
   readonly mediaRef?: MediaRef;
   readonly replyTo?: number;
+}
+
+/** What one mailbox has for the other in a conversation, from a place on. */
+export interface Owed {
+  /** The seq before the first of `messages`. */
+  readonly previousSeq: number;
+  /** The other side's own messages. */
+  readonly messages: readonly CopiedMessage[];
+  /** How far this side's user has got and read. */
+  readonly marks: Marks;
+}
+
+/** Seqs; 0: nothing yet. */
+export interface Marks {
+  readonly delivered: number;
+  readonly read: number;
 }
 
 /** Actor to actor, between two mailboxes. All of it is plain data and idempotent. */
@@ -22,18 +39,17 @@ export type Envelope =
       readonly fromName: string;
       /** Greatest stamp that the sender's mailbox has seen in the conversation: new ones are above it (G3). */
       readonly floor: number;
-      /** The sender's copies are durable up to this seq. */
-      readonly confirmed: number;
+      /** How far the sender has, durably, what the recipient owes it. */
+      readonly confirmed: Standing;
       readonly messages: readonly OutgoingMessage[];
     }
   | {
-      /** Recipient to sender: these of your messages are here; `previousSeq` is the one before the first. */
+      /** Recipient to sender: this is what I have for you. */
       readonly kind: 'copy';
       readonly conversationId: string;
       readonly from: string;
       readonly fromName: string;
-      readonly previousSeq: number;
-      readonly messages: readonly CopiedMessage[];
+      readonly owed: Owed;
     }
   | {
       /** Sender to recipient: which of my messages above `above` do you have? */
@@ -44,11 +60,11 @@ export type Envelope =
       readonly limit: number;
     }
   | {
-      /** Sender to recipient: my copies are durable up to this seq. */
+      /** Sender to recipient: so far I have, durably, what you owe me. */
       readonly kind: 'confirm';
       readonly conversationId: string;
       readonly from: string;
-      readonly confirmed: number;
+      readonly confirmed: Standing;
     };
 
 export type Accepted = {
@@ -68,17 +84,16 @@ export interface DeliverReply {
   readonly results: readonly (Accepted | Refusal)[];
 }
 
-/** `gap`: messages between `copiedThrough` and the envelope's `previousSeq` are missing; nothing was done. */
+/** `gap`: messages between what is here and the envelope's first are missing: none of them was taken. */
 export interface CopyReply {
   readonly kind: 'copied' | 'gap';
-  readonly copiedThrough: number;
+  readonly confirmed: Standing;
 }
 
 export interface MissingReply {
   readonly kind: 'missing';
   readonly name: string;
-  readonly previousSeq: number;
-  readonly messages: readonly CopiedMessage[];
+  readonly owed: Owed;
 }
 
 export type EnvelopeReply = DeliverReply | CopyReply | MissingReply | { readonly kind: 'noted' };

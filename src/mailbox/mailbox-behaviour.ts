@@ -16,6 +16,7 @@ import { headRanges } from './mailbox-cells.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
 import { dedupEntriesMax, type MailboxLimits, type MailboxState } from './mailbox-state.ts';
 import { queryMissing } from './query-missing.ts';
+import { nothing, owedBy, reaches, standingOf, type Standing } from './standing.ts';
 import { stepCopy } from './step-copy.ts';
 import { stepDeliver } from './step-deliver.ts';
 
@@ -55,7 +56,7 @@ export interface Sending {
   readonly kind: 'sending';
   readonly name: string;
   readonly floor: number;
-  readonly confirmed: number;
+  readonly confirmed: Standing;
 }
 
 export type MailboxAnswer = ResultOf<keyof ReadCalls> | Sending | MissingReply | Refusal;
@@ -66,11 +67,10 @@ export function mailboxHeadRanges(limits: MailboxLimits): readonly CellRange[] {
 
 function clearOutbox(draft: MailboxDraft): MailboxResult {
   for (const { conversationId, outbox, head } of draft.state.outboxOpen) {
-    if (outbox.confirmed < head.peerSeq) continue;
+    if (!reaches(outbox.confirmed, owedBy(head))) continue;
     const conversation = draft.conversation(conversationId);
-    // A message of this same batch opened it again.
-    if (conversation === undefined || conversation.head.peerSeq > conversation.confirmed) continue;
-    conversation.outbox = 'clear';
+    // What else this batch does may make something owed again: then it stays.
+    if (conversation !== undefined) conversation.isClearing = true;
   }
   return { kind: 'cleared' };
 }
@@ -120,7 +120,7 @@ function querySending(state: MailboxState, conversationId: string): Sending | Re
     kind: 'sending',
     name: state.profile.name,
     floor: Math.floor((head?.lastSeq ?? 0) / 2),
-    confirmed: head?.ownSeq ?? 0,
+    confirmed: head === undefined ? nothing : standingOf(head),
   };
 }
 

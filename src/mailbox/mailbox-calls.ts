@@ -19,7 +19,7 @@ import { queryChanges } from './query-changes.ts';
 import { queryConversations } from './query-conversations.ts';
 import { queryMessages } from './query-messages.ts';
 import { stepCreateAccount } from './step-create-account.ts';
-import { stepMarkRead } from './step-mark-read.ts';
+import { stepMarkDelivered, stepMarkRead } from './step-mark.ts';
 
 interface Shape<Params, Result extends object> {
   readonly params: Params;
@@ -39,6 +39,7 @@ export interface ReadCalls {
 export interface WriteCalls {
   /** `conflict` where the user exists. */
   readonly createAccount: Shape<Profile, object>;
+  readonly markDelivered: Shape<MarkParams, MarkResult>;
   readonly markRead: Shape<MarkParams, MarkResult>;
 }
 
@@ -82,6 +83,7 @@ export const reads: Reads = {
 
 export const writes: Writes = {
   createAccount: stepCreateAccount,
+  markDelivered: stepMarkDelivered,
   markRead: stepMarkRead,
 };
 

@@ -9,6 +9,7 @@ import type {
   Profile,
   StoredMessage,
 } from './mailbox-state.ts';
+import type { Standing } from './standing.ts';
 
 /*
  * The cells of a user's row. Qualifiers:
@@ -62,7 +63,12 @@ type ConversationFields = [
   readCount: number,
   ownSeq: number,
   peerSeq: number,
+  // Since format 2.
+  deliveredSeq?: number,
+  peerDeliveredSeq?: number,
+  peerReadSeq?: number,
 ];
+const conversationFormat = 2;
 
 export function conversationCell(head: ConversationHead): Cell {
   const qualifier = Buffer.allocUnsafe(5);
@@ -81,8 +87,11 @@ export function conversationCell(head: ConversationHead): Cell {
     head.readCount,
     head.ownSeq,
     head.peerSeq,
+    head.deliveredSeq,
+    head.peerDeliveredSeq,
+    head.peerReadSeq,
   ];
-  return { family: 'h', qualifier, value: encodeValue(fields) };
+  return { family: 'h', qualifier, value: encodeValue(fields, conversationFormat) };
 }
 
 export function isConversationCell(cell: Cell): boolean {
@@ -103,7 +112,10 @@ export function conversationOf(cell: Cell): ConversationHead {
     readCount,
     ownSeq,
     peerSeq,
-  ] = decodeValue(cell) as ConversationFields;
+    deliveredSeq = readSeq,
+    peerDeliveredSeq = 0,
+    peerReadSeq = 0,
+  ] = decodeValue(cell, conversationFormat) as ConversationFields;
   return {
     local: cell.qualifier.readUInt32BE(1),
     peer,
@@ -118,6 +130,9 @@ export function conversationOf(cell: Cell): ConversationHead {
     readCount,
     ownSeq,
     peerSeq,
+    deliveredSeq,
+    peerDeliveredSeq,
+    peerReadSeq,
   };
 }
 
@@ -186,17 +201,26 @@ export function messageRange(
   };
 }
 
-type OutboxFields = [confirmed: number];
+type OutboxFields = [
+  seq: number,
+  // Since format 2.
+  delivered?: number,
+  read?: number,
+];
+const outboxFormat = 2;
 
-/** `confirmed` undefined: nothing is owed any more. */
-export function outboxCell(local: number, confirmed: number | undefined): Cell {
-  const value = confirmed === undefined ? Buffer.alloc(0) : encodeValue([confirmed] satisfies OutboxFields);
-  return { family: 'o', qualifier: localQualifier(local), value };
+/** `confirmed`: how far the peer is known to have what is owed; undefined: nothing is owed any more. */
+export function outboxCell(local: number, confirmed: Standing | undefined): Cell {
+  const qualifier = localQualifier(local);
+  if (confirmed === undefined) return { family: 'o', qualifier, value: Buffer.alloc(0) };
+  const { seq, delivered, read } = confirmed;
+  const fields: OutboxFields = [seq, delivered, read];
+  return { family: 'o', qualifier, value: encodeValue(fields, outboxFormat) };
 }
 
-export function outboxOf(cell: Cell): { local: number; confirmed: number } {
-  const [confirmed] = decodeValue(cell) as OutboxFields;
-  return { local: cell.qualifier.readUInt32BE(0), confirmed };
+export function outboxOf(cell: Cell): { local: number; confirmed: Standing } {
+  const [seq, delivered = 0, read = 0] = decodeValue(cell, outboxFormat) as OutboxFields;
+  return { local: cell.qualifier.readUInt32BE(0), confirmed: { seq, delivered, read } };
 }
 
 /**
@@ -204,38 +228,47 @@ export function outboxOf(cell: Cell): { local: number; confirmed: number } {
  */
 export const logCommitsMax = 1024;
 
-const logKinds = { message: 0, read: 1 } as const;
+const logKinds = { message: 0, read: 1, receipt: 2 } as const;
 type LogEntryFields =
   | [kind: typeof logKinds.message, local: number, seq: number]
-  | [kind: typeof logKinds.read, local: number, readSeq: number, unread: number];
+  | [kind: typeof logKinds.read, local: number, readSeq: number, unread: number]
+  // Since format 2.
+  | [kind: typeof logKinds.receipt, local: number, deliveredSeq: number, readSeq: number];
 type LogFields = [version: number, entries: LogEntryFields[]];
+const logFormat = 2;
+
+function logEntryFields(entry: LogEntry, local: number): LogEntryFields {
+  switch (entry.kind) {
+    case 'message':
+      return [logKinds.message, local, entry.seq];
+    case 'read':
+      return [logKinds.read, local, entry.readSeq, entry.unread];
+    case 'receipt':
+      return [logKinds.receipt, local, entry.deliveredSeq, entry.readSeq];
+  }
+}
+
+function logEntryOf(fields: LogEntryFields, conversationId: string): LogEntry {
+  switch (fields[0]) {
+    case logKinds.message:
+      return { kind: 'message', conversationId, seq: fields[2] };
+    case logKinds.read:
+      return { kind: 'read', conversationId, readSeq: fields[2], unread: fields[3] };
+    case logKinds.receipt:
+      return { kind: 'receipt', conversationId, deliveredSeq: fields[2], readSeq: fields[3] };
+  }
+}
 
 export function logCell(commit: LogCommit, localOf: (conversationId: string) => number): Cell {
-  const entries = commit.entries.map((entry): LogEntryFields => {
-    const local = localOf(entry.conversationId);
-    return entry.kind === 'message'
-      ? [logKinds.message, local, entry.seq]
-      : [logKinds.read, local, entry.readSeq, entry.unread];
-  });
+  const entries = commit.entries.map((entry) => logEntryFields(entry, localOf(entry.conversationId)));
   const fields: LogFields = [commit.version, entries];
-  return {
-    family: 'l',
-    qualifier: localQualifier(commit.version % logCommitsMax),
-    value: encodeValue(fields),
-  };
+  const qualifier = localQualifier(commit.version % logCommitsMax);
+  return { family: 'l', qualifier, value: encodeValue(fields, logFormat) };
 }
 
 export function logOf(cell: Cell, conversationOfLocal: (local: number) => string): LogCommit {
-  const [version, entries] = decodeValue(cell) as LogFields;
-  return {
-    version,
-    entries: entries.map((entry): LogEntry => {
-      const conversationId = conversationOfLocal(entry[1]);
-      return entry[0] === logKinds.message
-        ? { kind: 'message', conversationId, seq: entry[2] }
-        : { kind: 'read', conversationId, readSeq: entry[2], unread: entry[3] };
-    }),
-  };
+  const [version, entries] = decodeValue(cell, logFormat) as LogFields;
+  return { version, entries: entries.map((entry) => logEntryOf(entry, conversationOfLocal(entry[1]))) };
 }
 
 /** Slots of the log for versions first..last (at most one turn), as one or two ranges. */

@@ -10,6 +10,7 @@ import type {
   Profile,
   StoredMessage,
 } from './mailbox-state.ts';
+import { nothing, owedBy, reaches, type Standing } from './standing.ts';
 
 /** A conversation as the commit in preparation will leave it. */
 export interface ConversationDraft {
@@ -19,11 +20,27 @@ export interface ConversationDraft {
   readonly head: ConversationHead;
   /** Messages this commit adds, in the order they were added. */
   readonly added: StoredMessage[];
-  confirmed: number;
+  confirmed: Standing;
   headChanged: boolean;
-  /** What this commit does to the outbox cell. */
-  outbox: 'unchanged' | 'open' | 'clear';
+  /** Clears the outbox cell, unless something is owed. */
+  isClearing: boolean;
 }
+
+/** What a commit does to a conversation's outbox cell: whatever is owed when it lands has one. */
+export function outboxFate({
+  base,
+  head,
+  confirmed,
+  headChanged,
+  isClearing,
+}: ConversationDraft): OutboxFate {
+  if (!headChanged && !isClearing) return 'unchanged';
+  const isOpen = base?.outbox.open ?? false;
+  if (!reaches(confirmed, owedBy(head))) return isOpen ? 'unchanged' : 'open';
+  return isOpen && isClearing ? 'clear' : 'unchanged';
+}
+
+type OutboxFate = 'unchanged' | 'open' | 'clear';
 
 /** One commit in preparation: what the inputs of a batch change, on top of a state that stays as it is. */
 export class MailboxDraft {
@@ -55,7 +72,7 @@ export class MailboxDraft {
       added: [],
       confirmed: base.outbox.confirmed,
       headChanged: false,
-      outbox: 'unchanged',
+      isClearing: false,
     };
     this.conversations.set(conversationId, draft);
     return draft;
@@ -79,11 +96,14 @@ export class MailboxDraft {
         readCount: 0,
         ownSeq: 0,
         peerSeq: 0,
+        deliveredSeq: 0,
+        peerDeliveredSeq: 0,
+        peerReadSeq: 0,
       },
       added: [],
-      confirmed: 0,
+      confirmed: nothing,
       headChanged: true,
-      outbox: 'unchanged',
+      isClearing: false,
     };
     this.conversations.set(conversationId, draft);
     return draft;
@@ -115,12 +135,12 @@ export class MailboxDraft {
   cells(version: number): Cell[] {
     const cells: Cell[] = [];
     if (this.profile !== undefined) cells.push(profileCell(this.profile));
-    for (const { head, added, headChanged, outbox, confirmed } of this.conversations.values()) {
+    for (const conversation of this.conversations.values()) {
+      const { head, added, headChanged, confirmed } = conversation;
       for (const message of added) cells.push(messageCell(head.local, message));
       if (headChanged) cells.push(conversationCell(head));
-      if (outbox !== 'unchanged') {
-        cells.push(outboxCell(head.local, outbox === 'open' ? confirmed : undefined));
-      }
+      const fate = outboxFate(conversation);
+      if (fate !== 'unchanged') cells.push(outboxCell(head.local, fate === 'open' ? confirmed : undefined));
     }
     for (const [messageId, entry] of this.dedup) cells.push(dedupCell(messageId, entry));
     if (this.log.length > 0) {

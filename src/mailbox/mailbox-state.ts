@@ -1,6 +1,7 @@
 import { newDedupWindow, type DedupWindow } from '../conversation/dedup-window.ts';
 import type { RowVersion } from '../row/row-version.ts';
 import type { MediaRef } from '../protocol/message.ts';
+import { owedBy, type Standing } from './standing.ts';
 
 /** A message as this mailbox keeps it. `own`: sent by the mailbox's user. */
 export interface StoredMessage {
@@ -35,16 +36,21 @@ export interface ConversationHead {
   ownSeq: number;
   /** Greatest seq received from the peer. */
   peerSeq: number;
+  /** Own delivered mark; never below `readSeq`. */
+  deliveredSeq: number;
+  /** The peer's marks, as far as it has told. */
+  peerDeliveredSeq: number;
+  peerReadSeq: number;
 }
 
 /**
- * What is owed to the peer: the copies of its own messages. `open` says that the row has an outbox cell;
- * `confirmed` is the peer's own watermark as far as it was heard of, `pending` the seqs above it that were
- * committed since the row was loaded.
+ * What is owed to the peer: copies of its own messages, and this user's marks. `open` says that the row has an
+ * outbox cell; `confirmed` is how far the peer has it all, as far as that was heard of, `pending` the seqs above
+ * that which were committed since the row was loaded.
  */
 export interface Outbox {
   open: boolean;
-  confirmed: number;
+  confirmed: Standing;
   pending: number[];
 }
 
@@ -76,6 +82,12 @@ export type LogEntry =
       readonly conversationId: string;
       readonly readSeq: number;
       readonly unread: number;
+    }
+  | {
+      readonly kind: 'receipt';
+      readonly conversationId: string;
+      readonly deliveredSeq: number;
+      readonly readSeq: number;
     };
 
 /** The changes of one commit; the position of entry i is (version, i). */
@@ -100,6 +112,8 @@ export interface MailboxState {
   logKnownAbove: number;
   /** Conversations whose outbox cell is not empty. */
   readonly outboxOpen: Set<ConversationState>;
+  /** Conversations whose own marks have moved: the peer is to be told soon. */
+  readonly untold: Set<ConversationState>;
   /** Conversations, most recent first; undefined: to be sorted anew. */
   recent: ConversationState[] | undefined;
   /** Memory taken, bytes, estimated. */
@@ -149,6 +163,7 @@ export function emptyMailbox(userId: string): MailboxState {
     log: [],
     logKnownAbove: 0,
     outboxOpen: new Set(),
+    untold: new Set(),
     recent: undefined,
     bytes: mailboxOverheadBytes,
   };
@@ -163,7 +178,7 @@ export function addConversation(
   const conversation: ConversationState = {
     conversationId,
     head,
-    outbox: { open: false, confirmed: head.peerSeq, pending: [] },
+    outbox: { open: false, confirmed: owedBy(head), pending: [] },
     messages: [],
     runAbove: head.lastSeq,
     // An image of messages that is older than the index just loaded may lack some of them.

@@ -1,8 +1,8 @@
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, need, type Step } from '../row/step.ts';
-import type { CopiedMessage, Envelope, MissingReply } from './envelope.ts';
+import type { CopiedMessage, Envelope, Marks, MissingReply } from './envelope.ts';
 import { messageOf, messageRange } from './mailbox-cells.ts';
-import { indexAbove, type MailboxState, type StoredMessage } from './mailbox-state.ts';
+import { indexAbove, type ConversationHead, type MailboxState, type StoredMessage } from './mailbox-state.ts';
 
 function copyOf({ messageId, seq, timestamp, text, mediaRef, replyTo }: StoredMessage): CopiedMessage {
   return {
@@ -13,6 +13,11 @@ function copyOf({ messageId, seq, timestamp, text, mediaRef, replyTo }: StoredMe
     ...(mediaRef && { mediaRef }),
     ...(replyTo !== undefined && { replyTo }),
   };
+}
+
+/** What the peer is told of this user's marks. */
+export function marksOf(head: ConversationHead | undefined): Marks {
+  return { delivered: head?.deliveredSeq ?? 0, read: head?.readSeq ?? 0 };
 }
 
 function isOwed(message: StoredMessage): boolean {
@@ -30,11 +35,12 @@ export function queryMissing(
 ): Step<MissingReply> {
   const name = state.profile?.name ?? '';
   const conversation = state.conversations.get(conversationId);
-  if (conversation === undefined || conversation.head.peerSeq <= above) {
-    return done({ kind: 'missing', name, previousSeq: above, messages: [] });
-  }
-  const answer = (owed: readonly StoredMessage[]): Step<MissingReply> =>
-    done({ kind: 'missing', name, previousSeq: above, messages: owed.slice(0, limit).map(copyOf) });
+  const marks = marksOf(conversation?.head);
+  const answer = (missing: readonly StoredMessage[]): Step<MissingReply> => {
+    const messages = missing.slice(0, limit).map(copyOf);
+    return done({ kind: 'missing', name, owed: { previousSeq: above, messages, marks } });
+  };
+  if (conversation === undefined || conversation.head.peerSeq <= above) return answer([]);
   if (above >= conversation.runAbove) {
     const first = indexAbove(conversation.messages, above);
     return answer(conversation.messages.slice(first).filter(isOwed));

@@ -8,6 +8,7 @@ import { done, type Step } from '../row/step.ts';
 import type { Accepted, DeliverReply, Envelope } from './envelope.ts';
 import type { ConversationDraft, MailboxDraft } from './mailbox-draft.ts';
 import type { MailboxLimits } from './mailbox-state.ts';
+import { furthest } from './standing.ts';
 
 type Deliver = Extract<Envelope, { kind: 'deliver' }>;
 
@@ -16,7 +17,7 @@ function pendingIn({ base, added, confirmed }: ConversationDraft, max: number): 
   const pending = base?.outbox.pending ?? [];
   if (pending.length + added.length < max) return pending.length + added.length;
   // This very envelope may have confirmed some.
-  const isPending = (seq: number): boolean => seq > confirmed;
+  const isPending = (seq: number): boolean => seq > confirmed.seq;
   return pending.filter(isPending).length + added.filter(({ own }) => !own).length;
 }
 
@@ -66,8 +67,6 @@ function append(
     ...(mediaRef && { mediaRef }),
     ...(replyTo !== undefined && { replyTo }),
   });
-  const open = conversation.base?.outbox.open ?? false;
-  if (!open || conversation.outbox === 'clear') conversation.outbox = 'open';
   draft.dedup.set(messageId, { seq, timestamp: draft.nowMs, fingerprint: message.fingerprint });
   return { kind: 'accepted', seq, timestamp: draft.nowMs, duplicate: false, previousSeq };
 }
@@ -93,7 +92,7 @@ export function stepDeliver(
   if (unmet !== undefined) return unmet;
   let conversation = draft.conversation(envelope.conversationId);
   if (conversation !== undefined) {
-    conversation.confirmed = Math.max(conversation.confirmed, envelope.confirmed);
+    conversation.confirmed = furthest(conversation.confirmed, envelope.confirmed);
     if (conversation.head.name !== envelope.fromName) {
       conversation.head.name = envelope.fromName;
       draft.touch(conversation);

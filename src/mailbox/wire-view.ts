@@ -48,6 +48,8 @@ export function wireConversation(userId: string, { conversationId, head }: Conve
     lastFrom: head.lastOwn ? userId : head.peer,
     unread: unreadOf(head),
     readSeq: head.readSeq,
+    peerReadSeq: head.peerReadSeq,
+    peerDeliveredSeq: head.peerDeliveredSeq,
   };
 }
 
@@ -69,6 +71,10 @@ export function wireChange(
   }
   const conversation = state.conversations.get(entry.conversationId);
   if (conversation === undefined) return undefined;
+  if (entry.kind === 'receipt') {
+    const { conversationId, deliveredSeq, readSeq } = entry;
+    return { cursor, kind: 'receipt', conversationId, userId: conversation.head.peer, deliveredSeq, readSeq };
+  }
   const message = messageAt(conversation, entry.seq) ?? loaded(conversation, entry.seq);
   return message && { cursor, kind: 'message', message: wireMessage(state.userId, conversation, message) };
 }

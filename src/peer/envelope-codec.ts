@@ -1,5 +1,6 @@
 import type { OutgoingMessage } from '../conversation/outgoing-message.ts';
-import type { Accepted, CopiedMessage, CopyReply, Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
+import type { Accepted, CopiedMessage, Envelope, EnvelopeReply, Marks, Owed } from '../mailbox/envelope.ts';
+import type { Standing } from '../mailbox/standing.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { Items, countOf, detailsOf, errorKindOf, textOf } from './packed-items.ts';
@@ -20,16 +21,17 @@ export function packEnvelope(envelope: Envelope): readonly unknown[] {
     case 'deliver': {
       const { fromName, floor, confirmed, messages } = envelope;
       const packed = messages.map(packOutgoing);
-      return [envelopeTags.deliver, conversationId, from, fromName, floor, confirmed, packed];
+      const [seq, ...marks] = packStanding(confirmed);
+      return [envelopeTags.deliver, conversationId, from, fromName, floor, seq, packed, ...marks];
     }
     case 'copy': {
-      const { fromName, previousSeq, messages } = envelope;
-      return [envelopeTags.copy, conversationId, from, fromName, previousSeq, messages.map(packCopied)];
+      const { fromName, owed } = envelope;
+      return [envelopeTags.copy, conversationId, from, fromName, ...packOwed(owed)];
     }
     case 'missing':
       return [envelopeTags.missing, conversationId, from, envelope.above, envelope.limit];
     case 'confirm':
-      return [envelopeTags.confirm, conversationId, from, envelope.confirmed];
+      return [envelopeTags.confirm, conversationId, from, ...packStanding(envelope.confirmed)];
   }
 }
 
@@ -40,17 +42,18 @@ export function unpackEnvelope(body: unknown): Envelope {
   const to = { conversationId: items.text(), from: items.text() };
   switch (tag) {
     case envelopeTags.deliver: {
-      const [fromName, floor, confirmed] = [items.text(), items.count(), items.count()];
-      return { kind: 'deliver', ...to, fromName, floor, confirmed, messages: items.list(unpackOutgoing) };
+      const [fromName, floor, seq] = [items.text(), items.count(), items.count()];
+      const messages = items.list(unpackOutgoing);
+      return { kind: 'deliver', ...to, fromName, floor, confirmed: { seq, ...unpackMarks(items) }, messages };
     }
     case envelopeTags.copy: {
-      const [fromName, previousSeq] = [items.text(), items.count()];
-      return { kind: 'copy', ...to, fromName, previousSeq, messages: items.list(unpackCopied) };
+      const fromName = items.text();
+      return { kind: 'copy', ...to, fromName, owed: unpackOwed(items) };
     }
     case envelopeTags.missing:
       return { kind: 'missing', ...to, above: items.count(), limit: items.count() };
     case envelopeTags.confirm:
-      return { kind: 'confirm', ...to, confirmed: items.count() };
+      return { kind: 'confirm', ...to, confirmed: unpackStanding(items) };
     default:
       throw new PeerFault('protocol', `no envelope has tag ${tag}`);
   }
@@ -63,9 +66,9 @@ export function packEnvelopeReply(reply: EnvelopeReply): readonly unknown[] {
       return [replyTags.delivered, reply.name, reply.results.map(packResult)];
     case 'copied':
     case 'gap':
-      return [replyTags[reply.kind], reply.copiedThrough];
+      return [replyTags[reply.kind], ...packStanding(reply.confirmed)];
     case 'missing':
-      return [replyTags.missing, reply.name, reply.previousSeq, reply.messages.map(packCopied)];
+      return [replyTags.missing, reply.name, ...packOwed(reply.owed)];
     case 'noted':
       return [replyTags.noted];
   }
@@ -79,12 +82,12 @@ export function unpackEnvelopeReply(body: unknown): EnvelopeReply {
     case replyTags.delivered:
       return { kind: 'delivered', name: items.text(), results: items.list(unpackResult) };
     case replyTags.copied:
-      return unpackCopyReply('copied', items);
+      return { kind: 'copied', confirmed: unpackStanding(items) };
     case replyTags.gap:
-      return unpackCopyReply('gap', items);
+      return { kind: 'gap', confirmed: unpackStanding(items) };
     case replyTags.missing: {
-      const [name, previousSeq] = [items.text(), items.count()];
-      return { kind: 'missing', name, previousSeq, messages: items.list(unpackCopied) };
+      const name = items.text();
+      return { kind: 'missing', name, owed: unpackOwed(items) };
     }
     case replyTags.noted:
       return { kind: 'noted' };
@@ -174,6 +177,27 @@ function unpackResult(value: unknown): Accepted | Refusal {
   }
 }
 
-function unpackCopyReply(kind: CopyReply['kind'], items: Items): CopyReply {
-  return { kind, copiedThrough: items.count() };
+function packStanding({ seq, delivered, read }: Standing): readonly [number, number, number] {
+  return [seq, delivered, read];
+}
+
+function unpackStanding(items: Items): Standing {
+  const seq = items.count();
+  return { seq, ...unpackMarks(items) };
+}
+
+/** Missing where the sender is a node that knows no receipts yet. */
+function unpackMarks(items: Items): Marks {
+  const delivered = items.optional(countOf) ?? 0;
+  return { delivered, read: items.optional(countOf) ?? 0 };
+}
+
+function packOwed({ previousSeq, messages, marks }: Owed): readonly unknown[] {
+  return [previousSeq, messages.map(packCopied), marks.delivered, marks.read];
+}
+
+function unpackOwed(items: Items): Owed {
+  const previousSeq = items.count();
+  const messages = items.list(unpackCopied);
+  return { previousSeq, messages, marks: unpackMarks(items) };
 }

@@ -45,4 +45,13 @@ export type Change =
       readonly conversationId: string;
       readonly readSeq: number;
       readonly unread: number;
+    }
+  /** How far another member has got and read. */
+  | {
+      readonly cursor: string;
+      readonly kind: 'receipt';
+      readonly conversationId: string;
+      readonly userId: string;
+      readonly deliveredSeq: number;
+      readonly readSeq: number;
     };

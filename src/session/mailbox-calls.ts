@@ -12,6 +12,14 @@ import type { Call } from './call-table.ts';
 import { outgoingMessage, ownConversation } from './outgoing-message.ts';
 import type { MessageLimits } from './outgoing-message.ts';
 
+function mark(name: 'markDelivered' | 'markRead'): Call {
+  return call('write', name, markParams, (caller, { seq, ...params }, deadline) => {
+    const conversationId = ownConversation(caller, params.conversationId);
+    if (typeof conversationId !== 'string') return conversationId;
+    return caller.mailbox.call(name, { conversationId, seq }, deadline);
+  });
+}
+
 /** The calls of the protocol, by name. A call that is not in here is `method_not_found`. */
 export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<string, Call> {
   const calls = [
@@ -44,11 +52,8 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
       caller.mailbox.call('getChanges', since === undefined ? { limit } : { since, limit }, deadline),
     ),
 
-    call('write', 'markRead', markParams, (caller, { seq, ...params }, deadline) => {
-      const conversationId = ownConversation(caller, params.conversationId);
-      if (typeof conversationId !== 'string') return conversationId;
-      return caller.mailbox.call('markRead', { conversationId, seq }, deadline);
-    }),
+    mark('markDelivered'),
+    mark('markRead'),
   ];
   return new Map(calls.map((entry) => [entry.name, entry]));
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NodeCluster } from '../../cluster/mailring/node-cluster.ts';
 import type { NodeProcess } from '../../cluster/mailring/node-process.ts';
 import { ReplayRun } from '../../scripts/replay/replay-run.ts';
+import { describeMessenger } from './messenger.contract.ts';
 import { errorText, messageId, WireClient } from '../support/wire-client.ts';
 import type { Json } from '../support/wire-client.ts';
 
@@ -51,6 +52,8 @@ export function describeNodeCluster(name: string, start: () => Promise<ContractC
         expect(++refusals).toBeLessThan(5);
       }
     };
+
+    describeMessenger('messenger', { httpUrl: () => cluster.nodes[0]?.httpUrl ?? '' });
 
     /** Plays a chat history while `disturb` does its worst, from the first answers on; then all promises are checked. */
     const replay = async (

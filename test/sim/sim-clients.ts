@@ -112,9 +112,17 @@ export class SimClients {
     const must = this.history.mustSeeOf(userId, conversationId);
     const seqs = [...must];
     const seq = seqs.length > 0 ? this.#random.pick(seqs) + this.#random.pick([0, 0, 1, -1]) : 2;
-    const before = this.history.markOf(userId, conversationId);
     const params = { conversationId, seq: Math.max(1, seq) };
     try {
+      if (this.#random.chance(0.4)) {
+        const before = this.history.deliveredOf(userId, conversationId);
+        const result = await device.ask((mailbox, deadline) =>
+          mailbox.call('markDelivered', params, deadline),
+        );
+        this.history.markedDelivered(userId, params, must, before, result);
+        return;
+      }
+      const before = this.history.markOf(userId, conversationId);
       const result = await device.ask((mailbox, deadline) => mailbox.call('markRead', params, deadline));
       this.history.marked(userId, params, must, before, result);
     } catch (error) {

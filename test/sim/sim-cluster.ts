@@ -33,7 +33,13 @@ export interface SimNode {
 }
 
 const secret = new Uint8Array(32).fill(7);
-const outboxTiming = { settleAfterMs: 200, retryMaxMs: 1_000, clearAfterMs: 500, confirmAfterMs: 40 };
+const outboxTiming = {
+  settleAfterMs: 200,
+  retryMaxMs: 1_000,
+  clearAfterMs: 500,
+  confirmAfterMs: 40,
+  tellAfterMs: 10,
+};
 const sweeping = { everyMs: 1_500, pagePauseMs: 50, deadlineMs: 1_000 };
 const peerLimits = {
   ...defaultPeerLimits,

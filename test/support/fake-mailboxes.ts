@@ -89,6 +89,7 @@ export class FakeMailbox implements MailboxPort {
       return { conversations: [], hasMore: false, serverTime: 0 };
     },
     getChanges: (params) => this.#getChanges(params),
+    markDelivered: async ({ seq }) => ({ seq, unread: 0 }),
     markRead: async ({ seq }) => {
       await this.#turn();
       return { seq, unread: 0 };

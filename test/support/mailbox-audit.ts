@@ -94,10 +94,20 @@ function auditFeed(userId: string, view: MailboxView): void {
   if (view.changes === undefined) return;
   const told = new Map<string, Message[]>();
   const marks = new Map<string, number>();
+  const receipts = new Map<string, { deliveredSeq: number; readSeq: number }>();
   for (const change of view.changes) {
     if (change.kind === 'message') {
       const { conversationId } = change.message;
       told.set(conversationId, [...(told.get(conversationId) ?? []), change.message]);
+      continue;
+    }
+    if (change.kind === 'receipt') {
+      const before = receipts.get(change.conversationId) ?? { deliveredSeq: 0, readSeq: 0 };
+      const { deliveredSeq, readSeq } = change;
+      const isLater = deliveredSeq > before.deliveredSeq || readSeq > before.readSeq;
+      const isBack = deliveredSeq < before.deliveredSeq || readSeq < before.readSeq;
+      check(isLater && !isBack, 'G9: a receipt that does not move on');
+      receipts.set(change.conversationId, { deliveredSeq, readSeq });
       continue;
     }
     const { conversationId, readSeq, unread } = change;
@@ -110,6 +120,27 @@ function auditFeed(userId: string, view: MailboxView): void {
   for (const [conversationId, messages] of view.messages) {
     const inFeed = (told.get(conversationId) ?? []).toSorted((a, b) => a.seq - b.seq);
     check(same(inFeed, messages), `G8: the feed of ${userId} is not the history of ${conversationId}`);
+  }
+  for (const { conversationId, peerDeliveredSeq, peerReadSeq } of view.conversations) {
+    const told = receipts.get(conversationId) ?? { deliveredSeq: 0, readSeq: 0 };
+    const listed = { deliveredSeq: peerDeliveredSeq, readSeq: peerReadSeq };
+    check(same(told, listed), `G8: the receipts of ${userId} in ${conversationId} are not its list`);
+  }
+}
+
+/** Each side knows exactly how far the other has got. */
+function auditReceipts(views: ReadonlyMap<string, MailboxView>, history: MailboxHistory): void {
+  for (const [userId, view] of views) {
+    for (const { conversationId, peer = '', peerReadSeq, peerDeliveredSeq = 0 } of view.conversations) {
+      const theirs = views.get(peer)?.conversations.find((entry) => entry.conversationId === conversationId);
+      const read = theirs?.readSeq ?? 0;
+      check(peerReadSeq === read, `G5: ${peer} has read ${read}, ${userId} was told ${String(peerReadSeq)}`);
+      const delivered = history.deliveredOf(peer, conversationId);
+      check(
+        peerDeliveredSeq >= delivered && peerDeliveredSeq >= read,
+        `G5: ${peer} has got ${delivered}, ${userId} was told ${peerDeliveredSeq}`,
+      );
+    }
   }
 }
 
@@ -141,6 +172,7 @@ export async function audit(
     check(!acked || theirs?.length === 1, `G1: ${messageId} was acknowledged and is not there`);
     check(same(theirs, own), `G5: the copies of ${messageId} differ: ${JSON.stringify([theirs, own])}`);
   }
+  auditReceipts(views, history);
   const slice = { fromHash: 0, toHash: rowHashCount };
   const owed = await rig.time.drive(node.store.scanOutbox(slice, undefined, 1_000, rig.deadline()));
   check(owed.entityIds.length === 0, `G5: ${owed.entityIds.join()} still owe something`);

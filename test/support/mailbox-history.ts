@@ -48,6 +48,7 @@ export class MailboxHistory {
   /** By user and conversation: acknowledged to somebody (received), or seen there (own copies). */
   readonly #mustSee = new Map<string, Set<number>>();
   readonly #marks = new Map<string, number>();
+  readonly #delivered = new Map<string, number>();
 
   attempt(from: string, to: string, params: SendMessageParams): Attempted {
     const { messageId, conversationId, text } = params;
@@ -141,6 +142,27 @@ export class MailboxHistory {
     check(result.unread >= 0, `G9: unread ${result.unread}`);
     const key = `${userId}/${conversationId}`;
     this.#marks.set(key, Math.max(this.#marks.get(key) ?? 0, result.seq));
+  }
+
+  /** The same of a delivered mark. */
+  markedDelivered(
+    userId: string,
+    { conversationId, seq }: MarkParams,
+    must: MustSee,
+    before: number,
+    result: MarkResult,
+  ): void {
+    check(result.seq >= before, `G9: the delivered mark went back from ${before} to ${result.seq}`);
+    const known = Math.max(0, ...must);
+    check(result.seq >= Math.min(seq, known), `G9: delivered ${seq} of ${known}, got ${result.seq}`);
+    const key = `${userId}/${conversationId}`;
+    this.#delivered.set(key, Math.max(this.#delivered.get(key) ?? 0, result.seq));
+  }
+
+  /** The greatest mark that was acknowledged: what is read is delivered too. */
+  deliveredOf(userId: string, conversationId: string): number {
+    const key = `${userId}/${conversationId}`;
+    return Math.max(this.#delivered.get(key) ?? 0, this.markOf(userId, conversationId));
   }
 
   /** `must` and `marks`: as they were before the list was asked for. */

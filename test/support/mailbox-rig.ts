@@ -99,7 +99,7 @@ export class RigNode {
           settleAfterMs: 2_000,
           retryMaxMs: 30_000,
           clearAfterMs: 10_000,
-          confirmAfterMs: 500,
+          ...{ confirmAfterMs: 500, tellAfterMs: 50 },
           ...options.outboxTiming,
         },
         alarm: (error, what) => {

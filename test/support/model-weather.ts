@@ -47,7 +47,13 @@ export class ModelWeather {
       },
       sendingLimits: { envelopeMax: random.pick([1, 3, 128]), waitingMax: 64, backgroundDeadlineMs: 1_000 },
       mailboxLimits: { outboxPendingMax: random.pick([4, 1_000]) },
-      outboxTiming: { settleAfterMs: 200, retryMaxMs: 1_000, clearAfterMs: 500, confirmAfterMs: 40 },
+      outboxTiming: {
+        settleAfterMs: 200,
+        retryMaxMs: 1_000,
+        clearAfterMs: 500,
+        confirmAfterMs: 40,
+        tellAfterMs: 10,
+      },
       cacheLimits: { budgetBytes: random.pick([1, 4_000, 64 << 20]), recentMs: random.pick([0, 200, 1e9]) },
       sweeperTiming: { everyMs: 700, pagePauseMs: 50, deadlineMs: 1_000 },
     };

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { nothing } from '../../../src/mailbox/standing.ts';
 import { dmIdOf, sideOf } from '../../../src/protocol/conversation-id.ts';
 import { MailboxRig } from '../../support/mailbox-rig.ts';
 
@@ -11,7 +12,7 @@ test('G5: a repair brings more copies than a step may ask for counts one by one'
   const from = { from: 'bob', fromName: 'BOB', conversationId };
   const messages = [{ messageId: `${rig.time.wallMs()}.bob.d1.1`, text: 'late', fingerprint: 1 }];
   // Received above everything that ann has still to copy.
-  const deliver = { kind: 'deliver', ...from, floor: 1_000, confirmed: 0, messages } as const;
+  const deliver = { kind: 'deliver', ...from, floor: 1_000, confirmed: nothing, messages } as const;
   await rig.time.drive(rig.node.registry.mailbox('ann').accept(deliver, rig.deadline()));
 
   // Nothing of the conversation is in memory: each count is in the store.
@@ -22,9 +23,10 @@ test('G5: a repair brings more copies than a step may ask for counts one by one'
     timestamp: 1,
     text: `copy ${index}`,
   }));
-  const copy = { kind: 'copy', ...from, previousSeq: 0, messages: missing } as const;
+  const owed = { previousSeq: 0, messages: missing, marks: { delivered: 0, read: 0 } };
+  const copy = { kind: 'copy', ...from, owed } as const;
   const reply = await rig.time.drive(node.registry.mailbox('ann').accept(copy, rig.deadline()));
 
-  expect(reply).toEqual({ kind: 'copied', copiedThrough: missing.at(-1)?.seq });
+  expect(reply).toEqual({ kind: 'copied', confirmed: { ...nothing, seq: missing.at(-1)?.seq } });
   expect(rig.alarms).toEqual([]);
 });

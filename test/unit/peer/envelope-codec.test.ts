@@ -12,6 +12,7 @@ import { PeerFault } from '../../../src/peer/peer-fault.ts';
 
 const packr = new Packr({ useRecords: false, int64AsType: 'number' });
 const media = { ref: 'r', type: 'image/png', size: 9 };
+const marks = { delivered: 6, read: 4 };
 const to = { conversationId: 'a:b', from: 'a' };
 
 const copied = [
@@ -28,7 +29,7 @@ const envelopes: readonly [string, Envelope, unknown][] = [
       ...to,
       fromName: 'A',
       floor: 3,
-      confirmed: 2,
+      confirmed: { seq: 2, delivered: 6, read: 4 },
       messages: [
         { messageId: 'm1', text: 'x', fingerprint: 7 },
         { messageId: 'm2', text: 'y', fingerprint: 8, mediaRef: media, replyTo: 4, after: 'm1' },
@@ -42,11 +43,12 @@ const envelopes: readonly [string, Envelope, unknown][] = [
         ['m2', 'y', 8, ['r', 'image/png', 9], 4, 'm1'],
         ['m3', 'z', 9, null, null, 'm2'],
       ],
+      ...[6, 4],
     ],
   ],
   [
     'copy',
-    { kind: 'copy', ...to, fromName: 'A', previousSeq: 2, messages: copied },
+    { kind: 'copy', ...to, fromName: 'A', owed: { previousSeq: 2, messages: copied, marks } },
     [
       ...[2, 'a:b', 'a', 'A', 2],
       [
@@ -54,10 +56,11 @@ const envelopes: readonly [string, Envelope, unknown][] = [
         ['m2', 6, 5, 'y', null, 4],
         ['m3', 8, 6, 'z', ['r', 'image/png', 9], null],
       ],
+      ...[6, 4],
     ],
   ],
   ['missing', { kind: 'missing', ...to, above: 4, limit: 50 }, [3, 'a:b', 'a', 4, 50]],
-  ['confirm', { kind: 'confirm', ...to, confirmed: 8 }, [4, 'a:b', 'a', 8]],
+  ['confirm', { kind: 'confirm', ...to, confirmed: { seq: 8, ...marks } }, [4, 'a:b', 'a', 8, 6, 4]],
 ];
 
 const replies: readonly [string, EnvelopeReply, unknown][] = [
@@ -82,12 +85,12 @@ const replies: readonly [string, EnvelopeReply, unknown][] = [
       ],
     ],
   ],
-  ['copied', { kind: 'copied', copiedThrough: 8 }, [2, 8]],
-  ['gap', { kind: 'gap', copiedThrough: 2 }, [3, 2]],
+  ['copied', { kind: 'copied', confirmed: { seq: 8, ...marks } }, [2, 8, 6, 4]],
+  ['gap', { kind: 'gap', confirmed: { seq: 2, ...marks } }, [3, 2, 6, 4]],
   [
     'missing',
-    { kind: 'missing', name: 'B', previousSeq: 2, messages: copied.slice(0, 1) },
-    [4, 'B', 2, [['m1', 4, 1_750_000_000_000, 'x']]],
+    { kind: 'missing', name: 'B', owed: { previousSeq: 2, messages: copied.slice(0, 1), marks } },
+    [4, 'B', 2, [['m1', 4, 1_750_000_000_000, 'x']], 6, 4],
   ],
   ['noted', { kind: 'noted' }, [5]],
 ];
@@ -106,7 +109,17 @@ describe('envelopes on the wire, version 1', () => {
   });
 
   it('items that a newer node adds are ignored', () => {
-    expect(unpackEnvelope([4, 'a:b', 'a', 8, 'new'])).toEqual({ kind: 'confirm', ...to, confirmed: 8 });
+    const confirmed = { seq: 8, ...marks };
+    expect(unpackEnvelope([4, 'a:b', 'a', 8, 6, 4, 'new'])).toEqual({ kind: 'confirm', ...to, confirmed });
+  });
+
+  it('marks that an older node does not know are none', () => {
+    const none = { delivered: 0, read: 0 };
+    expect(unpackEnvelope([1, 'a:b', 'a', 'A', 3, 2, []])).toMatchObject({ confirmed: { seq: 2, ...none } });
+    expect(unpackEnvelope([2, 'a:b', 'a', 'A', 2, []])).toMatchObject({ owed: { marks: none } });
+    expect(unpackEnvelope([4, 'a:b', 'a', 8])).toMatchObject({ confirmed: { seq: 8, ...none } });
+    expect(unpackEnvelopeReply([2, 8])).toEqual({ kind: 'copied', confirmed: { seq: 8, ...none } });
+    expect(unpackEnvelopeReply([4, 'B', 2, []])).toMatchObject({ owed: { marks: none } });
   });
 
   it('anything else is a fault of the protocol', () => {

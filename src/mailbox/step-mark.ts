@@ -6,7 +6,20 @@ import type { MailboxDraft } from './mailbox-draft.ts';
 import { unreadOf } from './mailbox-state.ts';
 import { receivedCountAt } from './message-count.ts';
 
-/** Moves the read mark up to `seq`, clamped to the last message; never back (G9). */
+/** Moves the delivered mark up to `seq`, clamped to the last message; never back. */
+export function stepMarkDelivered(draft: MailboxDraft, params: MarkParams): Step<MarkResult | Refusal> {
+  const conversation = draft.conversation(params.conversationId);
+  if (conversation === undefined) return done(refusal('not_found', 'no such conversation'));
+  const { head } = conversation;
+  const seq = Math.min(params.seq, head.lastSeq);
+  if (seq > head.deliveredSeq) {
+    head.deliveredSeq = seq;
+    draft.touch(conversation);
+  }
+  return done({ seq: head.deliveredSeq, unread: unreadOf(head) });
+}
+
+/** Moves the read mark up to `seq`, clamped to the last message; never back (G9). What is read is delivered too. */
 export function stepMarkRead(
   draft: MailboxDraft,
   params: MarkParams,
@@ -21,6 +34,7 @@ export function stepMarkRead(
     if (count.kind === 'need') return count;
     head.readSeq = seq;
     head.readCount = count.result;
+    head.deliveredSeq = Math.max(head.deliveredSeq, seq);
     draft.touch(conversation);
     const { conversationId } = params;
     draft.log.push({ kind: 'read', conversationId, readSeq: seq, unread: unreadOf(head) });
