@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { benchCommand } from './cli/bench-command.ts';
 import { devCommand } from './cli/dev-command.ts';
 import { nodeCommand } from './cli/node-command.ts';
+import { ringCommand } from './cli/ring-command.ts';
 import { schemaCommand } from './cli/schema-command.ts';
 import { usageExitCode } from './cli/setting-options.ts';
 
@@ -9,7 +10,7 @@ const program = new Command('mailring')
   .description('a messenger backend whose app servers are the cache')
   .showHelpAfterError('(add --help for what is possible)')
   .exitOverride();
-for (const command of [devCommand(), nodeCommand(), schemaCommand(), benchCommand()]) {
+for (const command of [devCommand(), nodeCommand(), schemaCommand(), ringCommand(), benchCommand()]) {
   program.addCommand(inheritSettings(command));
 }
 
