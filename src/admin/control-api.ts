@@ -14,13 +14,7 @@ import type { RingControlCode } from '../handoff/ring-control.ts';
  *   POST /v1/ring/changes/:id/abort              RingProgress
  */
 
-export type {
-  RingPreview,
-  RingProgress,
-  RingRefusal,
-  RingReport,
-  RingRequest,
-} from '../handoff/ring-control.ts';
+export type { RingPreview, RingProgress, RingReport, RingRequest } from '../handoff/ring-control.ts';
 
 const nodeId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'as in `mailring ring show`' });
 const weight = Type.Integer({ minimum: 0, maximum: 1000, description: '100 for an ordinary node' });
