@@ -1,7 +1,7 @@
 import { dedupTimeToLiveMs } from '../row/cell.ts';
 import { StoreError } from '../row/row-store.ts';
 import type { Cancel, Time } from '../std/time.ts';
-import { cellKey, pastFamily, pastRow, prefixOf, writtenMsOf } from './lmdb-trees.ts';
+import { cellKey, lmdbGroupMax, pastFamily, pastRow, prefixOf, writtenMsOf } from './lmdb-trees.ts';
 import type { Tree } from './lmdb-trees.ts';
 
 export interface SweepPace {
@@ -60,7 +60,9 @@ export class DedupSweep {
   async #step(): Promise<void> {
     try {
       const expired = this.#lookOn();
-      if (expired.length > 0) await this.#remove(expired);
+      for (let i = 0; i < expired.length; i += lmdbGroupMax) {
+        await this.#remove(expired.slice(i, i + lmdbGroupMax));
+      }
     } catch (error) {
       this.#onError(new StoreError('unavailable', 'purging expired dedup cells failed', { cause: error }));
     }

@@ -15,6 +15,7 @@ import {
   cellKeyBytes,
   datedValue,
   keyBytesMax,
+  lmdbGroupMax,
   openTrees,
   pastFamily,
   pastRow,
@@ -37,7 +38,7 @@ export interface LmdbTableParts {
   readonly onBackgroundError: (error: StoreError) => void;
 }
 
-export const defaultLmdbLimits: GroupWriterLimits = { waitingMax: 20_000, groupMax: 1_000 };
+export const defaultLmdbLimits: GroupWriterLimits = { waitingMax: 20_000, groupMax: lmdbGroupMax };
 export const defaultSweepPace: SweepPace = { everyMs: 1_000, cellsMax: 500 };
 
 interface RowWrite {

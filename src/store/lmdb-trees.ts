@@ -24,7 +24,18 @@ export interface LmdbTrees {
  */
 const places: Readonly<Record<Family | 'v', number>> = { l: 1, v: 2, h: 3, d: 4, m: 5, o: 6 };
 
-/** LMDB's own bound at its default page size. */
+/**
+ * The library keeps its lists of free pages in a tree. A list longer than half a page goes to a page of its own, and
+ * while such a list replaces another one, the library may search the tree in a state in which it reads what is no
+ * list: a failed transaction, and at worst a page that is handed out twice (docs/development.md). So lists stay
+ * short: pages of this size have room for 509 entries, a transaction frees three pages a row at most as a rule
+ * (`lmdbGroupMax`), and no more than this many free pages are gathered before new pages are taken.
+ */
+const pageOptions = { pageSize: 8_192, maxFreeSpaceToLoad: 64 };
+/** Rows, or keys on their own, that one transaction may change. */
+export const lmdbGroupMax = 96;
+
+/** LMDB's own bound at pages of 4 KiB, which older folders have. */
 export const keyBytesMax = 1978;
 
 /** Of the layout that is described here; 1 was a tree for each family, and had no mark. */
@@ -49,6 +60,7 @@ export function openTrees(path: string): LmdbTrees {
       path,
       maxDbs: 8,
       overlappingSync: false,
+      ...pageOptions,
       // Grouping is ours (GroupWriter); the library's own makes a promise whose rejection nobody could handle.
       eventTurnBatching: false,
       noMemInit: true,
