@@ -34,6 +34,7 @@ storeys.forEach((rooms, storey) => {
 mayImport.set('hbase', ['std']);
 mayImport.get('store').push('hbase');
 mayImport.set('accounts', ['std', 'row', 'config', 'telemetry', 'protocol', 'router']);
+mayImport.set('push', ['std', 'config', 'telemetry', 'protocol', 'router']);
 for (const room of ['session', 'gateway', 'admin']) mayImport.get(room).push('accounts');
 
 // Outside the server. They know the wire; of admin only its types (see the rule below).
@@ -55,7 +56,7 @@ const withoutDoors = [
   'router',
 ];
 mayImport.set('member-node.ts', withoutDoors);
-mayImport.set('member-metrics.ts', ['telemetry', 'member-node.ts']);
+mayImport.set('member-metrics.ts', ['telemetry', 'push', 'member-node.ts']);
 mayImport.set('member-events.ts', ['telemetry', 'membership', 'peer', 'member-node.ts']);
 const outside = ['client', 'web', 'cli'];
 mayImport.set(

@@ -1,4 +1,5 @@
 import type { MemberNode } from './member-node.ts';
+import type { PushService } from './push/push-service.ts';
 import type { NodeMetrics } from './telemetry/node-metrics.ts';
 import { observeMetrics } from './telemetry/observed-metrics.ts';
 
@@ -40,6 +41,17 @@ export function observeMember(metrics: NodeMetrics, node: MemberNode): void {
     counter('peer_connects', 'Connections to other nodes that came up.', () => peerTally.connects),
     counter('peer_failed_connects', 'Connections that did not.', () => peerTally.failedConnects),
     counter('peer_resets', 'Channels given up: what was under way failed.', () => peerTally.resets),
+  ]);
+}
+
+/** What Prometheus hears of notices to sleeping devices. */
+export function observePush(metrics: NodeMetrics, push: PushService): void {
+  const { tally } = push;
+  observeMetrics(metrics.registry, [
+    gauge('push_waiting', 'Users whose notice waits to be delivered.', () => push.waiting),
+    counter('push_delivered', 'Notices that the receiver has taken.', () => tally.delivered),
+    counter('push_dropped', 'Notices refused, given up, or too many.', () => tally.dropped),
+    counter('push_failed_requests', 'Requests to the receiver that failed.', () => tally.failedRequests),
   ]);
 }
 

@@ -3,24 +3,15 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Accounts, type TokenIssuer } from './accounts/accounts.ts';
-import { fetchKeySet } from './accounts/fetch-key-set.ts';
-import { JwksIssuer } from './accounts/jwks-issuer.ts';
-import { developmentCost, PasswordHasher, productionCost } from './accounts/password-hash.ts';
+import { Accounts } from './accounts/accounts.ts';
+import { openTokenIssuer } from './accounts/open-token-issuer.ts';
 import { readOrCreateSecret } from './accounts/secret-file.ts';
-import {
-  derivedSigningKey,
-  openSigningKey,
-  readSigningKey,
-  type SigningKey,
-} from './accounts/signing-key.ts';
-import { TokenService } from './accounts/token-service.ts';
 import { OperatorToken } from './admin/operator-token.ts';
 import { OpsServer } from './admin/ops-server.ts';
 import { parseHostPort } from './config/host-port.ts';
 import type { Settings } from './config/settings.ts';
 import { Gateway } from './gateway/gateway.ts';
-import { observeMember } from './member-metrics.ts';
+import { observeMember, observePush } from './member-metrics.ts';
 import { MemberEvents } from './member-events.ts';
 import { MemberNode, type MemberNodeParts } from './member-node.ts';
 import type { LeaseBoard } from './membership/lease-board.ts';
@@ -29,7 +20,7 @@ import { RedisLeaseBoard } from './membership/redis-lease-board.ts';
 import { StoreLeaseBoard } from './membership/store-lease-board.ts';
 import { defaultPeerLimits } from './peer/peer-limits.ts';
 import { tcpNetwork } from './peer/tcp-network.ts';
-import type { MailboxDirectory } from './router/mailbox-port.ts';
+import { PushService } from './push/push-service.ts';
 import type { RowStore } from './row/row-store.ts';
 import { RowVersionSource } from './row/row-version.ts';
 import { systemTime } from './std/time.ts';
@@ -155,42 +146,6 @@ function openOperatorToken(settings: Settings): Promise<OperatorToken> {
     : OperatorToken.read(operatorTokenFile);
 }
 
-async function signingKey(
-  { auth, clusterSecretFile, data }: Settings,
-  secret: Uint8Array,
-): Promise<SigningKey> {
-  if (auth.signingKeyFile !== undefined) return readSigningKey(auth.signingKeyFile);
-  return clusterSecretFile === undefined ? openSigningKey(data) : derivedSigningKey(secret);
-}
-
-async function openAccounts(
-  settings: Settings,
-  secret: Uint8Array,
-  directory: MailboxDirectory,
-  logger: Logger,
-): Promise<Accounts> {
-  const issuer = externalIssuer(settings, logger) ?? (await ownIssuer(settings, secret));
-  return new Accounts({ directory, issuer, time });
-}
-
-function externalIssuer({ auth }: Settings, logger: Logger): TokenIssuer | undefined {
-  const { issuer, jwksUrl, audience, userClaim } = auth;
-  if (issuer === undefined || jwksUrl === undefined) return undefined;
-  const onTrouble = (error: unknown): void => {
-    logger.warn({ err: error }, 'the keys of the token issuer could not be fetched and will be tried again');
-  };
-  const fetchKeys = (): ReturnType<typeof fetchKeySet> => fetchKeySet(jwksUrl, time);
-  const tokens = new JwksIssuer({ issuer, audience, userClaim, fetchKeys, time, onTrouble });
-  return { kind: 'external', tokens };
-}
-
-async function ownIssuer(settings: Settings, secret: Uint8Array): Promise<TokenIssuer> {
-  const key = await signingKey(settings, secret);
-  const cost = settings.mode === 'production' ? productionCost : developmentCost;
-  const tokens = new TokenService(key, settings.auth.tokenLifetimeMs, time);
-  return { kind: 'own', tokens, hasher: new PasswordHasher({ cost, randomBytes }) };
-}
-
 function openBoard(
   settings: Settings,
   store: RowStore,
@@ -266,6 +221,19 @@ async function openMember(
   return { member, secret, close };
 }
 
+async function openPush(
+  settings: Settings,
+  { registry, router }: MemberNode,
+  { logger, metrics }: Telemetry,
+): Promise<PushService | undefined> {
+  const isHeard = registry.isWatched.bind(registry);
+  const push = await PushService.open(settings, { directory: router, isHeard, time, random, logger });
+  if (push === undefined) return undefined;
+  registry.onUnheard(push.unheard.bind(push));
+  observePush(metrics, push);
+  return push;
+}
+
 /** The only place that knows every room. Rejects where a part cannot start; nothing is left open then. */
 export async function startNode(settings: Settings): Promise<RunningNode> {
   const logger = createLogger(settings.log.level, settings.id);
@@ -284,16 +252,19 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
     return member.isMember ? undefined : 'not in the ring';
   };
   const { router } = member;
-  const accounts = await openAccounts(settings, secret, router, logger);
+  const issuer = await openTokenIssuer(settings, { clusterSecret: secret, time, logger });
+  const accounts = new Accounts({ directory: router, issuer, time });
   const gateway = new Gateway({
     ...{ settings, directory: router, accounts, metrics, logger, time, random },
     ...webDir(settings),
   });
+  const push = await openPush(settings, member, { logger, metrics });
   const operatorToken = await openOperatorToken(settings);
   const ops = new OpsServer({ metrics, logger, time, unreadyReason, operatorToken });
   const stop = async (): Promise<void> => {
     isStopping = true;
     await gateway.stop();
+    push?.stop();
     await member.stop(time.monotonicMs() + leaveMs);
     await ops.stop();
     await close();

@@ -18,7 +18,7 @@ export interface CacheStats {
   readonly evictedMailboxes: number;
 }
 
-export type RegistryHost = Omit<MailboxHost, 'isWatched' | 'publish' | 'accounted'>;
+export type RegistryHost = Omit<MailboxHost, 'isWatched' | 'publish' | 'unheard' | 'accounted'>;
 
 /** Evictions in one tick, so that a burst doesn't hold up messages. */
 const evictionsPerTick = 64;
@@ -32,6 +32,7 @@ export class EntityRegistry {
   readonly #entities = new Map<string, Mailbox>();
   readonly #listeners = new Map<string, Set<ChangeListener>>();
   readonly #policy: EvictionPolicy;
+  #unheard: (userId: string) => void = () => undefined;
   #isOwn: (entityId: string) => boolean = () => true;
   #isReleasing = false;
   #isEvicting = false;
@@ -43,7 +44,10 @@ export class EntityRegistry {
     this.#policy = new EvictionPolicy(limits.budgetBytes);
     this.#host = {
       ...host,
-      isWatched: (userId) => this.#listeners.has(userId),
+      isWatched: (userId) => this.isWatched(userId),
+      unheard: (userId) => {
+        this.#unheard(userId);
+      },
       publish: (userId, batch) => {
         this.#publish(userId, batch);
       },
@@ -90,6 +94,16 @@ export class EntityRegistry {
       this.#isReleasing = false;
       this.release(this.#isOwn);
     });
+  }
+
+  /** Does anybody listen on this user's feed? */
+  isWatched(userId: string): boolean {
+    return this.#listeners.has(userId);
+  }
+
+  /** Calls `listener`, which must not throw, at each commit that changes a mailbox while nobody listens on its feed. */
+  onUnheard(listener: (userId: string) => void): void {
+    this.#unheard = listener;
   }
 
   /** Users on whose feed somebody listens. */

@@ -40,6 +40,8 @@ export interface MailboxHost extends EntityHost {
   readonly outboxTiming: OutboxTiming;
   /** Does anybody listen on this user's feed here? */
   isWatched(userId: string): boolean;
+  /** A commit changed the mailbox while nobody listened. */
+  unheard(userId: string): void;
   /** Changes that are durable, for whoever listens on this user. */
   publish(userId: string, batch: ChangeBatch): void;
 }

@@ -251,6 +251,8 @@ export class Mailbox implements Entity, LaneHost {
     const head = headCursor(state);
     if (this.#host.isWatched(this.userId)) {
       this.#host.publish(this.userId, this.#batchOf(state, head, commit));
+    } else if (commit !== undefined) {
+      this.#host.unheard(this.userId);
     }
     this.#published = head;
     this.#account();

@@ -10,7 +10,7 @@ const callOverheadBytes = 4096;
 
 /** What is wrong with settings that are each fine on their own; empty when they fit together. */
 export function coherenceProblems(settings: Settings): string[] {
-  const { commit, store, request, limits, dedup, session, hbase, auth } = settings;
+  const { commit, store, request, limits, dedup, session, hbase, auth, push } = settings;
   const problems: string[] = [];
   const demand = (holds: boolean, problem: string): void => {
     if (!holds) problems.push(problem);
@@ -42,6 +42,10 @@ export function coherenceProblems(settings: Settings): string[] {
   demand(
     (auth.issuer === undefined) === (auth.jwksUrl === undefined),
     'auth.issuer and auth.jwksUrl: expected both or neither; an external issuer has a name and keys',
+  );
+  demand(
+    (push.url === undefined) === (push.secretFile === undefined),
+    'push.url and push.secretFile: expected both or neither; requests to the receiver are signed',
   );
   return problems;
 }

@@ -30,6 +30,10 @@ export function productionProblems(settings: Settings): string[] {
     'operatorTokenFile: expected a path; operators cannot know a token that the node made by itself',
   );
   refuse(
+    settings.push.url?.startsWith('http:') === true,
+    'push.url: expected https://…; it carries the beginnings of messages',
+  );
+  refuse(
     settings.advertise === undefined && everyInterface.test(settings.listen),
     `advertise: expected ws://… or wss://…; no client can be sent to ${settings.listen}`,
   );

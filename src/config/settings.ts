@@ -266,6 +266,25 @@ export const settingsSchema = group('Settings of a node.', {
       'The claim of an external token that has the user id (1 to 64 of A-Z a-z 0-9 _ -).',
     ),
   }),
+  push: group('Waking devices that are not connected: a webhook to whoever can reach them.', {
+    url: optionalText(
+      'https://… or http://…',
+      /^https?:\/\/[^\s/]+(\/\S*)?$/,
+      'Where to POST that users without a connected device have unread messages. Default: nobody is told.',
+    ),
+    secretFile: optionalText(
+      'a path',
+      anyPath,
+      'File with the secret that signs these requests (at least 32 bytes), shared with the receiver.',
+    ),
+    delayMs: amount(
+      3 * seconds,
+      0,
+      10 * minutes,
+      'How long after a message a device may come back and fetch it by itself.',
+    ),
+    preview: Type.Boolean({ default: true, description: 'Send the beginning of the newest message along.' }),
+  }),
   dedup: group('How repeats of a send are recognised.', {
     windowMs: amount(
       24 * hours,
