@@ -8,6 +8,7 @@ import { dmIdOf } from '../protocol/conversation-id.ts';
 import type { Change, Message } from '../protocol/message.ts';
 import type { Time } from '../std/time.ts';
 import { ConversationBook } from './conversation-book.ts';
+import { Deliveries } from './deliveries.ts';
 import { Outbox } from './outbox.ts';
 import type { OutboxEntry, TextStorage } from './outbox.ts';
 import { Timeline } from './timeline.ts';
@@ -38,6 +39,7 @@ export class ChatStore {
   readonly #client: MailringClient;
   readonly #ids: MessageIdSource;
   readonly #outbox: Outbox;
+  readonly #deliveries: Deliveries;
   readonly #timelines = new Map<string, Timeline>();
   readonly #listeners = new Set<() => void>();
   #isFirstSession = true;
@@ -62,6 +64,10 @@ export class ChatStore {
         stateChanged: (state) => this.#linkChanged(state),
       },
     });
+    this.#deliveries = new Deliveries(
+      (mark) => this.#client.call('markDelivered', mark),
+      (error) => this.#failed(error),
+    );
   }
 
   /** Connects, and sends what an earlier page of this tab could not. */
@@ -206,6 +212,9 @@ export class ChatStore {
         if (offset > 0 || this.conversations.size <= conversations.length)
           this.conversations.hasMore = hasMore;
         this.conversations.add(conversations);
+        for (const { conversationId, lastSeq, unread } of conversations) {
+          if (unread > 0) this.#deliveries.arrived(conversationId, lastSeq);
+        }
         this.#changed();
       },
       (error: unknown) => {
@@ -254,8 +263,14 @@ export class ChatStore {
         if (timeline.isLoaded) this.#addMessages(timeline, [message]);
         else this.#outbox.remove(message.messageId);
         if (!this.conversations.addMessage(message, this.userId)) this.#loadConversations(0);
+        if (message.from !== this.userId) this.#deliveries.arrived(message.conversationId, message.seq);
         break;
       }
+      case 'receipt':
+        if (change.userId !== this.userId) {
+          this.conversations.markReceipt(change.conversationId, change.deliveredSeq, change.readSeq);
+        }
+        break;
       case 'read':
         this.conversations.markRead(change.conversationId, change.readSeq, change.unread);
         break;

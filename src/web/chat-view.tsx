@@ -47,6 +47,10 @@ export function ChatView(props: { readonly store: ChatStore; readonly conversati
         ownId={store.userId}
         timeline={timeline}
         outbox={store.outbox(conversationId)}
+        peer={{
+          deliveredSeq: conversation?.peerDeliveredSeq ?? 0,
+          readSeq: conversation?.peerReadSeq ?? 0,
+        }}
         onTop={() => store.loadOlder(conversationId)}
         onRetry={(messageId) => store.retry(messageId)}
         onDiscard={(messageId) => store.discard(messageId)}

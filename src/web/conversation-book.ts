@@ -64,4 +64,15 @@ export class ConversationBook {
     if (known === undefined || readSeq <= known.readSeq) return;
     this.#byId.set(conversationId, { ...known, readSeq, unread });
   }
+
+  /** Takes how far the other side has got; that never moves back either. */
+  markReceipt(conversationId: string, deliveredSeq: number, readSeq: number): void {
+    const known = this.#byId.get(conversationId);
+    if (known === undefined) return;
+    this.#byId.set(conversationId, {
+      ...known,
+      peerDeliveredSeq: Math.max(known.peerDeliveredSeq ?? 0, deliveredSeq),
+      peerReadSeq: Math.max(known.peerReadSeq ?? 0, readSeq),
+    });
+  }
 }

@@ -13,6 +13,7 @@ export function MessageList(props: {
   readonly ownId: string;
   readonly timeline: Timeline;
   readonly outbox: readonly OutboxEntry[];
+  readonly peer: PeerMarks;
   readonly onTop: () => void;
   readonly onRetry: (messageId: string) => void;
   readonly onDiscard: (messageId: string) => void;
@@ -62,6 +63,7 @@ export function MessageList(props: {
           message={message}
           previous={messages[place - 1]}
           isOwn={message.from === ownId}
+          progress={progressOf(message.seq, props.peer)}
         />
       ))}
       {outbox.map((entry) => (
@@ -76,6 +78,25 @@ export function MessageList(props: {
   );
 }
 
+/** How far the other side of a chat has got; for a group, nothing. */
+export interface PeerMarks {
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+}
+
+type Progress = 'stored' | 'delivered' | 'read';
+
+const progressTitles: Record<Progress, string> = {
+  stored: 'stored by the server',
+  delivered: 'delivered',
+  read: 'read',
+};
+
+function progressOf(seq: number, { deliveredSeq, readSeq }: PeerMarks): Progress {
+  if (seq <= readSeq) return 'read';
+  return seq <= deliveredSeq ? 'delivered' : 'stored';
+}
+
 /** Messages of one sender within this time stand close together. */
 const groupMs = 5 * 60_000;
 
@@ -83,8 +104,9 @@ function MessageRow(props: {
   readonly message: Message;
   readonly previous: Message | undefined;
   readonly isOwn: boolean;
+  readonly progress: Progress;
 }): JSX.Element {
-  const { message, previous, isOwn } = props;
+  const { message, previous, isOwn, progress } = props;
   const { from, text, timestamp, editedAt, deletedAt } = message;
   const isNewDay = previous === undefined || dayOf(previous.timestamp) !== dayOf(timestamp);
   const isGrouped = !isNewDay && previous.from === from && timestamp - previous.timestamp < groupMs;
@@ -98,7 +120,11 @@ function MessageRow(props: {
         <footer>
           {editedAt !== undefined && 'edited '}
           <time>{clockTime(timestamp)}</time>
-          {isOwn && <span title="stored by the server"> ✓</span>}
+          {isOwn && deletedAt === undefined && (
+            <span class={`progress ${progress}`} title={progressTitles[progress]}>
+              {progress === 'stored' ? ' ✓' : ' ✓✓'}
+            </span>
+          )}
         </footer>
       </article>
     </>

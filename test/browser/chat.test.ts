@@ -107,8 +107,11 @@ describe('the web client', () => {
     const entry = bobPage.getByRole('button', { name: /Ann Lee/ });
     await entry.getByLabel('2 unread').waitFor();
     expect(await bobPage.title()).toBe('(2) Mailring');
+    // Arrived, but not looked at.
+    await annPage.locator('.message', { hasText: 'bold' }).getByTitle('delivered').waitFor();
     await entry.click();
     await stored(bobPage, 'bold');
+    await annPage.locator('.message', { hasText: 'bold' }).getByTitle('read', { exact: true }).waitFor();
     expect(await textsIn(bobPage)).toEqual(['Hello Bob', markup]);
     await entry.getByLabel('2 unread').waitFor({ state: 'detached' });
     await vi.waitFor(async () => expect(await bobPage.title()).toBe('Mailring'), waitMaxMs);

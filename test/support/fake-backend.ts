@@ -6,6 +6,7 @@ export type Params = Readonly<Record<string, unknown>>;
 
 interface FakeConversation {
   readonly messages: Message[];
+  deliveredSeq: number;
   readSeq: number;
 }
 
@@ -64,6 +65,8 @@ export class FakeBackend {
         return this.#conversations(user, params);
       case 'getChanges':
         return this.changes(user, params);
+      case 'markDelivered':
+        return this.#markDelivered(user, params);
       case 'markRead':
         return this.#markRead(user, params);
       default:
@@ -90,7 +93,7 @@ export class FakeBackend {
   #conversation(user: FakeUser, conversationId: string): FakeConversation {
     let conversation = user.conversations.get(conversationId);
     if (conversation === undefined) {
-      conversation = { messages: [], readSeq: 0 };
+      conversation = { messages: [], deliveredSeq: 0, readSeq: 0 };
       user.conversations.set(conversationId, conversation);
     }
     return conversation;
@@ -106,7 +109,8 @@ export class FakeBackend {
     user: FakeUser,
     change:
       | { kind: 'message'; message: Message }
-      | { kind: 'read'; conversationId: string; readSeq: number; unread: number },
+      | { kind: 'read'; conversationId: string; readSeq: number; unread: number }
+      | { kind: 'receipt'; conversationId: string; userId: string; deliveredSeq: number; readSeq: number },
   ): void {
     const withCursor: Change = { cursor: String(user.feed.length + 1), ...change };
     user.feed.push(withCursor);
@@ -188,16 +192,36 @@ export class FakeBackend {
     };
   }
 
+  #markDelivered(user: FakeUser, params: Params): object {
+    const { conversationId, conversation, seq } = this.#marked(user, params);
+    this.#deliver(user, conversationId, conversation, seq);
+    return { seq: conversation.deliveredSeq, unread: this.#unread(user, conversation) };
+  }
+
   #markRead(user: FakeUser, params: Params): object {
-    const conversationId = text(params, 'conversationId');
-    const conversation = this.#known(user, conversationId);
-    const lastSeq = conversation.messages.at(-1)?.seq ?? 0;
-    const seq = Math.min(lastSeq, count(params, 'seq', 0));
+    const { conversationId, conversation, seq } = this.#marked(user, params);
     if (seq > conversation.readSeq) {
       conversation.readSeq = seq;
       const unread = this.#unread(user, conversation);
       this.#append(user, { kind: 'read', conversationId, readSeq: seq, unread });
+      this.#deliver(user, conversationId, conversation, seq);
     }
     return { seq: conversation.readSeq, unread: this.#unread(user, conversation) };
+  }
+
+  #marked(user: FakeUser, params: Params) {
+    const conversationId = text(params, 'conversationId');
+    const conversation = this.#known(user, conversationId);
+    const seq = Math.min(conversation.messages.at(-1)?.seq ?? 0, count(params, 'seq', 0));
+    return { conversationId, conversation, seq };
+  }
+
+  #deliver(user: FakeUser, conversationId: string, conversation: FakeConversation, seq: number): void {
+    const { userId } = user;
+    const isNews = seq > conversation.deliveredSeq || conversation.readSeq === seq;
+    conversation.deliveredSeq = Math.max(conversation.deliveredSeq, seq);
+    const { deliveredSeq, readSeq } = conversation;
+    const peer = this.user(peerInDm(conversationId, userId) ?? '');
+    if (isNews) this.#append(peer, { kind: 'receipt', conversationId, userId, deliveredSeq, readSeq });
   }
 }

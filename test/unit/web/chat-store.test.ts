@@ -131,6 +131,25 @@ describe('receiving', () => {
     await vi.waitFor(() => expect(other.conversations.unread).toBe(2));
   });
 
+  test('the other side sees how far one has got, also with what came while one was away', async () => {
+    write('bob', 'ann', '1');
+    const bob = open('bob');
+    await vi.waitFor(() => expect(bob.conversations.size).toBe(1));
+    const marks = () => {
+      const { peerDeliveredSeq, peerReadSeq } = bob.conversations.get(conversationId) ?? {};
+      return [peerDeliveredSeq, peerReadSeq];
+    };
+    const seqs = () => bob.conversations.get(conversationId)?.lastSeq;
+    const ann = open('ann');
+    await vi.waitFor(() => expect(marks()).toEqual([seqs(), 0]));
+    for (const text of ['2', '3']) write('bob', 'ann', text);
+    await vi.waitFor(() => expect(ann.conversations.unread).toBe(3));
+    await vi.waitFor(() => expect(marks()).toEqual([seqs(), 0]));
+    ann.select(conversationId);
+    ann.seen(conversationId);
+    await vi.waitFor(() => expect(marks()).toEqual([seqs(), seqs()]));
+  });
+
   test('history comes in pages, newest first', async () => {
     for (let n = 1; n <= 120; n++) write('bob', 'ann', String(n));
     const store = open('ann');
