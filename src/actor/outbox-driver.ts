@@ -45,6 +45,8 @@ export class OutboxDriver {
   #isConfirmScheduled = false;
   #isTellScheduled = false;
   #isClearing = false;
+  /** Was something owed when the row was last in memory? */
+  #isOpen = false;
   /** Commits that failed since the last load: what the row has, and owes, is not known. */
   #losses = 0;
   #underWay = 0;
@@ -56,8 +58,7 @@ export class OutboxDriver {
   }
 
   get isIdle(): boolean {
-    const open = this.#actor.state?.outboxOpen.size ?? 0;
-    return open === 0 && this.#losses === 0 && this.#underWay === 0 && this.#confirmDue.size === 0;
+    return !this.#isOpen && this.#losses === 0 && this.#underWay === 0 && this.#confirmDue.size === 0;
   }
 
   /**
@@ -72,13 +73,15 @@ export class OutboxDriver {
   /** After a load or a commit: is something owed now? Of marks the peer is told at once, of all else it knows. */
   changed(state: MailboxState): void {
     this.#losses = 0;
-    if (state.outboxOpen.size > 0) this.#scheduleSettle(this.#host.outboxTiming.settleAfterMs);
+    this.#isOpen = state.outboxOpen.size > 0;
+    if (this.#isOpen) this.#scheduleSettle(this.#host.outboxTiming.settleAfterMs);
     if (state.untold.size > 0) this.#scheduleTell();
   }
 
   /** Stops what it does on its own; the next load or commit begins anew. */
   leave(): void {
     this.#losses = 0;
+    this.#isOpen = false;
     this.#retries.clear();
     this.#confirmDue.clear();
     this.#settleTimer?.();
@@ -176,7 +179,8 @@ export class OutboxDriver {
 
   #settleAll(): void {
     const { state } = this.#actor;
-    if (state === undefined && this.#losses > 0) {
+    // Also where no commit has failed: a read may have found the row changed, and could not load it again.
+    if (state === undefined && (this.#isOpen || this.#losses > 0)) {
       this.#background(async () => {
         try {
           await this.#actor.query({ kind: 'call', name: 'account', params: null }, this.#deadline());

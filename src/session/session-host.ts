@@ -29,6 +29,8 @@ export interface Closable {
   close(code: CloseCode, reason: string): void;
   /** Another node owns the user now: tells the device where, and closes after that time. */
   sendAway(url: string, afterMs: number): void;
+  /** This node owns the user after all: takes back what `sendAway` has not carried out yet. */
+  stay(): void;
 }
 
 /** Users whose rate is remembered at once. */
@@ -63,18 +65,18 @@ export class SessionHost {
       keysMax: usersMax,
     });
     options.directory.onMoves(() => {
-      this.#sendMovedAway();
+      this.#followMoves();
     });
   }
 
   /** Sends the devices after their users that other nodes own now, spread so that they don't come back in step. */
-  #sendMovedAway(): void {
+  #followMoves(): void {
     const { settings, random } = this.options;
     for (const [userId, sessions] of this.#byUser) {
       const elsewhere = this.elsewhere(userId);
-      if (elsewhere === undefined) continue;
       for (const session of sessions) {
-        session.sendAway(elsewhere.url, Math.round(settings.session.moveSpreadMs * random()));
+        if (elsewhere === undefined) session.stay();
+        else session.sendAway(elsewhere.url, Math.round(settings.session.moveSpreadMs * random()));
       }
     }
   }
@@ -101,8 +103,11 @@ export class SessionHost {
     this.#byUser.set(userId, sessions);
     this.#openCount += 1;
     // The user may have moved since the session began to open.
-    const elsewhere = this.elsewhere(userId);
-    if (elsewhere !== undefined) this.options.time.soon(() => session.sendAway(elsewhere.url, 0));
+    if (this.elsewhere(userId) === undefined) return;
+    this.options.time.soon(() => {
+      const elsewhere = this.elsewhere(userId);
+      if (elsewhere !== undefined) session.sendAway(elsewhere.url, 0);
+    });
   }
 
   dismiss(userId: string, session: Closable): void {

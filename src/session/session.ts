@@ -5,7 +5,7 @@ import type { CloseCode } from '../protocol/close-code.ts';
 import { refusalOf } from '../protocol/error-object.ts';
 import { readRequest } from '../protocol/json-rpc.ts';
 import type { CallRequest, RequestId } from '../protocol/json-rpc.ts';
-import { errorKinds, ProtocolError, refusal } from '../protocol/protocol-error.ts';
+import { ProtocolError, refusal } from '../protocol/protocol-error.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { shapeCheck } from '../protocol/shape-check.ts';
 import type { Cancel } from '../std/time.ts';
@@ -19,7 +19,7 @@ import type { SessionHost } from './session-host.ts';
 
 /** Calls that may wait while the session is being opened. */
 const waitingMax = 256;
-/** Attempts to open that a client can be wrong in before its connection is closed. */
+/** Attempts to open that may fail, for whatever reason, before the connection is closed: each costs a look-up. */
 const openAttemptsMax = 5;
 /** Frames that are no calls, or calls of nobody, before the connection is closed. */
 const faultsMax = 10_000;
@@ -36,7 +36,7 @@ interface WaitingCall {
 }
 
 type State =
-  | { readonly kind: 'unopened'; readonly closesAtMs: number }
+  | { readonly kind: 'unopened' }
   | { readonly kind: 'opening'; readonly waiting: WaitingCall[] }
   | {
       readonly kind: 'open';
@@ -58,7 +58,9 @@ export class Session {
   readonly #host: SessionHost;
   readonly #connection: DeviceConnection;
   readonly #openTally: CallTally;
-  #state: State;
+  /** Until when a session has to be open, however often that was tried. */
+  readonly #openUntilMs: number;
+  #state: State = { kind: 'unopened' };
   #cancelMove: Cancel | undefined;
   #failedAttempts = 0;
   #faults = 0;
@@ -67,7 +69,8 @@ export class Session {
     this.#host = host;
     this.#connection = connection;
     this.#openTally = host.options.metrics.call('session.open');
-    this.#state = this.#unopened();
+    const { time, settings } = host.options;
+    this.#openUntilMs = time.monotonicMs() + settings.session.openTimeoutMs;
   }
 
   get isOpen(): boolean {
@@ -102,7 +105,7 @@ export class Session {
   /** Called now and then: ends what lasts too long. */
   tick(nowMs: number, wallMs: number): void {
     const state = this.#state;
-    if (state.kind === 'unopened' && nowMs >= state.closesAtMs) {
+    if (state.kind === 'unopened' && nowMs >= this.#openUntilMs) {
       this.close(closeCodes.notOpened, 'no session was opened in time');
     } else if (state.kind === 'open') {
       state.desk.expire(nowMs);
@@ -116,6 +119,12 @@ export class Session {
     this.#cancelMove = this.#host.options.time.after(afterMs, () => {
       this.#leave(0);
     });
+  }
+
+  /** The user is right here again: a device that was told to go need not. */
+  stay(): void {
+    this.#cancelMove?.();
+    this.#cancelMove = undefined;
   }
 
   /** Closes as soon as nothing waits for an answer, or after a while all the same. */
@@ -144,11 +153,6 @@ export class Session {
     state.feed.stop();
     state.desk.end();
     this.#host.dismiss(state.userId, this);
-  }
-
-  #unopened(): State {
-    const { time, settings } = this.#host.options;
-    return { kind: 'unopened', closesAtMs: time.monotonicMs() + settings.session.openTimeoutMs };
   }
 
   #receiveBatch(values: readonly unknown[]): void {
@@ -202,7 +206,7 @@ export class Session {
       },
       (error: unknown) => {
         if (this.#state === opening) {
-          this.#state = this.#unopened();
+          this.#state = { kind: 'unopened' };
           this.#refuseOpening(request, batch, this.#explain(error));
         }
         this.#dispatchWaiting(opening.waiting);
@@ -274,7 +278,6 @@ export class Session {
   #refuseOpening(request: CallRequest, batch: ReplyBatch | undefined, why: Refusal): void {
     this.#openTally.failed(why.error);
     this.#refuse(request.id, batch, why);
-    if (errorKinds[why.error].retryable) return;
     this.#failedAttempts += 1;
     if (this.#failedAttempts >= openAttemptsMax) this.close(closeCodes.notOpened, 'no valid session.open');
   }

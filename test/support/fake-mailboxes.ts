@@ -52,9 +52,10 @@ export class FakeMailboxes implements MailboxDirectory {
     return () => this.#moveListeners.delete(listener);
   }
 
-  /** Another node owns the user from now on. */
-  move(userId: string, to: Elsewhere): void {
-    this.moved.set(userId, to);
+  /** Another node owns the user from now on; undefined: this one. */
+  move(userId: string, to: Elsewhere | undefined): void {
+    if (to === undefined) this.moved.delete(userId);
+    else this.moved.set(userId, to);
     for (const listener of this.#moveListeners) listener();
   }
 }

@@ -73,6 +73,31 @@ describe('what is owed to the sender', () => {
     expect(await owing(rig)).toEqual([]);
   });
 
+  test('G5: what is owed is settled also where the row fell out of memory and could not be read for a while', async () => {
+    const rig = await rigWithUsers({ isLeaseCurrent: false });
+    let isBobOut = false;
+    let isAnnOut = true;
+    rig.faultOf = ({ kind, entityId }) => {
+      if (isBobOut && kind === 'read' && entityId === 'bob') return { kind: 'unavailable' };
+      return isAnnOut && kind === 'compareAndPut' && entityId === 'ann' ? { kind: 'unavailable' } : undefined;
+    };
+    await rig.sent('ann', 'bob', 'text 1');
+    const other = rig.startNode();
+    const markRead = { conversationId, seq: 1 };
+    await rig.time.drive(other.mailbox('bob').call('markRead', markRead, rig.deadline()));
+    other.process.kill();
+    isBobOut = true;
+    const list = rig.mailbox('bob').call('getConversations', { offset: 0, limit: 1 }, rig.deadline(500));
+    await expect(rig.time.drive(list)).rejects.toThrow(ProtocolError);
+    await rig.time.run(20_000);
+    isBobOut = false;
+    isAnnOut = false;
+    // Ann's own part of it, so that only Bob can bring it about.
+    await rig.time.run(60_000);
+    expect(await annsCopies(rig)).toEqual(['text 1']);
+    expect(await owing(rig)).toEqual([]);
+  });
+
   test('G5: a lost copy shows as a gap at the next one, and is fetched at once', async () => {
     const rig = await rigWithUsers({
       actorLimits: { commitDeadlineMs: 20 },

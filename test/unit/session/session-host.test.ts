@@ -34,6 +34,7 @@ it('where a user may have one connection the newest is counted, sent away and di
         host.dismiss('ann', session);
       },
       sendAway: () => happened.push(`${name} sent away`),
+      stay: () => happened.push(`${name} stays`),
     };
     return session;
   };

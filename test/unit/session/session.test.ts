@@ -1,0 +1,93 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { beforeEach, expect, it } from 'vitest';
+import { Accounts } from '../../../src/accounts/accounts.ts';
+import { PasswordHasher } from '../../../src/accounts/password-hash.ts';
+import { derivedSigningKey } from '../../../src/accounts/signing-key.ts';
+import { TokenService } from '../../../src/accounts/token-service.ts';
+import { loadSettings } from '../../../src/config/load-settings.ts';
+import { jsonEncoding } from '../../../src/gateway/json-encoding.ts';
+import type { DeviceConnection } from '../../../src/session/device-connection.ts';
+import { Session } from '../../../src/session/session.ts';
+import { SessionHost } from '../../../src/session/session-host.ts';
+import { createLogger } from '../../../src/telemetry/logger.ts';
+import { NodeMetrics } from '../../../src/telemetry/node-metrics.ts';
+import { FakeMailboxes } from '../../support/fake-mailboxes.ts';
+import { ManualTime } from '../../support/manual-time.ts';
+
+const settings = loadSettings({});
+const elsewhere = { nodeId: 'n2', url: 'ws://n2', epoch: 2 };
+
+let time: ManualTime;
+let directory: FakeMailboxes;
+let tokens: TokenService;
+let host: SessionHost;
+let session: Session;
+let closed: number[];
+
+beforeEach(async () => {
+  time = new ManualTime();
+  // Tokens are checked by the clock of the machine.
+  time.offsetMs = Date.now();
+  directory = new FakeMailboxes();
+  const account = { name: 'Ann', createdAt: 0, passwordHash: '', tokensValidFrom: 0 };
+  await directory.mailbox('ann').call('createAccount', account);
+  tokens = new TokenService(derivedSigningKey(Buffer.alloc(32)), 3_600_000, time);
+  const hasher = new PasswordHasher({
+    cost: { n: 2, r: 1, p: 1 },
+    randomBytes: (size) => Buffer.alloc(size),
+  });
+  const accounts = new Accounts({ directory, issuer: { kind: 'own', hasher, tokens }, time });
+  host = new SessionHost({
+    ...{ settings, directory, accounts, time, random: () => 0.5 },
+    ...{ logger: createLogger('silent', 'n1'), metrics: new NodeMetrics() },
+  });
+  closed = [];
+  const connection: DeviceConnection = {
+    ...{ encoding: jsonEncoding, send: () => undefined, hasRoom: () => true, setBusy: () => undefined },
+    ...{ pushBatch: () => true, pushChange: () => true, opened: () => undefined },
+    close: (code) => closed.push(code),
+  };
+  session = new Session(host, connection);
+});
+
+async function open(): Promise<void> {
+  const { token } = await tokens.issue('ann');
+  session.receive({ jsonrpc: '2.0', id: 1, method: 'session.open', params: { token, deviceId: 'd1' } });
+  while (session.inFlight > 0) await turn();
+}
+
+const tick = (): void => {
+  session.tick(time.monotonicMs(), time.wallMs());
+};
+
+it('G10: attempts that may be tried again do not prolong the time in which a session has to be open', async () => {
+  directory.move('ann', elsewhere);
+  time.advance(settings.session.openTimeoutMs - 1);
+  await open();
+  tick();
+  expect(closed).toEqual([]);
+  time.advance(1);
+  tick();
+  expect(closed).toEqual([4502]);
+});
+
+it('G10: after five attempts that failed the connection is closed, whatever they failed for', async () => {
+  directory.move('ann', elsewhere);
+  for (let attempt = 0; attempt < 4; attempt++) await open();
+  expect(closed).toEqual([]);
+  await open();
+  expect(closed).toEqual([4502]);
+});
+
+it('a device that was to go stays where its user has come back to before it went', async () => {
+  await open();
+  expect(session.isOpen).toBe(true);
+  directory.move('ann', elsewhere);
+  directory.move('ann', undefined);
+  time.advance(settings.session.moveSpreadMs + 5_000);
+  expect(closed).toEqual([]);
+
+  directory.move('ann', elsewhere);
+  time.advance(settings.session.moveSpreadMs + 5_000);
+  expect(closed).toEqual([4001]);
+});
