@@ -54,10 +54,11 @@ const withoutDoors = [
   'membership',
   'peer',
   'router',
+  'handoff',
 ];
 mayImport.set('member-node.ts', withoutDoors);
 mayImport.set('member-metrics.ts', ['telemetry', 'push', 'member-node.ts']);
-mayImport.set('member-events.ts', ['telemetry', 'membership', 'peer', 'member-node.ts']);
+mayImport.set('member-events.ts', ['telemetry', 'membership', 'peer', 'handoff', 'member-node.ts']);
 const outside = ['client', 'web', 'cli'];
 mayImport.set(
   'node.ts',

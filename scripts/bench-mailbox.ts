@@ -67,6 +67,7 @@ function openRegistry(table: RowTable): { registry: EntityRegistry; commits: () 
         mayServe: () => ({ kind: 'yes' }),
       },
       tally,
+      handoff: { take: () => undefined, lastWord: () => undefined, committed: () => undefined },
       envelopes: {
         request: (to, envelope, deadline) => registry.mailbox(to).accept(envelope, deadline),
       },

@@ -1,7 +1,8 @@
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
+import type { RingProgress } from './handoff/ring-control.ts';
 import type { MemberNodeEvents } from './member-node.ts';
-import type { MembershipEvent } from './membership/membership.ts';
+import type { MembershipEvent } from './membership/membership-event.ts';
 import type { PeerFault } from './peer/peer-fault.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -90,6 +91,15 @@ export class MemberEvents implements MemberNodeEvents {
         'a request of a peer failed in an unforeseen way',
       );
     },
+  };
+
+  readonly ringChange = (progress: RingProgress): void => {
+    const { changeId, kind, nodeId, phase, movedUsers, totalUsers, movedBytes, outcome } = progress;
+    const level = outcome === undefined || outcome.kind === 'done' ? 'info' : 'warn';
+    this.#logger[level](
+      { changeId, kind, node: nodeId, phase, movedUsers, totalUsers, movedBytes, outcome },
+      'a change of the ring goes on',
+    );
   };
 
   readonly sweepFailed = (error: unknown): void => {

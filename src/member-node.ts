@@ -4,7 +4,8 @@ import { OutboxSweeper, type SweeperTiming } from './actor/outbox-sweeper.ts';
 import { MailboxClaims } from './actor/mailbox-claims.ts';
 import type { LeaseBoard } from './membership/lease-board.ts';
 import type { LeaseTerms } from './membership/lease-clock.ts';
-import { Membership, type MembershipEvent, type ViewChange } from './membership/membership.ts';
+import type { MembershipEvent, ViewChange } from './membership/membership-event.ts';
+import { Membership } from './membership/membership.ts';
 import type { ReadRule } from './membership/ring-tenure.ts';
 import type { PeerLimits } from './peer/peer-limits.ts';
 import { PeerLinks, type PeerMember } from './peer/peer-links.ts';
@@ -12,6 +13,12 @@ import type { PeerAddress, PeerNetwork } from './peer/peer-network.ts';
 import { PeerServer } from './peer/peer-server.ts';
 import type { PeerEvents, PeerSetup } from './peer/peer-setup.ts';
 import { PeerTally } from './peer/peer-tally.ts';
+import { Handoff, type HandoffParts } from './handoff/handoff.ts';
+import type { HandoffLimits } from './handoff/handoff-limits.ts';
+import { PeerDesk } from './handoff/peer-desk.ts';
+import { RingChanges } from './handoff/ring-changes.ts';
+import type { RingControl, RingProgress } from './handoff/ring-control.ts';
+import { RingDesk } from './handoff/ring-desk.ts';
 import { ordinaryWeight, type Member } from './ring/member.ts';
 import type { RingView } from './ring/ring-view.ts';
 import { ClusterRouter } from './router/cluster-router.ts';
@@ -38,9 +45,10 @@ export interface MemberNodeParts {
   readonly peerLimits: PeerLimits;
   readonly mailboxes: Omit<
     RegistryHost,
-    'store' | 'time' | 'random' | 'tenure' | 'envelopes' | 'tally' | 'alarm'
+    'store' | 'time' | 'random' | 'tenure' | 'envelopes' | 'tally' | 'alarm' | 'handoff'
   >;
   readonly cache: CacheLimits;
+  readonly handoff: HandoffLimits;
   readonly sweeping: SweeperTiming;
   readonly time: Time;
   /** 0 ≤ x < 1, for jitter. */
@@ -52,6 +60,8 @@ export interface MemberNodeParts {
 export interface MemberNodeEvents {
   readonly membership: (event: MembershipEvent) => void;
   readonly peers: Omit<PeerEvents, 'linkReset'>;
+  /** A change of the ring that this node carries out has come to its next phase. */
+  readonly ringChange: (progress: RingProgress) => void;
   /** A scan for what is owed has failed and will be tried again. */
   readonly sweepFailed: (error: unknown) => void;
   /** A bug: it was contained. */
@@ -79,32 +89,46 @@ export class MemberNode {
   readonly tally: ActorTally = newActorTally();
   readonly peerTally = new PeerTally();
   readonly links: PeerLinks;
+  readonly handoff: Handoff;
+  /** For operators. */
+  readonly control: RingControl;
   readonly #parts: MemberNodeParts;
   readonly #seat: RingSeat;
   readonly #server: PeerServer;
   readonly #sweeper: OutboxSweeper;
   readonly #claims: MailboxClaims;
+  readonly #changes: RingChanges;
   #membership: Membership | undefined;
+  readonly #answer: HandoffParts['onChange'];
 
   constructor(parts: MemberNodeParts) {
     const { nodeId, incarnation, store, time, random, events } = parts;
     this.#parts = parts;
     this.#seat = new RingSeat({ nodeId, incarnation });
+    const setup = this.#peerSetup();
+    this.links = new PeerLinks(setup);
+    this.handoff = this.#newHandoff();
+    this.#changes = new RingChanges({
+      ...{ self: this.#seat.self, handoff: this.handoff, limits: parts.handoff, time, random },
+      ...{ onProgress: events.ringChange, alarm: events.alarm },
+    });
+    const desk = new RingDesk({ nodeId, changes: this.#changes, handoff: this.handoff, time });
+    this.#answer = (ask) => desk.answer(ask);
+    this.control = desk;
     this.registry = new EntityRegistry(
       {
         ...parts.mailboxes,
         ...{ store, time, random, tenure: this.#seat, tally: this.tally, alarm: events.alarm },
+        handoff: this.handoff,
         envelopes: { request: (to, envelope, deadline) => this.router.request(to, envelope, deadline) },
       },
       parts.cache,
     );
-    const setup = this.#peerSetup();
-    this.links = new PeerLinks(setup);
     const { registry, links } = this;
     this.router = new ClusterRouter({
       ...{ registry, links, ring: this.#seat, time, random, alarm: events.alarm },
     });
-    this.#server = new PeerServer(setup, this.router);
+    this.#server = new PeerServer(setup, new PeerDesk(this.router, this.handoff));
     this.#sweeper = this.#newSweeper();
     const deadlineMs = parts.mailboxes.actorLimits.commitDeadlineMs;
     this.#claims = new MailboxClaims({ registry, time, random, deadlineMs, alarm: events.alarm });
@@ -132,15 +156,33 @@ export class MemberNode {
     this.#membership = new Membership({
       ...{ self, store, board, time, random, readRule, terms: leaseTerms, onEvent: events.membership },
       ended: this.#parts.ended ?? [],
+      entersEmpty: true,
     });
     this.#seat.take(this.#membership);
+    this.#changes.take(this.#membership);
     await this.#membership.start(deadline);
+    await this.#within(this.#changes.arrive(), deadline);
+  }
+
+  /**
+   * Gives away what it serves, hot, where somebody is there to take it; goes on for its devices, whose users others serve.
+   * Resolves at the deadline at the latest. @returns whether others serve all of them now
+   */
+  async handOver(deadline: number): Promise<boolean> {
+    try {
+      await this.#within(this.#changes.handOver(deadline), deadline);
+    } catch (error) {
+      this.#parts.events.membership({ kind: 'trouble', what: 'handing over', error });
+    }
+    return this.view?.member(this.#parts.nodeId)?.weight === 0;
   }
 
   /** Leaves the ring in good order, then the links. What clients asked must be done before. */
   async stop(deadline: number): Promise<void> {
     this.#sweeper.stop();
     this.#claims.stop();
+    this.#changes.stop();
+    this.handoff.stop();
     try {
       await this.#membership?.leave(deadline);
     } catch (error) {
@@ -152,9 +194,13 @@ export class MemberNode {
 
   #adopted(change: ViewChange): void {
     this.links.adopt(change.after.members.map(peerMember), drainMs);
+    // Before the others hear of the adoption: on each link the last words come first.
+    this.handoff.adopted(change);
     this.router.adopted(change.isInOrder);
     this.#sweeper.start();
     this.#claims.begin((userId) => this.#isNewHere(userId, change));
+    // Also after it was taken out while it lived.
+    void this.#changes.arrive();
   }
 
   /** Did another node own the user before that view, for all that this node knows? */
@@ -171,6 +217,24 @@ export class MemberNode {
     };
     const everything = { fromHash: 0, toHash: rowHashCount };
     return new OutboxSweeper(everything, { store, time, random, wake, failed: events.sweepFailed }, sweeping);
+  }
+
+  #newHandoff(): Handoff {
+    const { time, cache, handoff: limits, events } = this.#parts;
+    return new Handoff({
+      ...{ ring: this.#seat, links: this.links, budgetBytes: cache.budgetBytes, limits, time },
+      registry: () => this.registry,
+      onChange: (ask) => this.#answer(ask),
+      alarm: events.alarm,
+    });
+  }
+
+  #within(work: Promise<void>, deadline: number): Promise<void> {
+    const { time } = this.#parts;
+    return new Promise((resolve, reject) => {
+      const cancel = time.after(deadline - time.monotonicMs(), resolve);
+      work.then(resolve, reject).finally(cancel);
+    });
   }
 
   #peerSetup(): PeerSetup {

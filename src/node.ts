@@ -11,6 +11,7 @@ import { OpsServer } from './admin/ops-server.ts';
 import { parseHostPort } from './config/host-port.ts';
 import type { Settings } from './config/settings.ts';
 import { Gateway } from './gateway/gateway.ts';
+import { defaultHandoffLimits } from './handoff/handoff-limits.ts';
 import { observeMember, observePush } from './member-metrics.ts';
 import { MemberEvents } from './member-events.ts';
 import { MemberNode, type MemberNodeParts } from './member-node.ts';
@@ -36,8 +37,13 @@ export interface RunningNode {
   readonly url: string;
   /** Resolves with the reason where the node can serve no longer; it has to be stopped then. */
   readonly failed: Promise<string>;
-  /** Answers what is under way, closes the sessions, leaves the ring, then the store. Bounded in time. */
+  /**
+   * Hands its users over and sends their devices after them, answers what is under way, closes what is left, leaves the
+   * ring, then the store. Bounded in time.
+   */
   stop(): Promise<void>;
+  /** Bound of `stop`, ms. */
+  readonly stopMaxMs: number;
 }
 
 /** Times of background work, ms. */
@@ -57,6 +63,8 @@ const secretBytesMin = 32;
 /** To get into the ring, and out of it. */
 const joinMs = 30_000;
 const leaveMs = 5_000;
+/** To close what is open, when the users are gone or nobody can take them. */
+const closeMaxMs = 15_000;
 
 const time = systemTime;
 const random = Math.random;
@@ -210,6 +218,11 @@ async function openMember(
     peerLimits: defaultPeerLimits,
     mailboxes: mailboxSettings(settings),
     cache: settings.cache,
+    handoff: {
+      ...defaultHandoffLimits,
+      prepareMs: settings.ring.prepareMs,
+      bytesPerSecond: settings.ring.handoffBytesPerSecond,
+    },
     sweeping: { ...sweepTiming, deadlineMs: settings.store.deadlineMs },
     events,
   });
@@ -246,6 +259,7 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const { member, secret, close } = await openMember(settings, { logger, metrics }, events);
   observeMember(metrics, member);
 
+  const stopMaxMs = settings.ring.stopMs + closeMaxMs;
   let isStopping = false;
   const unreadyReason = (): string | undefined => {
     if (isStopping) return 'stopping';
@@ -260,9 +274,13 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   });
   const push = await openPush(settings, member, { logger, metrics });
   const operatorToken = await openOperatorToken(settings);
-  const ops = new OpsServer({ metrics, logger, time, unreadyReason, operatorToken });
+  const { control } = member;
+  const ops = new OpsServer({ metrics, logger, time, unreadyReason, operatorToken, control });
   const stop = async (): Promise<void> => {
     isStopping = true;
+    // Served all the time, here or over links by those who have taken over; doors close when nobody is behind them.
+    const untilMs = time.monotonicMs() + settings.ring.stopMs;
+    if (await member.handOver(untilMs)) await gateway.emptied(untilMs - time.monotonicMs());
     await gateway.stop();
     push?.stop();
     await member.stop(time.monotonicMs() + leaveMs);
@@ -276,7 +294,7 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
     const port = await gateway.start(parseHostPort(settings.listen));
     const addresses = { clientUrl: clientUrl(settings, host, port), peer: parseHostPort(settings.peer) };
     await member.start(addresses, time.monotonicMs() + joinMs);
-    return { url: `http://${bracketed(host)}:${String(port)}`, failed: failed.promise, stop };
+    return { url: `http://${bracketed(host)}:${String(port)}`, failed: failed.promise, stop, stopMaxMs };
   } catch (error) {
     await stop();
     throw error;

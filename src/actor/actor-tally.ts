@@ -5,6 +5,8 @@ export interface ActorTally {
   queryMisses: number;
   /** Entities read into memory. */
   activations: number;
+  /** Entities that came into memory as another node had sent them. */
+  revivals: number;
   /** Version checks against the store before an answer (G7). */
   freshnessChecks: number;
   commits: number;
@@ -21,6 +23,7 @@ export function newActorTally(): ActorTally {
     queryHits: 0,
     queryMisses: 0,
     activations: 0,
+    revivals: 0,
     freshnessChecks: 0,
     commits: 0,
     committedInputs: 0,

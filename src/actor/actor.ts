@@ -1,4 +1,5 @@
 import { LoadedRanges } from '../row/loaded-ranges.ts';
+import type { RowCopy } from '../row/row-snapshot.ts';
 import { StoreError } from '../row/row-store.ts';
 import { sameVersion } from '../row/row-version.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
@@ -79,6 +80,26 @@ export class Actor<T extends EntityTypes> {
   /** This node has committed it since it took over. */
   get isClaimed(): boolean {
     return this.#durable.isClaimed;
+  }
+
+  /** The commit in flight, until it is over; undefined: none. */
+  get writing(): Promise<unknown> | undefined {
+    return this.#durable.writing;
+  }
+
+  /** What is in memory, to be sent ahead to another node; undefined: nothing, or more than so many bytes. */
+  snapshot(bytesMax: number): RowCopy | undefined {
+    return this.#durable.snapshot(bytesMax);
+  }
+
+  /** Brings into memory what another node has sent of it, where nothing is there yet. */
+  async revive(): Promise<void> {
+    this.#users++;
+    try {
+      await this.#durable.revived();
+    } finally {
+      this.#users--;
+    }
   }
 
   /** Drops what is in memory; whoever asks next reads the row anew. */

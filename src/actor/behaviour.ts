@@ -1,5 +1,6 @@
 import type { Cell, CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
+import type { RowCopy, RowSnapshot } from '../row/row-snapshot.ts';
 import type { RowImage } from '../row/row-store.ts';
 import type { RowVersion } from '../row/row-version.ts';
 import type { Step } from '../row/step.ts';
@@ -28,4 +29,13 @@ export interface Behaviour<T extends EntityTypes> {
   apply(state: T['state'], draft: T['draft'], version: RowVersion): T['effects'];
   query(state: T['state'], query: T['query'], loaded: LoadedRanges): Step<T['answer']>;
   lane(input: T['input']): string;
+  /** How it moves to another node without being read from the store there; undefined: it doesn't. */
+  readonly moving?: Moving<T['state']>;
+}
+
+interface Moving<State> {
+  /** What is in memory of it, of at most so many bytes; undefined where it is larger. */
+  snapshot(state: State, bytesMax: number): RowSnapshot | undefined;
+  /** @param copy a snapshot, with the cells of all commits since then up to its version on top of it */
+  revive(entityId: string, copy: RowCopy): State;
 }

@@ -1,11 +1,13 @@
 import type { Cell, CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { StoreError, type CommitOutcome, type RowStore } from '../row/row-store.ts';
+import type { RowCopy } from '../row/row-snapshot.ts';
 import { sameVersion, type RowVersion } from '../row/row-version.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { ActorTally } from './actor-tally.ts';
 import type { Behaviour, EntityTypes } from './behaviour.ts';
+import type { HandoffPort } from './handoff-port.ts';
 import type { Tenure } from './tenure.ts';
 
 export interface DurableStatePorts<T extends EntityTypes> {
@@ -13,6 +15,7 @@ export interface DurableStatePorts<T extends EntityTypes> {
   readonly time: Time;
   readonly tenure: Tenure;
   readonly tally: ActorTally;
+  readonly handoff: HandoffPort;
   /** Called after each load (`effects` undefined) and each durable commit; must not throw. */
   readonly changed: (state: T['state'], effects: T['effects'] | undefined) => void;
 }
@@ -71,6 +74,19 @@ export class DurableState<T extends EntityTypes> {
     return this.#ports.tenure.keeps(this.#entityId, phase.heldSince);
   }
 
+  /** The commit in flight, until it is over; undefined: none. */
+  get writing(): Promise<unknown> | undefined {
+    return this.#writing;
+  }
+
+  /** What is in memory, to be sent ahead to another node; undefined: nothing, or more than that. */
+  snapshot(bytesMax: number): RowCopy | undefined {
+    const version = this.current?.version;
+    if (this.current === undefined || version === undefined) return undefined;
+    const snapshot = this.#behaviour.moving?.snapshot(this.current, bytesMax);
+    return snapshot && { ...snapshot, version };
+  }
+
   /** Forgets what is in memory; whoever asks next reads the row anew. */
   drop(): void {
     if (this.#phase.kind === 'ready') this.#phase = { kind: 'cold' };
@@ -106,6 +122,7 @@ export class DurableState<T extends EntityTypes> {
   /** As it is in memory, or loaded now. Another node may have written since: commits find out, reads need `fresh`. */
   async loaded(deadline: number): Promise<T['state']> {
     for (;;) {
+      if (this.#phase.kind === 'cold') await this.revived();
       const phase = this.#phase;
       if (phase.kind === 'ready') return phase.state;
       if (phase.kind === 'cold') return this.#begin(this.#read(deadline));
@@ -117,6 +134,23 @@ export class DurableState<T extends EntityTypes> {
         if (!isTransient || this.#ports.time.monotonicMs() >= deadline) throw error;
       }
     }
+  }
+
+  /** Where nothing is in memory, takes what a former owner has sent. It may be old: it is not fresh, and not held. */
+  async revived(): Promise<void> {
+    if (this.#phase.kind !== 'cold') return;
+    const { handoff, tally } = this.#ports;
+    const lastWord = handoff.lastWord(this.#entityId);
+    if (lastWord !== undefined) await lastWord;
+    if (this.current !== undefined || this.isLoading) return;
+    const copy = handoff.take(this.#entityId);
+    const { moving } = this.#behaviour;
+    if (copy === undefined || moving === undefined || copy.version.number < this.#seen) return;
+    const state = moving.revive(this.#entityId, copy);
+    this.#phase = { kind: 'ready', state, heldSince: undefined };
+    this.#seen = copy.version.number;
+    tally.revivals++;
+    this.#ports.changed(state, undefined);
   }
 
   async #begin(loaded: Promise<T['state']>): Promise<T['state']> {
@@ -151,6 +185,7 @@ export class DurableState<T extends EntityTypes> {
   /** Reflects every write that was acknowledged before this call (G7). */
   async fresh(deadline: number): Promise<T['state']> {
     for (let attempt = 0; attempt < loadTriesMax; attempt++) {
+      if (this.#phase.kind === 'cold') await this.revived();
       // Read from the store after this call began is as fresh as it gets; a load under way may have read before.
       const isReadNow = this.#phase.kind === 'cold';
       const state = await this.loaded(deadline);
@@ -201,12 +236,15 @@ export class DurableState<T extends EntityTypes> {
     const { store, tenure } = this.#ports;
     await this.#admitted(state, deadline);
     const epoch = tenure.epoch();
-    const writing = store.commit(this.#entityId, { base: state.version, epoch, cells }, deadline);
+    const base = state.version;
+    const writing = store.commit(this.#entityId, { base, epoch, cells }, deadline);
     this.#writing = writing.catch(() => undefined);
     try {
       const outcome = await writing;
-      if (outcome.kind === 'committed') this.#landed(state, draft, outcome.version, epoch);
-      else if (this.current === state) this.drop();
+      if (outcome.kind === 'committed') {
+        this.#ports.handoff.committed(this.#entityId, base, outcome.version, cells);
+        this.#landed(state, draft, outcome.version, epoch);
+      } else if (this.current === state) this.drop();
       return outcome;
     } finally {
       this.#writing = undefined;

@@ -2,6 +2,7 @@ import type { RowStore } from '../row/row-store.ts';
 import type { Time } from '../std/time.ts';
 import type { ActorLimits } from './actor.ts';
 import type { ActorTally } from './actor-tally.ts';
+import type { HandoffPort } from './handoff-port.ts';
 import type { Tenure } from './tenure.ts';
 
 /** What an entity of any kind needs from the node around it. */
@@ -12,6 +13,7 @@ export interface EntityHost {
   readonly random: () => number;
   readonly tenure: Tenure;
   readonly tally: ActorTally;
+  readonly handoff: HandoffPort;
   readonly actorLimits: ActorLimits;
   /** The entity was used or takes another amount of memory now. */
   accounted(entityId: string, bytes: number): void;

@@ -1,3 +1,4 @@
+import type { RowCopy } from '../row/row-snapshot.ts';
 import type { ChangeBatch, ChangeListener } from './change-batch.ts';
 import type { Entity } from './entity.ts';
 import { EvictionPolicy } from './eviction-policy.ts';
@@ -16,6 +17,12 @@ export interface CacheStats {
   readonly bytes: number;
   readonly evictedTiers: number;
   readonly evictedMailboxes: number;
+}
+
+/** An entity in memory, and the bytes that it takes there. */
+export interface HotEntity {
+  readonly entityId: string;
+  readonly bytes: number;
 }
 
 export type RegistryHost = Omit<MailboxHost, 'isWatched' | 'publish' | 'unheard' | 'accounted'>;
@@ -104,6 +111,26 @@ export class EntityRegistry {
   /** Calls `listener`, which must not throw, at each commit that changes a mailbox while nobody listens on its feed. */
   onUnheard(listener: (userId: string) => void): void {
     this.#unheard = listener;
+  }
+
+  /** What is in memory, the most recently used first. */
+  hottest(): readonly HotEntity[] {
+    return this.#policy.hottest();
+  }
+
+  /** What is in memory of a row; undefined: nothing, or more than so many bytes. */
+  snapshot(entityId: string, bytesMax: number): RowCopy | undefined {
+    return this.#entities.get(entityId)?.snapshot(bytesMax);
+  }
+
+  /** The commit of a row that is in flight, until it is over; undefined: none. */
+  writing(entityId: string): Promise<unknown> | undefined {
+    return this.#entities.get(entityId)?.writing;
+  }
+
+  /** Bytes that may still be taken; below 0 where some will have to go. */
+  get roomBytes(): number {
+    return this.#limits.budgetBytes - this.#policy.bytes;
   }
 
   /** Users on whose feed somebody listens. */

@@ -1,3 +1,5 @@
+import type { RowCopy } from '../row/row-snapshot.ts';
+
 /** What is in memory of one row, with all that goes on around it, as the registry of a node sees it. */
 export interface Entity {
   readonly entityId: string;
@@ -14,6 +16,12 @@ export interface Entity {
   settleSoon(): void;
   /** Another node owns it now: what is under way ends, what is owed is that node's business. */
   leave(): void;
+  /** The commit in flight, until it is over; undefined: none. */
+  readonly writing: Promise<unknown> | undefined;
+  /** What is in memory, to be sent ahead to another node; undefined: nothing, or more than so many bytes. */
+  snapshot(bytesMax: number): RowCopy | undefined;
+  /** Brings into memory what another node has sent of it, where nothing is there yet. */
+  revive(): Promise<void>;
   /** Activates it, so that what its row owes is worked off (G5). Rejects with ProtocolError. */
   wake(deadline: number): Promise<void>;
 }

@@ -56,6 +56,11 @@ export class EvictionPolicy {
     this.#entries.delete(entityId);
   }
 
+  /** The most recently used first. */
+  hottest(): { readonly entityId: string; readonly bytes: number }[] {
+    return [...this.#entries].map(([entityId, { bytes }]) => ({ entityId, bytes })).reverse();
+  }
+
   /** undefined within the budget. The caller drops that step, or touches or forgets the entity. */
   next(): Eviction | undefined {
     if (!this.isOverBudget) return undefined;

@@ -11,6 +11,7 @@ import {
 import { MailboxDraft } from '../mailbox/mailbox-draft.ts';
 import type { LogCommit, MailboxLimits, MailboxState } from '../mailbox/mailbox-state.ts';
 import { restoreMailbox } from '../mailbox/restore-mailbox.ts';
+import { reviveMailbox, snapshotMailbox } from '../mailbox/warm-mailbox.ts';
 import type { Behaviour } from './behaviour.ts';
 
 export interface MailboxTypes {
@@ -33,6 +34,10 @@ export function mailboxBehaviour(limits: MailboxLimits): Behaviour<MailboxTypes>
     step: (draft, input, loaded) => stepMailbox(draft, input, loaded, limits),
     apply: applyDraft,
     query: (state, query, loaded) => queryMailbox(state, query, loaded),
+    moving: {
+      snapshot: snapshotMailbox,
+      revive: (userId, copy) => reviveMailbox(userId, copy, headRanges),
+    },
     lane: (input) => ('from' in input ? input.from : ''),
   };
 }

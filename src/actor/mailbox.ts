@@ -16,6 +16,7 @@ import type { SendMessageParams, SendMessageResult } from '../protocol/calls.ts'
 import { dmIdOf, peerInDm } from '../protocol/conversation-id.ts';
 import type { Change } from '../protocol/message.ts';
 import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
+import type { RowCopy } from '../row/row-snapshot.ts';
 import { hash53 } from '../std/hash.ts';
 import { Actor } from './actor.ts';
 import type { ChangeBatch } from './change-batch.ts';
@@ -63,6 +64,7 @@ export class Mailbox implements Entity, LaneHost {
       tenure: host.tenure,
       limits: host.actorLimits,
       tally: host.tally,
+      handoff: host.handoff,
       changed: (state, commit) => {
         this.#changed(state, commit);
       },
@@ -96,6 +98,22 @@ export class Mailbox implements Entity, LaneHost {
 
   get isIdle(): boolean {
     return this.#actor.isIdle && this.#lanes.size === 0 && this.#outbox.isIdle;
+  }
+
+  /** The commit in flight, until it is over; undefined: none. */
+  get writing(): Promise<unknown> | undefined {
+    return this.#actor.writing;
+  }
+
+  /** What is in memory, to be sent ahead to another node; undefined: nothing, or more than so many bytes. */
+  snapshot(bytesMax: number): RowCopy | undefined {
+    return this.#actor.snapshot(bytesMax);
+  }
+
+  /** Brings into memory what another node has sent of it. */
+  async revive(): Promise<void> {
+    await this.#actor.revive();
+    this.#account();
   }
 
   settleSoon(): void {

@@ -11,7 +11,7 @@ const restartMs = 1_000;
 const restartsMax = 5;
 const stableMs = 30_000;
 /** A node that does not stop by itself is killed. */
-const stopMaxMs = 20_000;
+const stopMaxMs = 25_000;
 
 /** What the processes of a cluster are started with. */
 export interface DevNodePlan {

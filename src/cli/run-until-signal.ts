@@ -4,11 +4,13 @@ export interface Running {
   readonly url: string;
   /** Resolves with the reason where it can go on no longer. */
   readonly failed?: Promise<string>;
+  /** How long `stop` takes at most, ms. */
+  readonly stopMaxMs?: number;
   stop(): Promise<void>;
 }
 
-/** A stop that takes longer is given up; what is acknowledged is durable anyway. */
-const stopMaxMs = 15_000;
+/** A stop that takes longer, where nothing else is said, is given up; what is acknowledged is durable anyway. */
+const defaultStopMaxMs = 15_000;
 
 /**
  * Signals this soon after the first one are the same Ctrl-C: the terminal sends it to the whole process group,
@@ -57,6 +59,7 @@ export async function runUntilSignal(start: () => Promise<readonly Running[]>): 
 
 /** Ends the process with the nodes, or without them when they take too long. */
 function stopAll(nodes: readonly Running[], exitCode = 0): void {
+  const stopMaxMs = Math.max(...nodes.map((node) => node.stopMaxMs ?? defaultStopMaxMs));
   setTimeout(() => {
     process.stderr.write(`mailring did not stop within ${stopMaxMs / 1000} s\n`);
     process.exit(1);

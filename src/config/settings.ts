@@ -124,6 +124,24 @@ export const settingsSchema = group('Settings of a node.', {
       5 * minutes,
       'How long a node may answer from memory without asking the store; dead nodes are removed after about twice that.',
     ),
+    stopMs: amount(
+      8 * seconds,
+      0,
+      10 * minutes,
+      'At SIGTERM: how long a node takes at most to hand its users over and to send their devices after them.',
+    ),
+    handoffBytesPerSecond: amount(
+      32 * mib,
+      64 * kib,
+      4096 * mib,
+      'State that a node sends ahead to others in a second when users move, so that others are not held up.',
+    ),
+    prepareMs: amount(
+      minutes,
+      seconds,
+      60 * minutes,
+      'For sending ahead what moves; after it a change of the ring is given up, and nothing has moved.',
+    ),
   }),
 
   log: group('Structured logs on standard output.', {

@@ -114,6 +114,13 @@ export class Gateway {
     return (server.address() as AddressInfo).port;
   }
 
+  /** Resolves when the last session has left (devices follow their users), or after `mostMs`. */
+  async emptied(mostMs: number): Promise<void> {
+    const { session } = this.#options.settings;
+    // Behind a load balancer nobody is sent elsewhere.
+    if (session.routing === 'redirect') await this.#until(() => this.#host.openCount === 0, mostMs);
+  }
+
   /** Takes in nobody more, answers what is under way, then closes all with 4000. Bounded in time. */
   async stop(): Promise<void> {
     this.#admission.stop();

@@ -6,13 +6,12 @@ import {
   dedupEntriesMax,
   insertMessages,
   logCommitsInMemory,
+  logEntryBytes,
   type LogCommit,
   type MailboxState,
   type Outbox,
 } from './mailbox-state.ts';
 import { furthest, nothing, owedBy, type Standing } from './standing.ts';
-
-const logEntryBytes = 80;
 
 function applyConversation(state: MailboxState, draft: ConversationDraft, version: number): void {
   const fate = outboxFate(draft);

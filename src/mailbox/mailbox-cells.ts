@@ -167,6 +167,11 @@ export function messageCell(local: number, message: StoredMessage): Cell {
   return { family: 'm', qualifier: messageQualifier(local, message.seq), value: encodeValue(fields) };
 }
 
+/** The local number of a message's conversation. */
+export function localOfMessage(cell: Cell): number {
+  return cell.qualifier.readUInt32BE(0);
+}
+
 export function messageOf(cell: Cell): StoredMessage {
   const [messageId, own, text, timestamp, receivedCount, replyTo, media] = decodeValue(cell) as MessageFields;
   const seq = u48Max - cell.qualifier.readUIntBE(4, 6);

@@ -132,6 +132,7 @@ export interface MailboxLimits {
 
 export const dedupEntriesMax = 512;
 export const logCommitsInMemory = 64;
+export const logEntryBytes = 80;
 /** Of a mailbox with nothing in it. */
 export const mailboxOverheadBytes = 1_000;
 const messageOverheadBytes = 200;

@@ -66,6 +66,11 @@ export class AdoptedViews {
     if (epoch > (this.#adoptedBy.get(incarnation) ?? 0)) this.#adoptedBy.set(incarnation, epoch);
   }
 
+  /** The latest view that an incarnation is known to have adopted; 0: none. */
+  adoptedEpochOf(incarnation: string): number {
+    return this.#adoptedBy.get(incarnation) ?? 0;
+  }
+
   /** Has every other member shown that it adopted the view in force? */
   get isAdoptedByAll(): boolean {
     const { epoch } = this;

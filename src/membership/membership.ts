@@ -1,12 +1,21 @@
 import type { Member } from '../ring/member.ts';
-import { foundedBy, isGoneFrom, joinedBy, leftBy, removedFrom, settledIn } from '../ring/ring-document.ts';
-import type { RingDocument } from '../ring/ring-document.ts';
+import {
+  assignmentOf,
+  foundedBy,
+  isGoneFrom,
+  joinedBy,
+  leftBy,
+  removedFrom,
+  settledIn,
+  type RingDocument,
+} from '../ring/ring-document.ts';
 import type { RingView } from '../ring/ring-view.ts';
 import type { RowStore } from '../row/row-store.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import { AdoptedViews } from './adopted-views.ts';
 import { DeathWatch } from './death-watch.ts';
 import type { LeaseBoard } from './lease-board.ts';
+import type { MembershipEvent, ViewChange } from './membership-event.ts';
 import { LeaseClock, expiryMs, instantOf } from './lease-clock.ts';
 import type { LeaseTerms } from './lease-clock.ts';
 import { RingDocuments } from './ring-documents.ts';
@@ -15,25 +24,6 @@ import type { RingChange } from './ring-proposer.ts';
 import { RingTenure } from './ring-tenure.ts';
 import type { ReadRule } from './ring-tenure.ts';
 import { RoundLoop } from './round-loop.ts';
-
-export interface ViewChange {
-  /** undefined for the first one. */
-  readonly before: RingView | undefined;
-  readonly after: RingView;
-  /** False for the first one and after a gap: nothing is held any more. */
-  readonly isInOrder: boolean;
-}
-
-export type MembershipEvent =
-  | { readonly kind: 'adopted'; readonly change: ViewChange }
-  /** Others count these as dead, and this node had them removed. */
-  | { readonly kind: 'removed'; readonly nodeIds: readonly string[] }
-  /** This node was removed while it lives; it asks to be let in again. */
-  | { readonly kind: 'excluded'; readonly view: RingView }
-  /** A later start of this node has taken its place: this process has to end. */
-  | { readonly kind: 'replaced'; readonly view: RingView }
-  /** Something failed and is tried again. */
-  | { readonly kind: 'trouble'; readonly what: string; readonly error: unknown };
 
 export interface MembershipParts {
   readonly self: Member;
@@ -46,6 +36,11 @@ export interface MembershipParts {
   readonly random: () => number;
   readonly readRule: ReadRule;
   readonly terms?: LeaseTerms;
+  /**
+   * Comes in without users, whatever weight `self` has, and gets them later by a change of its weight: so others can send
+   * ahead what they have of them. Not where it founds the ring, or takes the place of an earlier start of its node.
+   */
+  readonly entersEmpty?: boolean;
   /** For the log and the metrics; must not throw. */
   readonly onEvent: (event: MembershipEvent) => void;
 }
@@ -161,10 +156,21 @@ export class Membership {
     await this.#depart(deadline);
   }
 
-  /** Changes the ring: for operators. Resolves when this node has adopted the outcome. Rejects with StoreError. */
-  async propose(change: RingChange, deadline: number): Promise<void> {
+  /**
+   * Changes the ring. Resolves with what is in the store then, changed or not, when this node has adopted it.
+   * Rejects with StoreError.
+   */
+  async propose(change: RingChange, deadline: number): Promise<RingDocument | undefined> {
     const ring = await this.#proposer.propose(change, deadline);
     if (ring !== undefined) this.#adopt(ring.document);
+    return ring?.document;
+  }
+
+  /** What is known of an incarnation in the view, from the board and from itself. */
+  signsOf(incarnation: string): { readonly isDead: boolean; readonly adoptedEpoch: number } {
+    const isDead = this.#watch.dead.includes(incarnation);
+    const isSelf = incarnation === this.#parts.self.incarnation;
+    return { isDead, adoptedEpoch: isSelf ? this.#views.epoch : this.#views.adoptedEpochOf(incarnation) };
   }
 
   /** An incarnation has told directly (each frame of a peer carries it) which view it has adopted. */
@@ -351,9 +357,13 @@ export class Membership {
     const { self } = this.#parts;
     if (ring === undefined) return this.#phase.kind === 'ended' ? undefined : foundedBy(self, viewId);
     if (ring.view.hasIncarnation(self.incarnation) || this.#phase.kind === 'ended') return undefined;
+    const earlier = ring.view.member(self.nodeId);
     // A later start of this node came first: an excluded one must not push it out.
-    const isLate = this.#phase.kind === 'active' && ring.view.member(self.nodeId) !== undefined;
-    return isLate ? undefined : joinedBy(ring, { member: self, ended: this.#parts.ended ?? [] }, viewId);
+    const isLate = this.#phase.kind === 'active' && earlier !== undefined;
+    if (isLate || assignmentOf(ring, self.nodeId).service === 'removed') return undefined;
+    const weight = this.#parts.entersEmpty === true ? (earlier?.weight ?? 0) : self.weight;
+    const member = { ...self, weight };
+    return joinedBy(ring, { member, ended: this.#parts.ended ?? [] }, viewId);
   }
 
   #isIn(view: RingView | undefined): boolean {

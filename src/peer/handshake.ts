@@ -14,8 +14,11 @@ import {
 import type { Attachment, Hello } from './handshake-codec.ts';
 import type { PeerIdentity } from './peer-request.ts';
 
-/** Versions of the wire format that this build speaks. A change takes two releases: read it first, then write it. */
-export const wireVersions = { min: 1, max: 1 } as const;
+/**
+ * Versions of the wire format that this build speaks. A change takes two releases: read it first, then write it.
+ * With version 2 came the requests of hand-off; a peer of version 1 is not sent any.
+ */
+export const wireVersions = { min: 1, max: 2 } as const;
 
 export interface HandshakeContext {
   readonly self: PeerIdentity;

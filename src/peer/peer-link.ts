@@ -48,6 +48,8 @@ export class PeerLink {
   #outage: Outage = { kind: 'none' };
   /** The channel that is on, or may be resumed. */
   #channel: { readonly id: number; readonly incarnation: string } | undefined;
+  /** Of the wire format, as agreed at the last connect; 0 before the first one. */
+  #version = 0;
   #failures = 0;
   #lastId = 0;
   #isRetiring = false;
@@ -69,6 +71,10 @@ export class PeerLink {
 
   get pending(): number {
     return this.#pending.size;
+  }
+
+  get version(): number {
+    return this.#version;
   }
 
   /** Never rejects. `unavailable` leaves open whether the peer has done it. */
@@ -174,7 +180,7 @@ export class PeerLink {
       : { terms, channel: 0, received: 0 };
   }
 
-  #open(framed: FramedSocket, { peer, terms, channel, received }: Greeted): void {
+  #open(framed: FramedSocket, { peer, version, terms, channel, received }: Greeted): void {
     const { time, tally, limits, events } = this.#setup;
     if (this.#channel?.id === channel && this.#channel.incarnation === peer.incarnation) {
       if (!this.#outgoing.canResume(received)) {
@@ -188,6 +194,7 @@ export class PeerLink {
       this.#incoming.restart();
       this.#channel = { id: channel, incarnation: peer.incarnation };
     }
+    this.#version = version;
     this.#endOutage();
     const connection = new LiveConnection({
       socket: framed.socket,

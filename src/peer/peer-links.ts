@@ -56,6 +56,11 @@ export class PeerLinks {
     return link === undefined ? noSuchPeer() : link.note(note);
   }
 
+  /** Of the wire format that the peer speaks; 0: not known yet. */
+  version(nodeId: string): number {
+    return this.#links.get(nodeId)?.version ?? 0;
+  }
+
   /** For readiness, metrics and the operations page. */
   *states(): Iterable<{
     readonly nodeId: string;

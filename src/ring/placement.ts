@@ -2,6 +2,7 @@ import HashRing from 'hashring';
 import { hash32 } from '../std/hash.ts';
 import type { Member } from './member.ts';
 
+const positionCount = 0x100000000;
 /** Node ids of every shape are safe as keys of hashring's plain objects behind this. */
 const pointPrefix = 'n/';
 
@@ -29,6 +30,18 @@ export class Placement {
   /** The index of the member that an id belongs to. */
   indexOf(entityId: string): number {
     return this.#indexAt(hash32(entityId));
+  }
+
+  /** What part of all positions each member owns, 0 to 1, in the order in which they were given. */
+  shares(count: number): readonly number[] {
+    const shares = new Array<number>(count).fill(0);
+    const last = this.#points.length - 1;
+    this.#points.forEach((point, index) => {
+      const before = index === 0 ? (this.#points[last] ?? 0) - positionCount : (this.#points[index - 1] ?? 0);
+      const owner = this.#owners[index] ?? 0;
+      shares[owner] = (shares[owner] ?? 0) + (point - before) / positionCount;
+    });
+    return shares;
   }
 
   /** The owner of a position is that of the first point at or after it, around the ring. */

@@ -1,18 +1,26 @@
 import { Packr } from 'msgpackr';
 import type { Member } from './member.ts';
-import type { Lingering, RemovalWindow, RingDocument } from './ring-document.ts';
+import type { Assignment, Lingering, PendingChange, RemovalWindow, RingDocument } from './ring-document.ts';
 import { RingError, RingView } from './ring-view.ts';
 
 /*
  * Bytes: format (1) | MessagePack array
- *   [epoch, viewId, parentViewId or nil, members, removals, departed, lingering]
+ *   [epoch, viewId, parentViewId or nil, members, removals, departed, lingering, pending or nil, assignments]
  *   members: [[nodeId, incarnation, weight, clientUrl, peerAddress], …]
  *   removals: [sinceEpoch, memberCount, removed]
  *   departed: [incarnation, …]
  *   lingering: [[incarnation or nil, sinceEpoch], …]
- * New fields go to the end of an array; readers pass over what they don't know.
+ *   pending: [changeId, kind, nodeId, weight, coordinator, epoch, phase]
+ *   assignments: [[nodeId, weight, service], …]
+ * New fields go to the end of an array; readers pass over what they don't know, and lose it where they write the next
+ * document: a pending change is void then, a weight that was assigned is forgotten while its node is away. The last two
+ * came after the first release and may be missing.
  */
 const format = 1;
+/* Written as their index: new ones go to the end. */
+const kinds = ['join', 'drain', 'weight', 'arrival', 'stop'] as const;
+const phases = ['preparing', 'settling'] as const;
+const services = ['in', 'drained', 'removed'] as const;
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 
 export function encodeRingDocument(ring: RingDocument): Buffer {
@@ -27,6 +35,8 @@ export function encodeRingDocument(ring: RingDocument): Buffer {
     [removals.sinceEpoch, removals.memberCount, removals.removed],
     ring.departed,
     ring.lingering.map(({ incarnation, sinceEpoch }) => [incarnation ?? null, sinceEpoch]),
+    ring.pending ? encodePending(ring.pending) : null,
+    ring.assignments.map(({ nodeId, weight, service }) => [nodeId, weight, services.indexOf(service)]),
   ]);
   return Buffer.concat([Buffer.of(format), body]);
 }
@@ -35,7 +45,7 @@ export function encodeRingDocument(ring: RingDocument): Buffer {
 export function decodeRingDocument(bytes: Buffer): RingDocument {
   if (bytes[0] !== format) throw new RingError(`ring document of unknown format ${String(bytes[0])}`);
   const fields = list(unpacked(bytes.subarray(1)));
-  const [epoch, viewId, parentViewId, members, removals, departed, lingering] = fields;
+  const [epoch, viewId, parentViewId, members, removals, departed, lingering, pending, assignments] = fields;
   return {
     view: new RingView({
       epoch: count(epoch),
@@ -46,7 +56,32 @@ export function decodeRingDocument(bytes: Buffer): RingDocument {
     removals: decodeRemovals(removals),
     departed: list(departed).map(text),
     lingering: list(lingering).map(decodeLingering),
+    pending: pending === undefined || pending === null ? undefined : decodePending(pending),
+    assignments: list(assignments ?? []).map(decodeAssignment),
   };
+}
+
+function encodePending(change: PendingChange): readonly unknown[] {
+  const { changeId, kind, nodeId, weight, coordinator, epoch, phase } = change;
+  return [changeId, kinds.indexOf(kind), nodeId, weight, coordinator, epoch, phases.indexOf(phase)];
+}
+
+function decodePending(value: unknown): PendingChange {
+  const [changeId, kind, nodeId, weight, coordinator, epoch, phase] = list(value);
+  return {
+    changeId: text(changeId),
+    kind: oneOf(kinds, kind),
+    nodeId: text(nodeId),
+    weight: count(weight),
+    coordinator: text(coordinator),
+    epoch: count(epoch),
+    phase: oneOf(phases, phase),
+  };
+}
+
+function decodeAssignment(value: unknown): Assignment {
+  const [nodeId, weight, service] = list(value);
+  return { nodeId: text(nodeId), weight: count(weight), service: oneOf(services, service) };
 }
 
 function decodeMember(value: unknown): Member {
@@ -90,6 +125,12 @@ function text(value: unknown): string {
 
 function optionalText(value: unknown): string | undefined {
   return value === null ? undefined : text(value);
+}
+
+function oneOf<Name extends string>(names: readonly Name[], value: unknown): Name {
+  const name = names[count(value)];
+  if (name === undefined) throw new RingError('a ring document: a name of a later version');
+  return name;
 }
 
 function count(value: unknown): number {

@@ -1,4 +1,4 @@
-import type { Member } from './member.ts';
+import { ordinaryWeight, type Member } from './member.ts';
 import { RingError, RingView } from './ring-view.ts';
 
 /**
@@ -37,10 +37,44 @@ export interface RingDocument {
   readonly departed: readonly string[];
   /** Nobody has to wait for an incarnation that is neither in the view nor in here. */
   readonly lingering: readonly Lingering[];
+  /** A change that is being prepared, or was made and is settling; any other new view makes it void. */
+  readonly pending: PendingChange | undefined;
+  /** What operators want of nodes; those that are not named are in service with the ordinary weight. */
+  readonly assignments: readonly Assignment[];
+}
+
+export type PendingKind = 'join' | 'drain' | 'weight' | 'arrival' | 'stop';
+
+/**
+ * A change of one node's weight for which state is sent ahead, in the ring document so that there is one at a time, and
+ * whoever asks finds who carries it out.
+ */
+export interface PendingChange {
+  /** 16 hex digits. */
+  readonly changeId: string;
+  readonly kind: PendingKind;
+  readonly nodeId: string;
+  /** The one that the node gets. */
+  readonly weight: number;
+  /** Incarnation of who carries it out; out of the view, the change is void. */
+  readonly coordinator: string;
+  /** The view that it stands on, that of `settling` the one that it has made; in any other one it is void. */
+  readonly epoch: number;
+  readonly phase: 'preparing' | 'settling';
+}
+
+/** What an operator wants of a node, kept while it is away. */
+export interface Assignment {
+  readonly nodeId: string;
+  /** While it is in service. */
+  readonly weight: number;
+  /** `drained`: in the ring without users. `removed`: out of the ring, and not to come in by itself. */
+  readonly service: 'in' | 'drained' | 'removed';
 }
 
 const departedMax = 64;
 const lingeringMax = 64;
+const assignmentsMax = 1024;
 /** Of the members, in one window. */
 const removedShareMax = 0.1;
 
@@ -52,7 +86,24 @@ export function foundedBy(member: Member, viewId: string): RingDocument {
     removals: { sinceEpoch: 0, memberCount: 0, removed: 0 },
     departed: [],
     lingering: [{ incarnation: undefined, sinceEpoch: 1 }],
+    pending: undefined,
+    assignments: [],
   };
+}
+
+export function assignmentOf(ring: RingDocument, nodeId: string): Assignment {
+  const known = ring.assignments.find((one) => one.nodeId === nodeId);
+  return known ?? { nodeId, weight: ordinaryWeight, service: 'in' };
+}
+
+/** The same ring, with another assignment; the ordinary one needs no entry. */
+export function assigned(ring: RingDocument, assignment: Assignment): RingDocument {
+  const { nodeId, weight, service } = assignment;
+  const others = ring.assignments.filter((one) => one.nodeId !== nodeId);
+  const isOrdinary = weight === ordinaryWeight && service === 'in';
+  const assignments = isOrdinary ? others : [...others, assignment];
+  if (assignments.length > assignmentsMax) throw new RingError('too many nodes have a weight of their own');
+  return { ...ring, assignments };
 }
 
 export interface Arrival {
@@ -65,6 +116,18 @@ export interface Arrival {
 export function joinedBy(ring: RingDocument, { member, ended }: Arrival, viewId: string): RingDocument {
   const others = ring.view.members.filter(({ nodeId }) => nodeId !== member.nodeId);
   return successor(ring, viewId, { members: [...others, member], ended });
+}
+
+/** The node gets another weight; what that moves is up to who asks. */
+export function weighedTo(ring: RingDocument, nodeId: string, weight: number, viewId: string): RingDocument {
+  const members = ring.view.members.map((one) => (one.nodeId === nodeId ? { ...one, weight } : one));
+  return successor(ring, viewId, { members, ended: [] });
+}
+
+/** The node is out, whatever it does: it lingers for as long as it may still hold something. */
+export function withoutNode(ring: RingDocument, nodeId: string, viewId: string): RingDocument {
+  const members = ring.view.members.filter((one) => one.nodeId !== nodeId);
+  return successor(ring, viewId, { members, ended: [] });
 }
 
 /** The member has stopped serving for good. The last one (that has a weight) stays, as a ring is never empty. */
@@ -139,6 +202,8 @@ function successor(ring: RingDocument, viewId: string, { members, ended }: Chang
     removals: ring.removals,
     departed: departed.slice(-departedMax),
     lingering,
+    pending: undefined,
+    assignments: ring.assignments,
   };
 }
 

@@ -50,6 +50,11 @@ export class RingView {
     return owner;
   }
 
+  /** What part of all users each member owns, 0 to 1, in the order of `members`. */
+  get shares(): readonly number[] {
+    return this.#placement.shares(this.members.length);
+  }
+
   member(nodeId: string): Member | undefined {
     return this.#byNodeId.get(nodeId);
   }

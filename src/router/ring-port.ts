@@ -1,4 +1,4 @@
-import type { ViewChange } from '../membership/membership.ts';
+import type { ViewChange } from '../membership/membership-event.ts';
 import type { RingView } from '../ring/ring-view.ts';
 import type { Cancel } from '../std/time.ts';
 

@@ -1,5 +1,6 @@
 import type { Admission, Tenure } from '../actor/tenure.ts';
-import type { Membership, ViewChange } from '../membership/membership.ts';
+import type { ViewChange } from '../membership/membership-event.ts';
+import type { Membership } from '../membership/membership.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { RingView } from '../ring/ring-view.ts';
 import type { RowVersion } from '../row/row-version.ts';

@@ -1,5 +1,5 @@
 import { MemberNode } from '../../src/member-node.ts';
-import type { MembershipEvent } from '../../src/membership/membership.ts';
+import type { MembershipEvent } from '../../src/membership/membership-event.ts';
 import { LeaseBoardError } from '../../src/membership/lease-board.ts';
 import { RingDocuments } from '../../src/membership/ring-documents.ts';
 import { RingProposer } from '../../src/membership/ring-proposer.ts';
@@ -46,6 +46,7 @@ const peerLimits = {
   ...{ connectMs: 300, heartbeatMs: 150, patienceMs: 400, resumeMs: 2_000, reconnectMaxMs: 200 },
 };
 const joinMs = 8_000;
+const handOverMs = 2_000;
 const stopMs = 1_000;
 
 /** All nodes of one run, the store, the board and the network between them. */
@@ -127,7 +128,12 @@ export class SimCluster {
     this.log.trace(`${node.label} leaves`);
     if (this.up.get(node.number) === node) this.up.delete(node.number);
     const { time } = node.process;
-    node.member.stop(time.monotonicMs() + stopMs).then(
+    const { member } = node;
+    const leave = async (): Promise<void> => {
+      await member.handOver(time.monotonicMs() + handOverMs);
+      await member.stop(time.monotonicMs() + stopMs);
+    };
+    leave().then(
       () => {
         this.kill(node);
       },
@@ -164,6 +170,7 @@ export class SimCluster {
         outboxTiming,
       },
       cache: climate.cacheLimits,
+      handoff: climate.handoffLimits,
       sweeping,
       events: this.#events(label, () => node),
     });
@@ -191,6 +198,10 @@ export class SimCluster {
         handlerFailed: (error) => {
           log.violation(`C10: ${label}: a handler failed: ${describe(error)}`);
         },
+      },
+      ringChange: ({ kind, nodeId, phase, outcome }) => {
+        const how = outcome === undefined ? '' : ` ${JSON.stringify(outcome)}`;
+        log.trace(`${label}: ${kind} of ${nodeId}: ${phase}${how}`);
       },
       sweepFailed: () => undefined,
       alarm: (error, what) => {

@@ -1,4 +1,5 @@
 import type { BoardFault } from '../support/memory-lease-board.ts';
+import type { HandoffLimits } from '../../src/handoff/handoff-limits.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { CallWeather } from './sim-table.ts';
 
@@ -18,6 +19,7 @@ export class SimClimate {
   readonly mailboxLimits;
   readonly sendingLimits;
   readonly cacheLimits;
+  readonly handoffLimits: HandoffLimits;
 
   constructor(random: SeededRandom) {
     this.nodes = random.pick([2, 3, 3, 4]);
@@ -49,6 +51,17 @@ export class SimClimate {
     this.cacheLimits = {
       budgetBytes: random.pick([1, 6_000, 64 << 20, 64 << 20]),
       recentMs: random.pick([200, 1e9]),
+    };
+    this.handoffLimits = {
+      ...{ prepareMs: 2_000, settleMs: 800, silentMs: 400, requestMs: 300 },
+      lastWordMs: random.pick([0, 20, 200]),
+      bytesPerSecond: random.pick([20_000, 64 << 20]),
+      batchBytes: random.pick([200, 256 << 10]),
+      rowBytesMax: random.pick([2_000, 1 << 20]),
+      deltaBytesMax: random.pick([300, 256 << 10]),
+      deltaPauseMs: random.pick([1, 10]),
+      pollMs: random.pick([5, 40]),
+      keepMs: random.pick([300, 5_000]),
     };
   }
 }

@@ -1,5 +1,6 @@
 import type { ActorLimits } from '../../src/actor/actor.ts';
 import { newActorTally, type ActorTally } from '../../src/actor/actor-tally.ts';
+import type { HandoffPort } from '../../src/actor/handoff-port.ts';
 import type { EnvelopePort, OutboxTiming, SendingLimits } from '../../src/actor/mailbox-host.ts';
 import { EntityRegistry, type CacheLimits } from '../../src/actor/entity-registry.ts';
 import { OutboxSweeper, type SweeperTiming } from '../../src/actor/outbox-sweeper.ts';
@@ -11,7 +12,9 @@ import { LocalMailbox } from '../../src/router/local-mailbox.ts';
 import type { MailboxPort } from '../../src/router/mailbox-port.ts';
 import { rowHashCount } from '../../src/row/row-key.ts';
 import type { RowStore } from '../../src/row/row-store.ts';
-import { RowVersionSource } from '../../src/row/row-version.ts';
+import type { Cell } from '../../src/row/cell.ts';
+import type { RowCopy } from '../../src/row/row-snapshot.ts';
+import { RowVersionSource, type RowVersion } from '../../src/row/row-version.ts';
 import type { Time } from '../../src/std/time.ts';
 import { MemoryTable } from '../../src/store/memory-table.ts';
 import type { RowTable } from '../../src/store/row-table.ts';
@@ -34,6 +37,10 @@ export interface RigOptions {
   readonly sweeperTiming?: Partial<SweeperTiming>;
   /** False: every read is compared with the store, as where another node may own the user too. */
   readonly isLeaseCurrent?: boolean;
+  /** What another node has sent ahead. */
+  readonly copies?: Map<string, RowCopy>;
+  /** Hears of each commit, as hand-off does. */
+  readonly committed?: (userId: string, version: RowVersion, cells: readonly Cell[]) => void;
   readonly storeDelay?: Delay;
   readonly envelopeDelay?: Delay;
   /** Wraps what nodes reach each other by, to lose envelopes. */
@@ -41,6 +48,18 @@ export interface RigOptions {
 }
 
 const hour = 3_600_000;
+
+function handoffOf({ copies, committed }: RigOptions): HandoffPort {
+  return {
+    take: (userId) => {
+      const copy = copies?.get(userId);
+      copies?.delete(userId);
+      return copy;
+    },
+    lastWord: () => undefined,
+    committed: (userId, _base, version, cells) => committed?.(userId, version, cells),
+  };
+}
 
 /** One node: a registry, its router and its own way to the store. */
 export class RigNode {
@@ -69,11 +88,10 @@ export class RigNode {
     };
     this.registry = new EntityRegistry(
       {
-        store: this.store,
-        time,
-        random,
+        ...{ store: this.store, time, random },
         tenure,
         tally: this.tally,
+        handoff: handoffOf(options),
         envelopes: this.process.envelopes(wrapped, options.envelopeDelay),
         actorLimits: {
           inboxInputsMax: 1024,

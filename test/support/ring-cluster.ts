@@ -1,5 +1,5 @@
 import { Membership } from '../../src/membership/membership.ts';
-import type { MembershipEvent } from '../../src/membership/membership.ts';
+import type { MembershipEvent } from '../../src/membership/membership-event.ts';
 import { RingDocuments } from '../../src/membership/ring-documents.ts';
 import type { ReadRule } from '../../src/membership/ring-tenure.ts';
 import type { Member } from '../../src/ring/member.ts';

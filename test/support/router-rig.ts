@@ -1,4 +1,4 @@
-import type { ViewChange } from '../../src/membership/membership.ts';
+import type { ViewChange } from '../../src/membership/membership-event.ts';
 import type { PeerNote, PeerReply, PeerRequest } from '../../src/peer/peer-request.ts';
 import type { Refusal } from '../../src/protocol/protocol-error.ts';
 import type { RingView } from '../../src/ring/ring-view.ts';

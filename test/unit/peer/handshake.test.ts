@@ -67,12 +67,12 @@ describe('handshake', () => {
     const { seenByDialer, seenByAcceptor } = shake(dialerOf(), new AcceptorHandshake(contextOf('n2')));
     expect(seenByDialer).toMatchObject({
       peer: { nodeId: 'n2', incarnation: 'n2-start' },
-      version: 1,
+      version: 2,
       ...granted,
     });
     expect(seenByAcceptor).toMatchObject({
       peer: { nodeId: 'n1', incarnation: 'n1-start' },
-      version: 1,
+      version: 2,
       ...offered,
     });
   });
@@ -182,7 +182,8 @@ describe('handshake', () => {
 });
 
 describe('handshake on the wire, version 1', () => {
-  const { frames } = shake(dialerOf(), new AcceptorHandshake(contextOf('n2')));
+  const versions = { min: 1, max: 1 };
+  const { frames } = shake(dialerOf({ versions }), new AcceptorHandshake(contextOf('n2', { versions })));
   // The proofs were computed by another program, after docs/wire-peer.md.
   const nonce = `00000001${'01'.repeat(28)}`;
   it.each([
@@ -200,6 +201,13 @@ describe('handshake on the wire, version 1', () => {
     ],
   ])('%s', (_name, index, golden) => {
     expect(frames[index]?.toString('hex')).toBe(golden);
+  });
+
+  it('is what a peer of the first release and one of this agree on', () => {
+    const toOlder = shake(dialerOf(), new AcceptorHandshake(contextOf('n2', { versions })));
+    const ofOlder = shake(dialerOf({ versions }), new AcceptorHandshake(contextOf('n2')));
+    expect([toOlder.seenByDialer.version, ofOlder.seenByAcceptor.version]).toEqual([1, 1]);
+    expect(ofOlder.frames).toEqual(frames);
   });
 
   it('refusal', () => {

@@ -136,7 +136,7 @@ describe('peers that do not fit', () => {
   });
 
   it('no common version', async () => {
-    const { reply, happened } = await attempt({ versions: { min: 2, max: 3 } });
+    const { reply, happened } = await attempt({ versions: { min: 3, max: 4 } });
     expect([reply, happened]).toEqual(['unavailable', new Set(['down n2 version'])]);
   });
 

@@ -1,8 +1,8 @@
 import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { decodeRingDocument, encodeRingDocument } from '../../../src/ring/ring-document-codec.ts';
-import { foundedBy, joinedBy, leftBy, removedFrom } from '../../../src/ring/ring-document.ts';
-import type { RingDocument } from '../../../src/ring/ring-document.ts';
+import { assigned, foundedBy, joinedBy, leftBy, removedFrom } from '../../../src/ring/ring-document.ts';
+import type { PendingChange, RingDocument } from '../../../src/ring/ring-document.ts';
 import { RingError } from '../../../src/ring/ring-view.ts';
 import { incarnationOf, memberOf, viewIdOf } from '../../support/ring-parts.ts';
 
@@ -14,7 +14,17 @@ function fullDocument(): RingDocument {
   }
   ring = leftBy(ring, memberOf(2), viewIdOf(4));
   const removal = { dead: [incarnationOf(3).toString('hex')], isWindowOver: false };
-  return removedFrom(ring, removal, viewIdOf(5)) ?? ring;
+  ring = removedFrom(ring, removal, viewIdOf(5)) ?? ring;
+  const change: PendingChange = {
+    changeId: viewIdOf(77),
+    kind: 'weight',
+    nodeId: 'n1',
+    weight: 40,
+    coordinator: incarnationOf(1).toString('hex'),
+    epoch: 5,
+    phase: 'preparing',
+  };
+  return { ...assigned(ring, { nodeId: 'n9', weight: 30, service: 'drained' }), pending: change };
 }
 
 const founded = foundedBy(memberOf(7, { weight: 250 }), 'fedcba9876543210');
@@ -24,19 +34,33 @@ describe('the bytes of a ring document', () => {
   it('are these for ever, of a first one and of a full one', () => {
     expect(encodeRingDocument(founded).toString('hex')).toBe(
       [
-        '019701b066656463626139383736353433323130c09195a26e37b030303030303030373030303030',
+        '019901b066656463626139383736353433323130c09195a26e37b030303030303030373030303030',
         '303030ccfab377733a2f2f3132372e302e302e313a37343037ae3132372e302e302e313a37363037',
-        '93000000909192c001',
+        '93000000909192c001c090',
       ].join(''),
     );
     expect(encodeRingDocument(fullDocument()).toString('hex')).toBe(
       [
-        '019705b030303030303030303030303030303035b0303030303030303030303030303030349195a2',
+        '019905b030303030303030303030303030303035b0303030303030303030303030303030349195a2',
         '6e31b03030303030303031303030303030303064b377733a2f2f3132372e302e302e313a37343031',
         'ae3132372e302e302e313a373630319305020191b0303030303030303230303030303030309292c0',
-        '0192b03030303030303033303030303030303005',
+        '0192b0303030303030303330303030303030300597b030303030303030303030303030303464',
+        '02a26e3128b030303030303030313030303030303030050091',
+        '93a26e391e01',
       ].join(''),
     );
+  });
+
+  it('of the first release are still read, without what that did not have', () => {
+    const bytes = [
+      '019701b066656463626139383736353433323130c09195a26e37b030303030303030373030303030',
+      '303030ccfab377733a2f2f3132372e302e302e313a37343037ae3132372e302e302e313a37363037',
+      '93000000909192c001',
+    ].join('');
+    expect(decodeRingDocument(Buffer.from(bytes, 'hex'))).toMatchObject({
+      ...{ parentViewId: undefined, lingering: [{ incarnation: undefined, sinceEpoch: 1 }] },
+      ...{ pending: undefined, assignments: [] },
+    });
   });
 
   it.each([
@@ -49,6 +73,8 @@ describe('the bytes of a ring document', () => {
       removals: ring.removals,
       departed: ring.departed,
       lingering: ring.lingering,
+      pending: ring.pending,
+      assignments: ring.assignments,
     });
     expect(back.view.members).toEqual(ring.view.members);
     expect(back.view.fingerprint).toBe(ring.view.fingerprint);
@@ -58,7 +84,8 @@ describe('the bytes of a ring document', () => {
     const bytes = packed([
       ...[1, viewIdOf(1), null],
       [['n1', viewIdOf(9), 100, 'ws://a', 'a:1', 'zone b']],
-      ...[[0, 0, 0, 'later'], [], [[null, 1, 'later']], 'later'],
+      ...[[0, 0, 0, 'later'], [], [[null, 1, 'later']]],
+      ...[[viewIdOf(1), 0, 'n1', 5, viewIdOf(9), 1, 0, 'later'], [['n1', 5, 0, 'later']], 'later'],
     ]);
     expect(decodeRingDocument(bytes).view.member('n1')?.peerAddress).toBe('a:1');
   });

@@ -1,0 +1,237 @@
+import type { RingProposer } from '../membership/ring-proposer.ts';
+import { ending, switching } from '../ring/pending-change.ts';
+import type { PendingChange, RingDocument } from '../ring/ring-document.ts';
+import type { RingView } from '../ring/ring-view.ts';
+import { StoreError } from '../row/row-store.ts';
+import type { Time } from '../std/time.ts';
+import type { HandoffLimits } from './handoff-limits.ts';
+import type { NodeStatus } from './handoff-wire.ts';
+import type { RingNodeState, RingOutcome, RingPhase, RingProgress } from './ring-control.ts';
+
+export interface ChangeRunnerParts {
+  readonly change: PendingChange;
+  /** The view that the change stands on. */
+  readonly view: RingView;
+  readonly coordinator: string;
+  /** Changes the ring document; resolves with what is in the store then, adopted. Rejects with StoreError. */
+  readonly propose: (
+    change: Parameters<RingProposer['propose']>[0],
+    deadline: number,
+  ) => Promise<RingDocument | undefined>;
+  /** Epoch of the view in force here. */
+  readonly epoch: () => number;
+  /** Asks a node of the view, this one too; undefined: it doesn't answer. */
+  readonly ask: (nodeId: string, isFirst: boolean) => Promise<NodeStatus | undefined>;
+  /** Tells all nodes that nothing comes of it. */
+  readonly cancel: () => void;
+  readonly limits: HandoffLimits;
+  readonly time: Time;
+  readonly random: () => number;
+  /** A phase has begun, or the end was reached. */
+  readonly changed: (progress: RingProgress) => void;
+}
+
+interface NodeRecord {
+  status: NodeStatus;
+  hasAnswered: boolean;
+}
+
+const unknown: NodeStatus = { state: 'waiting', totalUsers: 0, movedUsers: 0, totalBytes: 0, movedBytes: 0 };
+const firstPollMs = 5;
+/** Between two tries to take the finished change out of the document. */
+const retryMs = 250;
+/** Where even that fails: any other view makes the change void, and an operator can abort it. */
+const endMs = 60_000;
+
+/** Carries one change of the ring out: has state sent ahead, publishes the view, sees it settle. */
+export class ChangeRunner {
+  readonly changeId: string;
+  /** Resolves when the change has its outcome and is out of the document. */
+  readonly over: Promise<RingProgress>;
+  readonly #parts: ChangeRunnerParts;
+  readonly #records: ReadonlyMap<string, NodeRecord>;
+  readonly #startedAt: number;
+  #phase: RingPhase = 'preparing';
+  #finishedAt: number | undefined;
+  #outcome: RingOutcome | undefined;
+  #abortReason: string | undefined;
+
+  constructor(parts: ChangeRunnerParts) {
+    this.changeId = parts.change.changeId;
+    this.#parts = parts;
+    this.#startedAt = parts.time.wallMs();
+    this.#records = new Map(
+      parts.view.members.map(({ nodeId }) => [nodeId, { status: unknown, hasAnswered: false }]),
+    );
+    this.over = this.#run();
+  }
+
+  progress(): RingProgress {
+    const { change, coordinator } = this.#parts;
+    const all = [...this.#records];
+    const sum = (of: (status: NodeStatus) => number): number =>
+      all.reduce((total, [, { status }]) => total + of(status), 0);
+    return {
+      changeId: this.changeId,
+      kind: change.kind,
+      nodeId: change.nodeId,
+      coordinator,
+      phase: this.#phase,
+      totalUsers: sum(({ totalUsers }) => totalUsers),
+      movedUsers: sum(({ movedUsers }) => movedUsers),
+      totalBytes: sum(({ totalBytes }) => totalBytes),
+      movedBytes: sum(({ movedBytes }) => movedBytes),
+      nodes: all.map(([nodeId, { status }]) => ({
+        nodeId,
+        state: status.state,
+        totalUsers: status.totalUsers,
+        movedUsers: status.movedUsers,
+      })),
+      startedAt: this.#startedAt,
+      finishedAt: this.#finishedAt,
+      outcome: this.#outcome,
+    };
+  }
+
+  /** @returns false where it is too late: users have begun to be served elsewhere */
+  abort(reason: string): boolean {
+    if (this.#phase !== 'preparing') return false;
+    this.#abortReason ??= reason;
+    return true;
+  }
+
+  async #run(): Promise<RingProgress> {
+    const { limits, time } = this.#parts;
+    this.#parts.changed(this.progress());
+    const failure = await this.#prepare(time.monotonicMs() + limits.prepareMs);
+    if (failure !== undefined) return this.#giveUp(failure);
+    this.#enter('switching');
+    const obstacle = await this.#switch(time.monotonicMs() + limits.settleMs);
+    if (obstacle !== undefined) return this.#giveUp({ kind: 'failed', reason: obstacle });
+    this.#enter('settling');
+    await this.#settle(time.monotonicMs() + limits.settleMs);
+    await this.#end();
+    return this.#finish({ kind: 'done', remark: this.#remark() });
+  }
+
+  /** Resolves when all that moves has been sent ahead. @returns why nothing comes of it; undefined: go on */
+  async #prepare(deadline: number): Promise<RingOutcome | undefined> {
+    const { change, epoch, limits, time } = this.#parts;
+    const startMs = time.monotonicMs();
+    let pauseMs = firstPollMs;
+    for (;;) {
+      await this.#poll();
+      if (this.#abortReason !== undefined) return { kind: 'aborted', reason: this.#abortReason };
+      if (epoch() !== change.epoch) return { kind: 'failed', reason: 'the ring has changed meanwhile' };
+      const nowMs = time.monotonicMs();
+      if (nowMs - startMs >= limits.silentMs) this.#giveUpOnSilent();
+      if ([...this.#records.values()].every(({ status }) => isReady(status.state))) return undefined;
+      if (nowMs + pauseMs >= deadline) {
+        return { kind: 'failed', reason: 'the state could not be sent ahead in time' };
+      }
+      await this.#pause(pauseMs);
+      pauseMs = Math.min(limits.pollMs, pauseMs * 2);
+    }
+  }
+
+  /** @returns what came in between; undefined: the view is published */
+  async #switch(deadline: number): Promise<string | undefined> {
+    const { change, propose } = this.#parts;
+    try {
+      const ring = await propose(
+        (latest, viewId) => latest && switching(latest, change.changeId, viewId),
+        deadline,
+      );
+      const isMade = ring?.pending?.changeId === change.changeId && ring.pending.phase === 'settling';
+      return isMade ? undefined : 'another change of the ring came first';
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return `the ring could not be changed: ${error.message}`;
+    }
+  }
+
+  async #settle(deadline: number): Promise<void> {
+    const { limits, time } = this.#parts;
+    let pauseMs = firstPollMs;
+    while (time.monotonicMs() + pauseMs < deadline) {
+      await this.#poll();
+      const states = [...this.#records.values()].map(({ status }) => status.state);
+      if (states.every((state) => state === 'switched' || state === 'cold')) return;
+      await this.#pause(pauseMs);
+      pauseMs = Math.min(limits.pollMs, pauseMs * 2);
+    }
+  }
+
+  async #poll(): Promise<void> {
+    await Promise.all(
+      [...this.#records].map(async ([nodeId, record]) => {
+        if (record.status.state === 'cold') return;
+        const status = await this.#parts.ask(nodeId, !record.hasAnswered);
+        if (status === undefined || status.state === 'waiting') return;
+        record.hasAnswered = true;
+        const { totalUsers, totalBytes, movedUsers, movedBytes } = record.status;
+        // Who has let go of everything counts it no more.
+        record.status =
+          status.state === 'switched'
+            ? { state: 'switched', totalUsers, totalBytes, movedUsers, movedBytes }
+            : status;
+      }),
+    );
+  }
+
+  #giveUpOnSilent(): void {
+    for (const record of this.#records.values()) {
+      if (!record.hasAnswered) record.status = { ...record.status, state: 'cold' };
+    }
+  }
+
+  async #giveUp(outcome: RingOutcome): Promise<RingProgress> {
+    this.#parts.cancel();
+    await this.#end();
+    return this.#finish(outcome);
+  }
+
+  /** Takes the change out of the document; while it is there no other one can begin. */
+  async #end(): Promise<void> {
+    const { propose, random, time } = this.#parts;
+    const untilMs = time.monotonicMs() + endMs;
+    for (;;) {
+      try {
+        await propose((ring) => ring && ending(ring, this.changeId), time.monotonicMs() + retryMs * 8);
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        if (time.monotonicMs() >= untilMs) return;
+      }
+      await this.#pause(retryMs * (0.5 + random()));
+    }
+  }
+
+  #enter(phase: RingPhase): void {
+    this.#phase = phase;
+    this.#parts.changed(this.progress());
+  }
+
+  #finish(outcome: RingOutcome): RingProgress {
+    this.#outcome = outcome;
+    this.#finishedAt = this.#parts.time.wallMs();
+    this.#enter('finished');
+    return this.progress();
+  }
+
+  #remark(): string | undefined {
+    const cold = [...this.#records].filter(([, { status }]) => status.state === 'cold').map(([id]) => id);
+    if (cold.length === 0) return undefined;
+    return `${cold.join(', ')} did not answer: users moved from there were not sent ahead`;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#parts.time.after(ms, resolve);
+    });
+  }
+}
+
+function isReady(state: RingNodeState): boolean {
+  return state === 'ready' || state === 'switched' || state === 'cold';
+}

@@ -1,0 +1,267 @@
+import type { Membership } from '../membership/membership.ts';
+import { beginning, pendingIn } from '../ring/pending-change.ts';
+import { assignmentOf, weighedTo, type PendingKind, type RingDocument } from '../ring/ring-document.ts';
+import { StoreError } from '../row/row-store.ts';
+import type { Time } from '../std/time.ts';
+import { ChangeRunner } from './change-runner.ts';
+import type { Handoff } from './handoff.ts';
+import type { HandoffLimits } from './handoff-limits.ts';
+import type { WeightPlan } from './handoff-wire.ts';
+import { RingControlError, type RingProgress } from './ring-control.ts';
+
+export interface RingChangesParts {
+  readonly self: { readonly nodeId: string; readonly incarnation: string };
+  readonly handoff: Handoff;
+  readonly limits: HandoffLimits;
+  readonly time: Time;
+  /** 0 ≤ x < 1 */
+  readonly random: () => number;
+  /** A change that this node carries out has come to its next phase, for the log. Must not throw. */
+  readonly onProgress: (progress: RingProgress) => void;
+  readonly alarm: (error: unknown, what: string) => void;
+}
+
+const pauseFirstMs = 20;
+const pauseMaxMs = 500;
+/** A node that can't get its users sent ahead for so long takes them as they are. */
+const arrivalMaxMs = 15_000;
+const rememberedMax = 32;
+
+/** Changes of the ring that this node carries out: those that operators ask it for, its own arrival, and its end. */
+export class RingChanges {
+  readonly #parts: RingChangesParts;
+  readonly #finished = new Map<string, RingProgress>();
+  #membership: Membership | undefined;
+  #runner: ChangeRunner | undefined;
+  #arriving: Promise<void> | undefined;
+  #isStopping = false;
+
+  constructor(parts: RingChangesParts) {
+    this.#parts = parts;
+  }
+
+  take(membership: Membership): void {
+    this.#membership = membership;
+  }
+
+  get running(): ChangeRunner | undefined {
+    return this.#runner;
+  }
+
+  get last(): RingProgress | undefined {
+    return [...this.#finished.values()].at(-1);
+  }
+
+  /** Of a change that this node carries out, or did. */
+  progressOf(changeId: string): RingProgress | undefined {
+    if (this.#runner?.changeId === changeId) return this.#runner.progress();
+    return this.#finished.get(changeId);
+  }
+
+  /** The membership, where this node is in service. @throws RingControlError */
+  get membership(): Membership {
+    const membership = this.#membership;
+    if (membership?.isMember !== true) {
+      const message = 'this node is not in the ring now: ask another one';
+      throw new RingControlError({ code: 'not_member', message, risk: undefined });
+    }
+    return membership;
+  }
+
+  /** The ring document as it is now. Rejects with StoreError. */
+  latest(deadline: number): Promise<RingDocument | undefined> {
+    return this.membership.propose(() => undefined, deadline);
+  }
+
+  /** Rejects with StoreError, and with RingControlError where another change is under way. */
+  async begin(kind: PendingKind, plan: WeightPlan, deadline: number): Promise<ChangeRunner> {
+    const { self } = this.#parts;
+    const changeId = this.#newId();
+    const ring = await this.membership.propose((latest) => {
+      if (latest === undefined || !canWeigh(latest, plan)) return undefined;
+      const { epoch } = latest.view;
+      const change = {
+        ...plan,
+        changeId,
+        kind,
+        coordinator: self.incarnation,
+        epoch,
+        phase: 'preparing',
+      } as const;
+      return beginning(latest, change);
+    }, deadline);
+    if (ring?.pending?.changeId !== changeId) {
+      const running = ring && pendingIn(ring);
+      const which = running ? `${running.kind} of ${running.nodeId} (${running.changeId})` : 'another change';
+      const message = `${which} is under way: wait for it, or abort it`;
+      throw new RingControlError({ code: 'change_running', message, risk: undefined });
+    }
+    return this.#run(ring);
+  }
+
+  /** Comes into service, where that is wanted: state is sent ahead by those who have it. Never rejects. */
+  arrive(): Promise<void> {
+    const own = this.#membership?.view?.member(this.#parts.self.nodeId);
+    if (this.#isStopping || own === undefined || own.weight > 0) return this.#arriving ?? Promise.resolve();
+    this.#arriving ??= this.#arrive()
+      .catch((error: unknown) => {
+        this.#parts.alarm(error, 'coming into service');
+      })
+      .finally(() => {
+        this.#arriving = undefined;
+      });
+    return this.#arriving;
+  }
+
+  /** Hands over what this node serves, as far as there is somebody to take it. Resolves at the deadline at the latest. */
+  async handOver(deadline: number): Promise<void> {
+    this.#isStopping = true;
+    const { self, time } = this.#parts;
+    this.#runner?.abort(`${self.nodeId} is stopping`);
+    for (let tries = 1; time.monotonicMs() < deadline && this.#membership?.isMember === true; tries++) {
+      try {
+        const ring = await this.latest(deadline);
+        const plan = { nodeId: self.nodeId, weight: 0 };
+        if (ring === undefined || !isServing(ring, self) || !canWeigh(ring, plan)) return;
+        const runner = await this.begin('stop', plan, deadline);
+        const progress = await this.#until(runner.over, deadline);
+        if (progress?.outcome?.kind === 'done') return;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+      }
+      await this.#pause(tries, deadline);
+    }
+  }
+
+  /** Nothing is begun any more. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  async #arrive(): Promise<void> {
+    const { limits, self, time } = this.#parts;
+    const lateMs = time.monotonicMs() + arrivalMaxMs;
+    for (let tries = 1; !this.#isStopping && this.#membership?.isMember === true; tries++) {
+      const deadline = time.monotonicMs() + limits.settleMs;
+      try {
+        const ring = await this.latest(deadline);
+        if (ring === undefined || isServing(ring, self) || !ring.view.hasIncarnation(self.incarnation))
+          return;
+        const { service, weight } = assignmentOf(ring, self.nodeId);
+        if (service !== 'in' || weight === 0) return;
+        if (time.monotonicMs() >= lateMs) {
+          await this.#comeAsIs(weight, deadline);
+          return;
+        }
+        const runner = await this.begin('arrival', { nodeId: self.nodeId, weight }, deadline);
+        if ((await runner.over).outcome?.kind === 'done') return;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+      }
+      await this.#pause(tries, Infinity);
+    }
+  }
+
+  /** Takes its users without their state: they are loaded from the store. */
+  async #comeAsIs(weight: number, deadline: number): Promise<void> {
+    const { self } = this.#parts;
+    await this.membership.propose((ring, viewId) => {
+      if (ring?.view.hasIncarnation(self.incarnation) !== true || isServing(ring, self)) return undefined;
+      return weighedTo(ring, self.nodeId, weight, viewId);
+    }, deadline);
+  }
+
+  #run(ring: RingDocument): ChangeRunner {
+    const { handoff, limits, onProgress, random, self, time } = this.#parts;
+    const { pending: change, view } = ring;
+    if (change === undefined) throw new Error('a change was begun and is not there');
+    const { changeId, epoch, nodeId, weight } = change;
+    const { membership } = this;
+    const prepare = { kind: 'prepare', changeId, epoch, plan: { nodeId, weight } } as const;
+    const runner = new ChangeRunner({
+      ...{ change, view, coordinator: self.nodeId, limits, time, random, changed: onProgress },
+      propose: (next, deadline) => membership.propose(next, deadline),
+      epoch: () => membership.view?.epoch ?? 0,
+      ask: (id, isFirst) => handoff.statusOf(id, isFirst ? prepare : { kind: 'status', changeId }),
+      cancel: () => {
+        handoff.cancel(changeId);
+        for (const member of view.members) {
+          // Who doesn't hear of it finds out by the silence.
+          if (member.nodeId !== self.nodeId) void handoff.ask(member.nodeId, { kind: 'cancel', changeId });
+        }
+      },
+    });
+    this.#runner = runner;
+    void runner.over.then(
+      (progress) => {
+        this.#remember(runner, progress);
+      },
+      (error: unknown) => {
+        this.#remember(runner, runner.progress());
+        this.#parts.alarm(error, `change ${changeId} of the ring`);
+      },
+    );
+    return runner;
+  }
+
+  #remember(runner: ChangeRunner, progress: RingProgress): void {
+    if (this.#runner === runner) this.#runner = undefined;
+    const { tally } = this.#parts.handoff;
+    if (progress.outcome?.kind === 'done') tally.changesDone++;
+    else if (progress.outcome?.kind === 'aborted') tally.changesAborted++;
+    else tally.changesFailed++;
+    this.#finished.set(progress.changeId, progress);
+    const [oldest] = this.#finished.keys();
+    if (oldest !== undefined && this.#finished.size > rememberedMax) this.#finished.delete(oldest);
+  }
+
+  #newId(): string {
+    const half = (): string =>
+      Math.floor(this.#parts.random() * 0x100000000)
+        .toString(16)
+        .padStart(8, '0');
+    return half() + half();
+  }
+
+  async #until<Value>(work: Promise<Value>, deadline: number): Promise<Value | undefined> {
+    const { time } = this.#parts;
+    let cancel = (): void => undefined;
+    const late = new Promise<undefined>((resolve) => {
+      cancel = time.after(deadline - time.monotonicMs(), () => {
+        resolve(undefined);
+      });
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      cancel();
+    }
+  }
+
+  #pause(tries: number, deadline: number): Promise<void> {
+    const { random, time } = this.#parts;
+    const pauseMs = Math.min(pauseMaxMs, pauseFirstMs * 2 ** Math.min(tries - 1, 10)) * (0.5 + random() / 2);
+    const waitMs = Math.max(0, Math.min(pauseMs, deadline - time.monotonicMs()));
+    return new Promise((resolve) => {
+      time.after(waitMs, resolve);
+    });
+  }
+}
+
+/** Would somebody serve, and is the node there? */
+function canWeigh({ view }: RingDocument, plan: WeightPlan): boolean {
+  if (view.member(plan.nodeId) === undefined) return false;
+  if (plan.weight > 0) return true;
+  return view.members.some(({ nodeId, weight }) => nodeId !== plan.nodeId && weight > 0);
+}
+
+function isServing({ view }: RingDocument, self: { nodeId: string; incarnation: string }): boolean {
+  const member = view.member(self.nodeId);
+  return member?.incarnation === self.incarnation && member.weight > 0;
+}
+
+/** The store is away for a moment, or another change is under way. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof StoreError) return error.retryable;
+  return error instanceof RingControlError;
+}

@@ -1,0 +1,232 @@
+import type { Cell } from '../row/cell.ts';
+import type { RowCopy } from '../row/row-snapshot.ts';
+import { sameVersion, type RowVersion } from '../row/row-version.ts';
+import type { Cancel, Time } from '../std/time.ts';
+import type { HandoffLimits } from './handoff-limits.ts';
+import type { HandoffTally } from './handoff-tally.ts';
+import type { SentCopy } from './handoff-wire.ts';
+
+export interface RowCopiesParts {
+  readonly time: Time;
+  readonly limits: HandoffLimits;
+  readonly tally: HandoffTally;
+  /** Bytes that all copies may take at the moment. */
+  readonly roomBytes: () => number;
+  /** Takes a copy into memory for good (or waits for its last word, and does then). Must not reject. */
+  readonly revive: (entityId: string) => Promise<void>;
+  readonly isOwn: (entityId: string) => boolean;
+}
+
+interface Kept {
+  readonly changeId: string;
+  readonly marks: unknown;
+  version: RowVersion;
+  readonly cells: Map<string, Cell>;
+  bytes: number;
+  isComplete: boolean;
+  /** Called when the last word has come, or need not be waited for. */
+  readonly waiting: (() => void)[];
+}
+
+/** What a row takes besides its cells, estimated. */
+const overheadBytes = 200;
+/** Copies are taken into memory in small steps, so that nobody has to wait for it. */
+const revivedAtOnce = 16;
+const revivePauseMs = 8;
+
+/** What a cell takes in memory and on the wire, roughly. */
+export function cellBytes({ qualifier, value }: Cell): number {
+  return qualifier.length + value.length + 20;
+}
+
+/** Two cells with one key are the same cell. */
+export function cellKey({ family, qualifier }: Cell): string {
+  return family + qualifier.toString('latin1');
+}
+
+/**
+ * Rows that other nodes have sent ahead, at exactly the version that each of them names: commits that do not fit on it
+ * spoil it. Whether that version is the latest, only the store can tell; who takes a copy compares.
+ */
+export class RowCopies {
+  readonly #parts: RowCopiesParts;
+  readonly #kept = new Map<string, Kept>();
+  /** When each change was heard of last. */
+  readonly #heardMs = new Map<string, number>();
+  /** Until when last words are waited for: from the adoption of a view on. */
+  #awaitedUntilMs = 0;
+  #bytes = 0;
+  #cancelSweep: Cancel | undefined;
+  #isReviving = false;
+
+  constructor(parts: RowCopiesParts) {
+    this.#parts = parts;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get count(): number {
+    return this.#kept.size;
+  }
+
+  /** @returns the ids of those that are not kept */
+  accept(changeId: string, copies: readonly SentCopy[]): string[] {
+    this.heard(changeId);
+    return copies.filter((copy) => !this.#accept(changeId, copy)).map(({ entityId }) => entityId);
+  }
+
+  /** The change goes on: what belongs to it is kept. */
+  heard(changeId: string): void {
+    this.#heardMs.set(changeId, this.#parts.time.monotonicMs());
+    this.#sweepLater();
+  }
+
+  /** The change was given up. */
+  cancel(changeId: string): void {
+    for (const [entityId, kept] of this.#kept) if (kept.changeId === changeId) this.#drop(entityId, kept);
+    this.#heardMs.delete(changeId);
+  }
+
+  take(entityId: string): RowCopy | undefined {
+    const kept = this.#kept.get(entityId);
+    if (kept === undefined) return undefined;
+    this.#drop(entityId, kept);
+    return { version: kept.version, marks: kept.marks, cells: [...kept.cells.values()] };
+  }
+
+  lastWord(entityId: string): Promise<void> | undefined {
+    const { tally, time } = this.#parts;
+    const kept = this.#kept.get(entityId);
+    const startMs = time.monotonicMs();
+    const waitMs = this.#awaitedUntilMs - startMs;
+    if (kept === undefined || kept.isComplete || waitMs <= 0) return undefined;
+    tally.lastWordWaits++;
+    return new Promise((resolve) => {
+      let isOver = false;
+      const over = (): void => {
+        if (isOver) return;
+        isOver = true;
+        cancel();
+        tally.lastWordWaitMs += time.monotonicMs() - startMs;
+        resolve();
+      };
+      const cancel = time.after(waitMs, over);
+      kept.waiting.push(over);
+    });
+  }
+
+  /** A view was adopted: who gave users away is about to say its last word, and what is here comes into memory. */
+  adopted(): void {
+    if (this.#kept.size === 0) return;
+    this.#awaitedUntilMs = this.#parts.time.monotonicMs() + this.#parts.limits.lastWordMs;
+    for (const changeId of this.#heardMs.keys()) this.heard(changeId);
+    void this.#reviveAll();
+  }
+
+  stop(): void {
+    this.#cancelSweep?.();
+    for (const [entityId, kept] of this.#kept) this.#drop(entityId, kept);
+  }
+
+  #accept(changeId: string, copy: SentCopy): boolean {
+    const { tally } = this.#parts;
+    const bytes = copy.cells.reduce((sum, cell) => sum + cellBytes(cell), 0);
+    tally.bytesReceived += bytes;
+    if (copy.base === undefined) return this.#keep(changeId, copy, bytes);
+    const kept = this.#kept.get(copy.entityId);
+    // Taken already, or never kept: whoever serves it finds out by its version.
+    if (kept === undefined) return false;
+    if (kept.changeId !== changeId || !sameVersion(kept.version, copy.base)) {
+      tally.copiesSpoilt++;
+      this.#drop(copy.entityId, kept);
+      return false;
+    }
+    kept.version = copy.version;
+    for (const cell of copy.cells) this.#put(kept, cell);
+    if (copy.isLast) this.#complete(kept);
+    return true;
+  }
+
+  #keep(changeId: string, copy: SentCopy, bytes: number): boolean {
+    const { roomBytes, tally } = this.#parts;
+    const before = this.#kept.get(copy.entityId);
+    if (before !== undefined) this.#drop(copy.entityId, before);
+    if (this.#bytes + bytes + overheadBytes > roomBytes()) {
+      tally.copiesRefused++;
+      return false;
+    }
+    tally.copiesReceived++;
+    const { marks, version } = copy;
+    const kept: Kept = {
+      ...{ changeId, marks, version, cells: new Map(), bytes: overheadBytes, isComplete: false, waiting: [] },
+    };
+    this.#bytes += overheadBytes;
+    for (const cell of copy.cells) this.#put(kept, cell);
+    if (copy.isLast) this.#complete(kept);
+    this.#kept.set(copy.entityId, kept);
+    return true;
+  }
+
+  #put(kept: Kept, cell: Cell): void {
+    const key = cellKey(cell);
+    const before = kept.cells.get(key);
+    // As in the store, an empty value clears.
+    if (cell.value.length > 0) kept.cells.set(key, cell);
+    else kept.cells.delete(key);
+    const after = cell.value.length > 0 ? cellBytes(cell) : 0;
+    const bytes = after - (before === undefined ? 0 : cellBytes(before));
+    kept.bytes += bytes;
+    this.#bytes += bytes;
+  }
+
+  #complete(kept: Kept): void {
+    kept.isComplete = true;
+    this.#parts.tally.lastWordsHeard += kept.waiting.length;
+    for (const over of kept.waiting.splice(0)) over();
+  }
+
+  #drop(entityId: string, kept: Kept): void {
+    this.#kept.delete(entityId);
+    this.#bytes -= kept.bytes;
+    for (const over of kept.waiting.splice(0)) over();
+  }
+
+  async #reviveAll(): Promise<void> {
+    if (this.#isReviving) return;
+    this.#isReviving = true;
+    const { isOwn, revive } = this.#parts;
+    const due = [...this.#kept.keys()];
+    for (let first = 0; first < due.length; first += revivedAtOnce) {
+      // Many were asked for meanwhile, and some may have moved on.
+      const some = due.slice(first, first + revivedAtOnce).filter((id) => this.#kept.has(id) && isOwn(id));
+      if (some.length === 0) continue;
+      await Promise.all(some.map(revive));
+      await new Promise<void>((resolve) => {
+        this.#parts.time.after(revivePauseMs, resolve);
+      });
+    }
+    this.#isReviving = false;
+  }
+
+  #sweepLater(): void {
+    const { keepMs } = this.#parts.limits;
+    this.#cancelSweep ??= this.#parts.time.after(keepMs / 2, () => {
+      this.#cancelSweep = undefined;
+      this.#sweep();
+    });
+  }
+
+  #sweep(): void {
+    const { limits, tally, time } = this.#parts;
+    const oldestMs = time.monotonicMs() - limits.keepMs;
+    for (const [changeId, heardMs] of this.#heardMs) {
+      if (heardMs >= oldestMs) continue;
+      const before = this.#kept.size;
+      this.cancel(changeId);
+      tally.copiesExpired += before - this.#kept.size;
+    }
+    if (this.#heardMs.size > 0) this.#sweepLater();
+  }
+}

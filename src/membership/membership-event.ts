@@ -1,0 +1,20 @@
+import type { RingView } from '../ring/ring-view.ts';
+
+export interface ViewChange {
+  /** undefined for the first one. */
+  readonly before: RingView | undefined;
+  readonly after: RingView;
+  /** False for the first one and after a gap: nothing is held any more. */
+  readonly isInOrder: boolean;
+}
+
+export type MembershipEvent =
+  | { readonly kind: 'adopted'; readonly change: ViewChange }
+  /** Others count these as dead, and this node had them removed. */
+  | { readonly kind: 'removed'; readonly nodeIds: readonly string[] }
+  /** This node was removed while it lives; it asks to be let in again. */
+  | { readonly kind: 'excluded'; readonly view: RingView }
+  /** A later start of this node has taken its place: this process has to end. */
+  | { readonly kind: 'replaced'; readonly view: RingView }
+  /** Something failed and is tried again. */
+  | { readonly kind: 'trouble'; readonly what: string; readonly error: unknown };
