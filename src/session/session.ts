@@ -5,7 +5,7 @@ import type { CloseCode } from '../protocol/close-code.ts';
 import { refusalOf } from '../protocol/error-object.ts';
 import { readRequest } from '../protocol/json-rpc.ts';
 import type { CallRequest, RequestId } from '../protocol/json-rpc.ts';
-import { ProtocolError, refusal } from '../protocol/protocol-error.ts';
+import { errorKinds, ProtocolError, refusal } from '../protocol/protocol-error.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { shapeCheck } from '../protocol/shape-check.ts';
 import type { Cancel } from '../std/time.ts';
@@ -19,8 +19,10 @@ import type { SessionHost } from './session-host.ts';
 
 /** Calls that may wait while the session is being opened. */
 const waitingMax = 256;
-/** Attempts to open that may fail, for whatever reason, before the connection is closed: each costs a look-up. */
-const openAttemptsMax = 5;
+/** Attempts to open that a client can be wrong in before its connection is closed. */
+const wrongAttemptsMax = 5;
+/** Attempts that may fail for whatever reason: each costs a look-up. */
+const failedAttemptsMax = 20;
 /** Frames that are no calls, or calls of nobody, before the connection is closed. */
 const faultsMax = 10_000;
 
@@ -62,6 +64,7 @@ export class Session {
   readonly #openUntilMs: number;
   #state: State = { kind: 'unopened' };
   #cancelMove: Cancel | undefined;
+  #wrongAttempts = 0;
   #failedAttempts = 0;
   #faults = 0;
 
@@ -279,7 +282,9 @@ export class Session {
     this.#openTally.failed(why.error);
     this.#refuse(request.id, batch, why);
     this.#failedAttempts += 1;
-    if (this.#failedAttempts >= openAttemptsMax) this.close(closeCodes.notOpened, 'no valid session.open');
+    if (!errorKinds[why.error].retryable) this.#wrongAttempts += 1;
+    const isEnough = this.#wrongAttempts >= wrongAttemptsMax || this.#failedAttempts >= failedAttemptsMax;
+    if (isEnough) this.close(closeCodes.notOpened, 'no valid session.open');
   }
 
   /** Answers what cannot be served; whoever sends nothing else is shown out in the end. */
