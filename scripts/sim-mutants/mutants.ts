@@ -147,6 +147,44 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   edit(
+    'changes open no outbox cell',
+    'src/mailbox/mailbox-draft.ts',
+    "if (operations.size > 0) return 'open';",
+    '',
+  ),
+  edit(
+    'changes are made over a gap',
+    'src/mailbox/step-copy.ts',
+    'const isOperationGap = operations.length > 0 && owed.previousOp > op;',
+    'const isOperationGap = false;',
+  ),
+  edit(
+    'ids of changes are not remembered',
+    'src/mailbox/step-operate.ts',
+    'draft.dedup.set(dedupIdOf(operation), entry);',
+    'void entry;',
+  ),
+  {
+    name: 'an edit brings a deleted message back',
+    edits: [
+      {
+        file: 'src/mailbox/step-operate.ts',
+        find: 'if (message.deletedAt !== undefined) return notThere;',
+        replace: '',
+      },
+      {
+        file: 'src/mailbox/step-operate.ts',
+        find: 'if (message.deletedAt !== undefined) {',
+        replace: "if (message.deletedAt !== undefined && kind === 'delete') {",
+      },
+      {
+        file: 'src/mailbox/changed-message.ts',
+        find: 'const { mediaRef, editedAt: _, ...rest } = message;',
+        replace: 'const { mediaRef, editedAt: _, deletedAt: __, ...rest } = message;',
+      },
+    ],
+  },
+  edit(
     'feeds are not asked for again after a view',
     'src/router/feed-relay.ts',
     "if (isInOrder && isHere && feed.source.kind === 'here') continue;",

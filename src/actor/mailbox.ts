@@ -1,5 +1,12 @@
 import { noteConfirmed } from '../mailbox/apply-draft.ts';
-import type { CopiedMessage, DeliverReply, Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
+import type {
+  CopiedMessage,
+  DeliverReply,
+  Envelope,
+  EnvelopeReply,
+  OperateReply,
+  Owed,
+} from '../mailbox/envelope.ts';
 import type {
   MailboxAnswer,
   MailboxInput,
@@ -10,9 +17,18 @@ import type {
 import { evictMessages } from '../mailbox/evict-messages.ts';
 import { isRead, type CallName, type ParamsOf, type ResultOf } from '../mailbox/mailbox-calls.ts';
 import { mailboxOverheadBytes, type LogCommit, type MailboxState } from '../mailbox/mailbox-state.ts';
+import type { CopiedOperation, OutgoingOperation } from '../mailbox/operation.ts';
+import type { Operable } from '../mailbox/query-operable.ts';
 import { headCursor } from '../mailbox/query-changes.ts';
 import { wireChange, cursorAfter } from '../mailbox/wire-view.ts';
-import type { SendMessageParams, SendMessageResult } from '../protocol/calls.ts';
+import type {
+  DeleteMessageParams,
+  DeleteMessageResult,
+  EditMessageParams,
+  EditMessageResult,
+  SendMessageParams,
+  SendMessageResult,
+} from '../protocol/calls.ts';
 import { dmIdOf, peerInDm } from '../protocol/conversation-id.ts';
 import type { Change } from '../protocol/message.ts';
 import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
@@ -24,9 +40,16 @@ import type { Entity } from './entity.ts';
 import { mailboxBehaviour, type MailboxTypes } from './mailbox-entity.ts';
 import type { MailboxHost } from './mailbox-host.ts';
 import { OutboxDriver } from './outbox-driver.ts';
+import { OperationLane, type OperationHost } from './operation-lane.ts';
 import { OutgoingLane, type LaneHost } from './outgoing-lane.ts';
 
 type AnyCall = { [Name in CallName]: { readonly name: Name; readonly params: ParamsOf<Name> } }[CallName];
+
+/** Nothing of what may be owed; the sender's own copies carry no marks. */
+const nothingOwed: Owed = {
+  ...{ previousSeq: 0, messages: [], previousOp: 0, operations: [] },
+  marks: { delivered: 0, read: 0 },
+};
 
 function isRefusal(value: object): value is Refusal {
   return 'kind' in value && value.kind === 'refused';
@@ -46,12 +69,13 @@ function fingerprintOf({ text, mediaRef, replyTo }: SendMessageParams): number {
  * One user's mailbox on the node that owns it: the actor, the lanes of what the user sends, and the driver of
  * what is owed to others.
  */
-export class Mailbox implements Entity, LaneHost {
+export class Mailbox implements Entity, LaneHost, OperationHost {
   readonly kind = 'mailbox';
   readonly userId: string;
   readonly #host: MailboxHost;
   readonly #actor: Actor<MailboxTypes>;
   readonly #lanes = new Map<string, OutgoingLane>();
+  readonly #operations = new Map<string, OperationLane>();
   readonly #outbox: OutboxDriver;
   #published: string | undefined;
 
@@ -97,7 +121,7 @@ export class Mailbox implements Entity, LaneHost {
   }
 
   get isIdle(): boolean {
-    return this.#actor.isIdle && this.#lanes.size === 0 && this.#outbox.isIdle;
+    return this.#actor.isIdle && this.#lanes.size === 0 && this.#operations.size === 0 && this.#outbox.isIdle;
   }
 
   /** The commit in flight, until it is over; undefined: none. */
@@ -155,6 +179,8 @@ export class Mailbox implements Entity, LaneHost {
 
   #answer({ name, params }: AnyCall, deadline: number): Promise<object> {
     if (name === 'sendMessage') return this.#send(params, deadline);
+    if (name === 'editMessage') return this.#edit(params, deadline);
+    if (name === 'deleteMessage') return this.#delete(params, deadline);
     const call = { kind: 'call', name, params } as const;
     if (isRead(name)) return this.query(call as MailboxQuery, deadline);
     return this.submit(call as MailboxInput, deadline);
@@ -176,6 +202,30 @@ export class Mailbox implements Entity, LaneHost {
     return this.#lane(conversationId, peer).send(message, deadline);
   }
 
+  async #edit(params: EditMessageParams, deadline: number): Promise<EditMessageResult> {
+    const { seq } = params;
+    return { seq, editedAt: await this.#operate({ kind: 'edit', ...params }, deadline) };
+  }
+
+  async #delete(params: DeleteMessageParams, deadline: number): Promise<DeleteMessageResult> {
+    const { seq } = params;
+    return { seq, deletedAt: await this.#operate({ kind: 'delete', text: '', ...params }, deadline) };
+  }
+
+  #operate(
+    { conversationId, ...operation }: OutgoingOperation & { readonly conversationId: string },
+    deadline: number,
+  ): Promise<number> {
+    const peer = peerInDm(conversationId, this.userId);
+    if (peer === undefined) throw new ProtocolError('not_found', 'no such conversation');
+    let lane = this.#operations.get(conversationId);
+    if (lane === undefined) {
+      lane = new OperationLane(conversationId, peer, this, this.#host.time, this.#host.sendingLimits);
+      this.#operations.set(conversationId, lane);
+    }
+    return lane.operate(operation, deadline);
+  }
+
   /** What another mailbox sent. Rejects with ProtocolError. */
   async accept(envelope: Envelope, deadline: number): Promise<EnvelopeReply> {
     if (dmIdOf(envelope.from, this.userId) !== envelope.conversationId) {
@@ -183,6 +233,7 @@ export class Mailbox implements Entity, LaneHost {
     }
     switch (envelope.kind) {
       case 'deliver':
+      case 'operate':
       case 'copy':
         return (await this.submit(envelope, deadline)) as EnvelopeReply;
       case 'missing':
@@ -196,15 +247,19 @@ export class Mailbox implements Entity, LaneHost {
   }
 
   async sending(conversationId: string, deadline: number): Promise<Sending> {
-    // The copy could not be written here: before anything is delivered is the time to say so.
-    if (this.#host.tenure.mayServe(this.userId, this.state?.version).kind === 'wrongOwner') {
-      throw new ProtocolError('moved', 'another node serves this user now');
-    }
+    this.#checkOwner();
     const sending = (await this.query({ kind: 'sending', conversationId }, deadline)) as Sending;
     if (!this.#hasRoomFor(conversationId)) {
       throw new ProtocolError('forbidden', 'you have too many conversations to begin another one');
     }
     return sending;
+  }
+
+  /** A copy could not be written elsewhere: before anything is committed at the peer is the time to say so. */
+  #checkOwner(): void {
+    if (this.#host.tenure.mayServe(this.userId, this.state?.version).kind === 'wrongOwner') {
+      throw new ProtocolError('moved', 'another node serves this user now');
+    }
   }
 
   async deliver(
@@ -242,8 +297,45 @@ export class Mailbox implements Entity, LaneHost {
     previousSeq: number,
     messages: readonly CopiedMessage[],
   ): void {
-    const owed = { previousSeq, messages, marks: { delivered: 0, read: 0 } };
+    const owed = { ...nothingOwed, previousSeq, messages };
     this.#outbox.copy({ kind: 'copy', conversationId, from: peer, fromName: peerName, owed });
+  }
+
+  copyOperations(
+    conversationId: string,
+    peer: string,
+    previousOp: number,
+    operations: readonly CopiedOperation[],
+  ): void {
+    const owed = { ...nothingOwed, previousOp, operations };
+    this.#outbox.copy({ kind: 'copy', conversationId, from: peer, fromName: '', owed });
+  }
+
+  async operable(conversationId: string, seqs: readonly number[], deadline: number): Promise<Operable> {
+    this.#checkOwner();
+    return (await this.query({ kind: 'operable', conversationId, seqs }, deadline)) as Operable;
+  }
+
+  fetch(conversationId: string, peer: string, deadline: number): Promise<void> {
+    return this.#outbox.fetch(conversationId, peer, deadline);
+  }
+
+  async operate(
+    conversationId: string,
+    peer: string,
+    operations: readonly OutgoingOperation[],
+    deadline: number,
+  ): Promise<OperateReply> {
+    const envelope = { kind: 'operate', conversationId, from: this.userId, operations } as const;
+    return (await this.#host.envelopes.request(peer, envelope, deadline)) as OperateReply;
+  }
+
+  catchUpOperations(conversationId: string, peer: string): void {
+    this.#outbox.fetchMissing(conversationId, peer);
+  }
+
+  operationsAreIdle(conversationId: string): void {
+    this.#operations.delete(conversationId);
   }
 
   catchUp(conversationId: string, peer: string, seq: number): void {

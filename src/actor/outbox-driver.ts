@@ -114,7 +114,7 @@ export class OutboxDriver {
         let served: number | undefined;
         while (served !== this.#fetching.get(conversationId)) {
           served = this.#fetching.get(conversationId);
-          while (await this.#fetchPage(conversationId, peer));
+          await this.fetch(conversationId, peer, this.#deadline());
         }
         this.#dueConfirm(conversationId, peer);
       } finally {
@@ -123,9 +123,13 @@ export class OutboxDriver {
     });
   }
 
+  /** The same for somebody who waits for it. Rejects with ProtocolError. */
+  async fetch(conversationId: string, peer: string, deadline: number): Promise<void> {
+    while (await this.#fetchPage(conversationId, peer, deadline));
+  }
+
   /** true: there may be more. */
-  async #fetchPage(conversationId: string, peer: string): Promise<boolean> {
-    const deadline = this.#deadline();
+  async #fetchPage(conversationId: string, peer: string, deadline: number): Promise<boolean> {
     const sending = await this.#actor.query({ kind: 'sending', conversationId }, deadline);
     if (!('kind' in sending) || sending.kind !== 'sending') return false;
     const reply = (await this.#host.envelopes.request(
@@ -135,14 +139,16 @@ export class OutboxDriver {
         conversationId,
         from: this.#userId,
         above: sending.confirmed.seq,
+        aboveOp: sending.confirmed.op,
         limit: repairMessagesMax,
       },
       deadline,
     )) as MissingReply;
     const { name, owed } = reply;
-    if (owed.messages.length === 0) return false;
+    const count = Math.max(owed.messages.length, owed.operations.length);
+    if (count === 0) return false;
     await this.#actor.submit({ kind: 'copy', conversationId, from: peer, fromName: name, owed }, deadline);
-    return owed.messages.length === repairMessagesMax;
+    return count === repairMessagesMax;
   }
 
   #dueConfirm(conversationId: string, peer: string): void {
@@ -226,10 +232,10 @@ export class OutboxDriver {
     this.#retries.set(conversationId, { tries, notBefore });
     this.#background(async () => {
       // Where does the peer stand? Often it has everything and only its confirmation was lost.
-      let confirmed = await this.#offer(conversation, conversation.outbox.confirmed.seq, 0);
+      let confirmed = await this.#offer(conversation, conversation.outbox.confirmed, 0);
       while (!reaches(confirmed, owedBy(conversation.head))) {
         const before = confirmed;
-        confirmed = await this.#offer(conversation, before.seq, repairMessagesMax);
+        confirmed = await this.#offer(conversation, before, repairMessagesMax);
         if (reaches(before, confirmed)) break;
       }
       if (reaches(confirmed, owedBy(conversation.head))) this.#retries.delete(conversationId);
@@ -254,21 +260,25 @@ export class OutboxDriver {
       untold.delete(conversation);
       if (!isOwing(conversation)) continue;
       this.#background(async () => {
-        await this.#offer(conversation, conversation.outbox.confirmed.seq, 0);
+        await this.#offer(conversation, conversation.outbox.confirmed, 0);
       });
     }
   }
 
-  /** Tells the peer of marks, and sends up to `limit` copies above a seq. @returns how far it has everything */
-  async #offer(conversation: ConversationState, above: number, limit: number): Promise<Standing> {
+  /** Tells the peer of marks, and sends up to `limit` copies, and changes, above a place. @returns how far it has everything */
+  async #offer(conversation: ConversationState, from: Standing, limit: number): Promise<Standing> {
     const { conversationId, head } = conversation;
+    const { seq: above, op: aboveOp } = from;
     const deadline = this.#deadline();
     let page: Pick<MissingReply, 'name' | 'owed'> = {
       name: '',
-      owed: { previousSeq: above, messages: [], marks: marksOf(head) },
+      owed: {
+        ...{ previousSeq: above, messages: [], previousOp: aboveOp, operations: [] },
+        marks: marksOf(head),
+      },
     };
     if (limit > 0) {
-      const query = { kind: 'missing', conversationId, from: head.peer, above, limit } as const;
+      const query = { kind: 'missing', conversationId, from: head.peer, above, aboveOp, limit } as const;
       const answer = await this.#actor.query(query, deadline);
       if ('kind' in answer && answer.kind === 'missing') page = answer;
     }

@@ -4,6 +4,7 @@ import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
 import type { Accepted, CopiedMessage, DeliverReply, Envelope } from '../mailbox/envelope.ts';
 import type { Sending } from '../mailbox/mailbox-behaviour.ts';
 import type { Time } from '../std/time.ts';
+import { BatchLane, latestDeadline, type Waiting } from './batch-lane.ts';
 
 /** What a lane needs of its mailbox. */
 export interface LaneHost {
@@ -32,12 +33,7 @@ export interface LaneHost {
   catchUp(conversationId: string, peer: string, seq: number): void;
 }
 
-interface WaitingSend {
-  readonly message: OutgoingMessage;
-  readonly deadline: number;
-  readonly resolve: (result: SendMessageResult) => void;
-  readonly reject: (error: ProtocolError) => void;
-}
+type WaitingSend = Waiting<OutgoingMessage, SendMessageResult>;
 
 /**
  * What one user sends into one conversation: one envelope in flight, everything that waits goes into the next.
@@ -47,11 +43,7 @@ export class OutgoingLane {
   readonly #conversationId: string;
   readonly #peer: string;
   readonly #host: LaneHost;
-  readonly #time: Time;
-  readonly #waitingMax: number;
-  readonly #envelopeMax: number;
-  readonly #waiting: WaitingSend[] = [];
-  #isBusy = false;
+  readonly #lane: BatchLane<OutgoingMessage, SendMessageResult>;
 
   constructor(
     conversationId: string,
@@ -63,47 +55,24 @@ export class OutgoingLane {
     this.#conversationId = conversationId;
     this.#peer = peer;
     this.#host = host;
-    this.#time = time;
-    this.#waitingMax = limits.waitingMax;
-    this.#envelopeMax = limits.envelopeMax;
+    this.#lane = new BatchLane({
+      ...{ time, waitingMax: limits.waitingMax, batchMax: limits.envelopeMax },
+      work: (batch) => this.#deliver(batch),
+      idle: () => {
+        host.laneIsIdle(conversationId);
+      },
+    });
   }
 
   /** Rejects with ProtocolError; an error means the send may be tried again with the same id (G4). */
   send(message: OutgoingMessage, deadline: number): Promise<SendMessageResult> {
-    if (this.#waiting.length >= this.#waitingMax) {
-      const error = new ProtocolError('overloaded', 'too many messages wait in this conversation', {
-        retryAfterMs: 200,
-      });
-      return Promise.reject(error);
-    }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ message, deadline, resolve, reject });
-      if (this.#isBusy) return;
-      this.#isBusy = true;
-      // What else came in with this tick shares the envelope.
-      this.#time.soon(() => void this.#drain());
-    });
-  }
-
-  async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, this.#envelopeMax);
-      try {
-        await this.#deliver(batch);
-      } catch (error) {
-        const failure =
-          error instanceof ProtocolError ? error : new ProtocolError('internal', 'internal error');
-        for (const { reject } of batch) reject(failure);
-      }
-    }
-    this.#isBusy = false;
-    this.#host.laneIsIdle(this.#conversationId);
+    return this.#lane.add(message, deadline);
   }
 
   async #deliver(batch: readonly WaitingSend[]): Promise<void> {
     const host = this.#host;
     const conversationId = this.#conversationId;
-    const deadline = batch.reduce((latest, send) => Math.max(latest, send.deadline), 0);
+    const deadline = latestDeadline(batch);
     const { name, floor, confirmed } = await host.sending(conversationId, deadline);
     if (!host.reserveCopy()) {
       throw new ProtocolError('overloaded', 'too much waits for this user', { retryAfterMs: 200 });
@@ -119,7 +88,7 @@ export class OutgoingLane {
           fromName: name,
           floor,
           confirmed,
-          messages: batch.map(({ message }) => message),
+          messages: batch.map(({ item }) => item),
         },
         deadline,
       );
@@ -143,10 +112,10 @@ export class OutgoingLane {
       if (result.duplicate) repeatedSeq = Math.max(repeatedSeq, result.seq);
       else {
         if (copies.length === 0) previousSeq = result.previousSeq;
-        copies.push(copyOf(send.message, result));
+        copies.push(copyOf(send.item, result));
       }
       const { seq, timestamp, duplicate } = result;
-      const { messageId } = send.message;
+      const { messageId } = send.item;
       send.resolve({ conversationId: this.#conversationId, messageId, seq, timestamp, duplicate });
     });
     if (copies.length > 0) {

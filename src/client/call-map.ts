@@ -1,4 +1,8 @@
 import type {
+  DeleteMessageParams,
+  DeleteMessageResult,
+  EditMessageParams,
+  EditMessageResult,
   GetChangesResult,
   GetConversationsResult,
   GetMessagesResult,
@@ -32,6 +36,8 @@ export interface CallMap {
     result: GetConversationsResult;
   };
   readonly getChanges: { params: { since?: string; limit?: number }; result: GetChangesResult };
+  readonly editMessage: { params: EditMessageParams; result: EditMessageResult };
+  readonly deleteMessage: { params: DeleteMessageParams; result: DeleteMessageResult };
   readonly markRead: { params: MarkParams; result: MarkResult };
   readonly markDelivered: { params: MarkParams; result: MarkResult };
 }

@@ -104,7 +104,7 @@ export class DedupLookUp {
   }
 
   /** Every look-up that is missing, at once: one read for all messages. */
-  missing(messages: readonly OutgoingMessage[]): Need | undefined {
+  missing(messages: readonly Pick<OutgoingMessage, 'messageId' | 'after'>[]): Need | undefined {
     const ranges: CellRange[] = [];
     for (const { messageId, after } of messages) {
       for (const id of after === undefined ? [messageId] : [messageId, after]) {

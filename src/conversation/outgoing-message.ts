@@ -19,7 +19,7 @@ export interface OutgoingMessage {
  * by `after` is not there (G3). `oldestMs`: the beginning of the window, epoch ms.
  */
 export function refuseByIds(
-  { messageId, after }: OutgoingMessage,
+  { messageId, after }: Pick<OutgoingMessage, 'messageId' | 'after'>,
   oldestMs: number,
   isKnown: (messageId: string) => boolean,
 ): Refusal | undefined {

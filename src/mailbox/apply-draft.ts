@@ -7,6 +7,7 @@ import {
   insertMessages,
   logCommitsInMemory,
   logEntryBytes,
+  replaceMessage,
   type LogCommit,
   type MailboxState,
   type Outbox,
@@ -37,6 +38,11 @@ function applyConversation(state: MailboxState, draft: ConversationDraft, versio
     );
     for (const message of draft.added) if (!message.own) outbox.pending.push(message.seq);
   }
+  if (draft.changed.size > 0) {
+    conversation.touchedVersion = version;
+    for (const message of draft.changed.values()) replaceMessage(state, conversation, message);
+  }
+  for (const [seq, op] of draft.operations) outbox.operations.set(seq, op);
   noteConfirmed(outbox, draft.confirmed);
   if (fate !== 'unchanged') outbox.open = fate === 'open';
   if (outbox.open) state.outboxOpen.add(conversation);
@@ -46,10 +52,11 @@ function applyConversation(state: MailboxState, draft: ConversationDraft, versio
 /** The peer has what it is owed up to `confirmed`: less is owed. Never goes back. */
 export function noteConfirmed(outbox: Outbox, confirmed: Standing): void {
   outbox.confirmed = furthest(outbox.confirmed, confirmed);
-  const { seq } = outbox.confirmed;
+  const { seq, op } = outbox.confirmed;
   let settled = 0;
   while (settled < outbox.pending.length && (outbox.pending[settled] ?? 0) <= seq) settled++;
   if (settled > 0) outbox.pending.splice(0, settled);
+  for (const [changed, last] of outbox.operations) if (last <= op) outbox.operations.delete(changed);
 }
 
 function applyLog(state: MailboxState, commit: LogCommit): void {

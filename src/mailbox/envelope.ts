@@ -1,6 +1,7 @@
 import type { OutgoingMessage } from '../conversation/outgoing-message.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
+import type { CopiedOperation, OutgoingOperation } from './operation.ts';
 import type { Standing } from './standing.ts';
 
 /** A message that the recipient's row has, on its way to the sender's own copy. */
@@ -11,6 +12,8 @@ export interface CopiedMessage {
   readonly text: string;
   readonly mediaRef?: MediaRef;
   readonly replyTo?: number;
+  readonly editedAt?: number;
+  readonly deletedAt?: number;
 }
 
 /** What one mailbox has for the other in a conversation, from a place on. */
@@ -19,6 +22,10 @@ export interface Owed {
   readonly previousSeq: number;
   /** The other side's own messages. */
   readonly messages: readonly CopiedMessage[];
+  /** The number before the first of `operations`; those in between that are not there were overtaken. */
+  readonly previousOp: number;
+  /** Changes of the other side's own messages. */
+  readonly operations: readonly CopiedOperation[];
   /** How far this side's user has got and read. */
   readonly marks: Marks;
 }
@@ -44,6 +51,13 @@ export type Envelope =
       readonly messages: readonly OutgoingMessage[];
     }
   | {
+      /** Author to recipient: change these messages of mine. */
+      readonly kind: 'operate';
+      readonly conversationId: string;
+      readonly from: string;
+      readonly operations: readonly OutgoingOperation[];
+    }
+  | {
       /** Recipient to sender: this is what I have for you. */
       readonly kind: 'copy';
       readonly conversationId: string;
@@ -52,11 +66,12 @@ export type Envelope =
       readonly owed: Owed;
     }
   | {
-      /** Sender to recipient: which of my messages above `above` do you have? */
+      /** Sender to recipient: which of my messages above `above`, and changes above `aboveOp`, do you have? */
       readonly kind: 'missing';
       readonly conversationId: string;
       readonly from: string;
       readonly above: number;
+      readonly aboveOp: number;
       readonly limit: number;
     }
   | {
@@ -84,7 +99,22 @@ export interface DeliverReply {
   readonly results: readonly (Accepted | Refusal)[];
 }
 
-/** `gap`: messages between what is here and the envelope's first are missing: none of them was taken. */
+/** `at`: when, epoch ms. `op` 0: it was done before, under this id or another. */
+export interface Operated {
+  readonly kind: 'operated';
+  readonly at: number;
+  readonly op: number;
+  /** The change before this one in the recipient's row; 0 before the first. */
+  readonly previousOp: number;
+}
+
+export interface OperateReply {
+  readonly kind: 'operated';
+  /** In the order of the envelope's operations. */
+  readonly results: readonly (Operated | Refusal)[];
+}
+
+/** `gap`: messages or changes between what is here and the envelope's first are missing: none of them was taken. */
 export interface CopyReply {
   readonly kind: 'copied' | 'gap';
   readonly confirmed: Standing;
@@ -96,4 +126,5 @@ export interface MissingReply {
   readonly owed: Owed;
 }
 
-export type EnvelopeReply = DeliverReply | CopyReply | MissingReply | { readonly kind: 'noted' };
+export type EnvelopeReply =
+  DeliverReply | OperateReply | CopyReply | MissingReply | { readonly kind: 'noted' };

@@ -2,7 +2,7 @@ import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import type { CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, type Step } from '../row/step.ts';
-import type { CopyReply, DeliverReply, Envelope, MissingReply } from './envelope.ts';
+import type { CopyReply, DeliverReply, Envelope, MissingReply, OperateReply } from './envelope.ts';
 import {
   reads,
   writes,
@@ -16,9 +16,11 @@ import { headRanges } from './mailbox-cells.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
 import { dedupEntriesMax, type MailboxLimits, type MailboxState } from './mailbox-state.ts';
 import { queryMissing } from './query-missing.ts';
+import { queryOperable, type Operable } from './query-operable.ts';
 import { nothing, owedBy, reaches, standingOf, type Standing } from './standing.ts';
 import { stepCopy } from './step-copy.ts';
 import { stepDeliver } from './step-deliver.ts';
+import { stepOperate } from './step-operate.ts';
 
 /** A call of its user, with params that fit its name. */
 type CallOf<Calls> = {
@@ -32,7 +34,7 @@ type CallOf<Calls> = {
 /** What changes a mailbox. Every input is idempotent against a state that was loaded anew. */
 export type MailboxInput =
   | CallOf<WriteCalls>
-  | Extract<Envelope, { kind: 'deliver' | 'copy' }>
+  | Extract<Envelope, { kind: 'deliver' | 'operate' | 'copy' }>
   /** Clears the outbox cells of conversations in which nothing is owed any more. */
   | { readonly kind: 'clearOutbox' }
   /** Commits the row though nothing in it changes: from then on it is this node's. */
@@ -43,6 +45,7 @@ export type MailboxResult =
   | { readonly kind: 'cleared' }
   | { readonly kind: 'claimed' }
   | DeliverReply
+  | OperateReply
   | CopyReply
   | Refusal;
 
@@ -50,6 +53,8 @@ export type MailboxQuery =
   | CallOf<ReadCalls>
   /** The greatest stamp seen in a conversation and how far own copies are durable: what an envelope carries. */
   | { readonly kind: 'sending'; readonly conversationId: string }
+  /** May the user change these messages? */
+  | { readonly kind: 'operable'; readonly conversationId: string; readonly seqs: readonly number[] }
   | Extract<Envelope, { kind: 'missing' }>;
 
 export interface Sending {
@@ -59,7 +64,7 @@ export interface Sending {
   readonly confirmed: Standing;
 }
 
-export type MailboxAnswer = ResultOf<keyof ReadCalls> | Sending | MissingReply | Refusal;
+export type MailboxAnswer = ResultOf<keyof ReadCalls> | Sending | Operable | MissingReply | Refusal;
 
 export function mailboxHeadRanges(limits: MailboxLimits): readonly CellRange[] {
   return headRanges(limits.conversationsMax, dedupEntriesMax / 2);
@@ -103,6 +108,8 @@ export function stepMailbox(
       return stepCall(draft, input, loaded);
     case 'deliver':
       return stepDeliver(draft, input, loaded, limits);
+    case 'operate':
+      return stepOperate(draft, input, loaded, limits);
     case 'copy':
       return stepCopy(draft, input, loaded);
     case 'clearOutbox':
@@ -135,6 +142,8 @@ export function queryMailbox(
       return answerCall(state, query, loaded);
     case 'sending':
       return done(querySending(state, query.conversationId));
+    case 'operable':
+      return queryOperable(state, query, loaded);
     case 'missing':
       return queryMissing(state, query, loaded);
   }

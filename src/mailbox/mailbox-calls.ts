@@ -1,4 +1,8 @@
 import type {
+  DeleteMessageParams,
+  DeleteMessageResult,
+  EditMessageParams,
+  EditMessageResult,
   GetChangesParams,
   GetChangesResult,
   GetConversationsParams,
@@ -46,6 +50,8 @@ export interface WriteCalls {
 /** Calls that are answered by what another mailbox commits. */
 interface SendCalls {
   readonly sendMessage: Shape<SendMessageParams, SendMessageResult>;
+  readonly editMessage: Shape<EditMessageParams, EditMessageResult>;
+  readonly deleteMessage: Shape<DeleteMessageParams, DeleteMessageResult>;
 }
 
 /**
@@ -87,7 +93,11 @@ export const writes: Writes = {
   markRead: stepMarkRead,
 };
 
-const sends: { readonly [Name in keyof SendCalls]: true } = { sendMessage: true };
+const sends: { readonly [Name in keyof SendCalls]: true } = {
+  sendMessage: true,
+  editMessage: true,
+  deleteMessage: true,
+};
 
 export function isRead(name: CallName): name is keyof ReadCalls {
   return Object.hasOwn(reads, name);

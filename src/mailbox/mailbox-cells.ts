@@ -6,10 +6,10 @@ import type {
   ConversationState,
   LogCommit,
   LogEntry,
+  Outbox,
   Profile,
   StoredMessage,
 } from './mailbox-state.ts';
-import type { Standing } from './standing.ts';
 
 /*
  * The cells of a user's row. Qualifiers:
@@ -67,6 +67,8 @@ type ConversationFields = [
   deliveredSeq?: number,
   peerDeliveredSeq?: number,
   peerReadSeq?: number,
+  ownOp?: number,
+  peerOp?: number,
 ];
 const conversationFormat = 2;
 
@@ -90,6 +92,8 @@ export function conversationCell(head: ConversationHead): Cell {
     head.deliveredSeq,
     head.peerDeliveredSeq,
     head.peerReadSeq,
+    head.ownOp,
+    head.peerOp,
   ];
   return { family: 'h', qualifier, value: encodeValue(fields, conversationFormat) };
 }
@@ -115,6 +119,8 @@ export function conversationOf(cell: Cell): ConversationHead {
     deliveredSeq = readSeq,
     peerDeliveredSeq = 0,
     peerReadSeq = 0,
+    ownOp = 0,
+    peerOp = 0,
   ] = decodeValue(cell, conversationFormat) as ConversationFields;
   return {
     local: cell.qualifier.readUInt32BE(1),
@@ -133,6 +139,8 @@ export function conversationOf(cell: Cell): ConversationHead {
     deliveredSeq,
     peerDeliveredSeq,
     peerReadSeq,
+    ownOp,
+    peerOp,
   };
 }
 
@@ -150,8 +158,12 @@ type MessageFields = [
   timestamp: number,
   receivedCount: number,
   replyTo?: number,
-  media?: [ref: string, type: string, size: number],
+  media?: [ref: string, type: string, size: number] | null,
+  // Since format 2, which is that of changed messages; 0: not.
+  editedAt?: number,
+  deletedAt?: number,
 ];
+const changedFormat = 2;
 
 export function messageCell(local: number, message: StoredMessage): Cell {
   const fields: MessageFields = [
@@ -161,10 +173,16 @@ export function messageCell(local: number, message: StoredMessage): Cell {
     message.timestamp,
     message.receivedCount,
   ];
-  const { mediaRef } = message;
-  if (message.replyTo !== undefined || mediaRef !== undefined) fields.push(message.replyTo ?? 0);
-  if (mediaRef !== undefined) fields.push([mediaRef.ref, mediaRef.type, mediaRef.size]);
-  return { family: 'm', qualifier: messageQualifier(local, message.seq), value: encodeValue(fields) };
+  const { mediaRef, replyTo, editedAt, deletedAt } = message;
+  const media: MessageFields[6] = mediaRef && [mediaRef.ref, mediaRef.type, mediaRef.size];
+  const qualifier = messageQualifier(local, message.seq);
+  if (editedAt !== undefined || deletedAt !== undefined) {
+    fields.push(replyTo ?? 0, media ?? null, editedAt ?? 0, deletedAt ?? 0);
+    return { family: 'm', qualifier, value: encodeValue(fields, changedFormat) };
+  }
+  if (replyTo !== undefined || media !== undefined) fields.push(replyTo ?? 0);
+  if (media !== undefined) fields.push(media);
+  return { family: 'm', qualifier, value: encodeValue(fields) };
 }
 
 /** The local number of a message's conversation. */
@@ -173,9 +191,11 @@ export function localOfMessage(cell: Cell): number {
 }
 
 export function messageOf(cell: Cell): StoredMessage {
-  const [messageId, own, text, timestamp, receivedCount, replyTo, media] = decodeValue(cell) as MessageFields;
+  const [messageId, own, text, timestamp, receivedCount, replyTo, media, editedAt = 0, deletedAt = 0] =
+    decodeValue(cell, changedFormat) as MessageFields;
   const seq = u48Max - cell.qualifier.readUIntBE(4, 6);
-  const mediaRef: MediaRef | undefined = media && { ref: media[0], type: media[1], size: media[2] };
+  const mediaRef: MediaRef | undefined =
+    media === null ? undefined : media && { ref: media[0], type: media[1], size: media[2] };
   return {
     seq,
     messageId,
@@ -185,6 +205,8 @@ export function messageOf(cell: Cell): StoredMessage {
     receivedCount,
     ...(replyTo !== undefined && replyTo > 0 && { replyTo }),
     ...(mediaRef !== undefined && { mediaRef }),
+    ...(editedAt > 0 && { editedAt }),
+    ...(deletedAt > 0 && { deletedAt }),
   };
 }
 
@@ -211,21 +233,31 @@ type OutboxFields = [
   // Since format 2.
   delivered?: number,
   read?: number,
+  op?: number,
+  /** Seq and number of each changed message, in turn. */
+  operations?: number[],
 ];
 const outboxFormat = 2;
 
-/** `confirmed`: how far the peer is known to have what is owed; undefined: nothing is owed any more. */
-export function outboxCell(local: number, confirmed: Standing | undefined): Cell {
+/** What an outbox cell says: how far the peer has what is owed, and which of its messages have changed since. */
+export type StoredOutbox = Pick<Outbox, 'confirmed' | 'operations'>;
+
+/** undefined: nothing is owed any more. */
+export function outboxCell(local: number, outbox: StoredOutbox | undefined): Cell {
   const qualifier = localQualifier(local);
-  if (confirmed === undefined) return { family: 'o', qualifier, value: Buffer.alloc(0) };
-  const { seq, delivered, read } = confirmed;
-  const fields: OutboxFields = [seq, delivered, read];
+  if (outbox === undefined) return { family: 'o', qualifier, value: Buffer.alloc(0) };
+  const { seq, delivered, read, op } = outbox.confirmed;
+  const fields: OutboxFields = [seq, delivered, read, op];
+  if (outbox.operations.size > 0) fields.push([...outbox.operations].flat());
   return { family: 'o', qualifier, value: encodeValue(fields, outboxFormat) };
 }
 
-export function outboxOf(cell: Cell): { local: number; confirmed: Standing } {
-  const [seq, delivered = 0, read = 0] = decodeValue(cell, outboxFormat) as OutboxFields;
-  return { local: cell.qualifier.readUInt32BE(0), confirmed: { seq, delivered, read } };
+export function outboxOf(cell: Cell): StoredOutbox & { readonly local: number } {
+  const fields = decodeValue(cell, outboxFormat) as OutboxFields;
+  const [seq, delivered = 0, read = 0, op = 0, flat = []] = fields;
+  const operations = new Map<number, number>();
+  for (let index = 0; index < flat.length; index += 2) operations.set(flat[index] ?? 0, flat[index + 1] ?? 0);
+  return { local: cell.qualifier.readUInt32BE(0), confirmed: { seq, op, delivered, read }, operations };
 }
 
 /**
@@ -233,9 +265,11 @@ export function outboxOf(cell: Cell): { local: number; confirmed: Standing } {
  */
 export const logCommitsMax = 1024;
 
-const logKinds = { message: 0, read: 1, receipt: 2 } as const;
+const logKinds = { message: 0, read: 1, receipt: 2, edited: 3, deleted: 4 } as const;
+type MessageKind = Exclude<keyof typeof logKinds, 'read' | 'receipt'>;
 type LogEntryFields =
-  | [kind: typeof logKinds.message, local: number, seq: number]
+  // Kinds but that of a message since format 2.
+  | [kind: (typeof logKinds)[MessageKind], local: number, seq: number]
   | [kind: typeof logKinds.read, local: number, readSeq: number, unread: number]
   // Since format 2.
   | [kind: typeof logKinds.receipt, local: number, deliveredSeq: number, readSeq: number];
@@ -245,7 +279,9 @@ const logFormat = 2;
 function logEntryFields(entry: LogEntry, local: number): LogEntryFields {
   switch (entry.kind) {
     case 'message':
-      return [logKinds.message, local, entry.seq];
+    case 'edited':
+    case 'deleted':
+      return [logKinds[entry.kind], local, entry.seq];
     case 'read':
       return [logKinds.read, local, entry.readSeq, entry.unread];
     case 'receipt':
@@ -257,6 +293,10 @@ function logEntryOf(fields: LogEntryFields, conversationId: string): LogEntry {
   switch (fields[0]) {
     case logKinds.message:
       return { kind: 'message', conversationId, seq: fields[2] };
+    case logKinds.edited:
+      return { kind: 'edited', conversationId, seq: fields[2] };
+    case logKinds.deleted:
+      return { kind: 'deleted', conversationId, seq: fields[2] };
     case logKinds.read:
       return { kind: 'read', conversationId, readSeq: fields[2], unread: fields[3] };
     case logKinds.receipt:

@@ -1,6 +1,14 @@
+import { snippetOf } from '../conversation/snippet.ts';
 import { dedupCell, type DedupEntry } from '../conversation/dedup-window.ts';
 import type { Cell } from '../row/cell.ts';
-import { conversationCell, logCell, messageCell, outboxCell, profileCell } from './mailbox-cells.ts';
+import {
+  conversationCell,
+  logCell,
+  messageCell,
+  outboxCell,
+  profileCell,
+  type StoredOutbox,
+} from './mailbox-cells.ts';
 import { messageBytes } from './mailbox-state.ts';
 import type {
   ConversationHead,
@@ -20,6 +28,10 @@ export interface ConversationDraft {
   readonly head: ConversationHead;
   /** Messages this commit adds, in the order they were added. */
   readonly added: StoredMessage[];
+  /** Messages that were there before, as this commit changes them, by seq. */
+  readonly changed: Map<number, StoredMessage>;
+  /** Messages of the peer's that this commit changes, by seq, with the number of the last change. */
+  readonly operations: Map<number, number>;
   confirmed: Standing;
   headChanged: boolean;
   /** Clears the outbox cell, unless something is owed. */
@@ -33,14 +45,22 @@ export function outboxFate({
   confirmed,
   headChanged,
   isClearing,
+  operations,
 }: ConversationDraft): OutboxFate {
   if (!headChanged && !isClearing) return 'unchanged';
+  // These are nowhere else but in the cell.
+  if (operations.size > 0) return 'open';
   const isOpen = base?.outbox.open ?? false;
   if (!reaches(confirmed, owedBy(head))) return isOpen ? 'unchanged' : 'open';
   return isOpen && isClearing ? 'clear' : 'unchanged';
 }
 
 type OutboxFate = 'unchanged' | 'open' | 'clear';
+
+function openOutbox({ base, confirmed, operations }: ConversationDraft): StoredOutbox {
+  const owed = [...(base?.outbox.operations ?? []), ...operations].filter(([, op]) => op > confirmed.op);
+  return { confirmed, operations: new Map(owed) };
+}
 
 /** One commit in preparation: what the inputs of a batch change, on top of a state that stays as it is. */
 export class MailboxDraft {
@@ -70,6 +90,8 @@ export class MailboxDraft {
       base,
       head: { ...base.head },
       added: [],
+      changed: new Map(),
+      operations: new Map(),
       confirmed: base.outbox.confirmed,
       headChanged: false,
       isClearing: false,
@@ -99,8 +121,12 @@ export class MailboxDraft {
         deliveredSeq: 0,
         peerDeliveredSeq: 0,
         peerReadSeq: 0,
+        ownOp: 0,
+        peerOp: 0,
       },
       added: [],
+      changed: new Map(),
+      operations: new Map(),
       confirmed: nothing,
       headChanged: true,
       isClearing: false,
@@ -126,6 +152,18 @@ export class MailboxDraft {
     this.touch(conversation);
   }
 
+  /** A message that is there, as it has become; it keeps its place and its count. */
+  change(conversation: ConversationDraft, message: StoredMessage, kind: 'edited' | 'deleted'): void {
+    const { conversationId, head, added, changed } = conversation;
+    const index = added.findIndex(({ seq }) => seq === message.seq);
+    if (index >= 0) added[index] = message;
+    else changed.set(message.seq, message);
+    this.#bytes += messageBytes(message);
+    this.log.push({ kind, conversationId, seq: message.seq });
+    if (message.seq === head.lastSeq) head.snippet = snippetOf(message.text, message.mediaRef);
+    this.touch(conversation);
+  }
+
   touch(conversation: ConversationDraft): void {
     conversation.head.updatedAt = this.nowMs;
     conversation.headChanged = true;
@@ -136,11 +174,14 @@ export class MailboxDraft {
     const cells: Cell[] = [];
     if (this.profile !== undefined) cells.push(profileCell(this.profile));
     for (const conversation of this.conversations.values()) {
-      const { head, added, headChanged, confirmed } = conversation;
+      const { head, added, changed, headChanged } = conversation;
       for (const message of added) cells.push(messageCell(head.local, message));
+      for (const message of changed.values()) cells.push(messageCell(head.local, message));
       if (headChanged) cells.push(conversationCell(head));
       const fate = outboxFate(conversation);
-      if (fate !== 'unchanged') cells.push(outboxCell(head.local, fate === 'open' ? confirmed : undefined));
+      if (fate !== 'unchanged') {
+        cells.push(outboxCell(head.local, fate === 'open' ? openOutbox(conversation) : undefined));
+      }
     }
     for (const [messageId, entry] of this.dedup) cells.push(dedupCell(messageId, entry));
     if (this.log.length > 0) {

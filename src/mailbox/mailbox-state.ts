@@ -14,6 +14,9 @@ export interface StoredMessage {
   readonly receivedCount: number;
   readonly mediaRef?: MediaRef;
   readonly replyTo?: number;
+  readonly editedAt?: number;
+  /** Text and mediaRef are gone. */
+  readonly deletedAt?: number;
 }
 
 /** A conversation's entry in the index: what its `h` cell holds. */
@@ -41,10 +44,14 @@ export interface ConversationHead {
   /** The peer's marks, as far as it has told. */
   peerDeliveredSeq: number;
   peerReadSeq: number;
+  /** Last change of an own message that was copied here; changes are applied in the order of their numbers. */
+  ownOp: number;
+  /** Last change of a message of the peer's; the number is given here. */
+  peerOp: number;
 }
 
 /**
- * What is owed to the peer: copies of its own messages, and this user's marks. `open` says that the row has an
+ * What is owed to the peer: copies of its own messages, their changes, and this user's marks. `open` says that the row has an
  * outbox cell; `confirmed` is how far the peer has it all, as far as that was heard of, `pending` the seqs above
  * that which were committed since the row was loaded.
  */
@@ -52,6 +59,8 @@ export interface Outbox {
   open: boolean;
   confirmed: Standing;
   pending: number[];
+  /** Changed messages of the peer's, by seq, with the number of the last change above what is confirmed. */
+  readonly operations: Map<number, number>;
 }
 
 export interface ConversationState {
@@ -76,7 +85,11 @@ export interface Profile {
 }
 
 export type LogEntry =
-  | { readonly kind: 'message'; readonly conversationId: string; readonly seq: number }
+  | {
+      readonly kind: 'message' | 'edited' | 'deleted';
+      readonly conversationId: string;
+      readonly seq: number;
+    }
   | {
       readonly kind: 'read';
       readonly conversationId: string;
@@ -179,7 +192,7 @@ export function addConversation(
   const conversation: ConversationState = {
     conversationId,
     head,
-    outbox: { open: false, confirmed: owedBy(head), pending: [] },
+    outbox: { open: false, confirmed: owedBy(head), pending: [], operations: new Map() },
     messages: [],
     runAbove: head.lastSeq,
     // An image of messages that is older than the index just loaded may lack some of them.
@@ -226,6 +239,21 @@ export function insertMessages(
     else messages.splice(indexAbove(messages, message.seq), 0, message);
     bytes += messageBytes(message);
   }
+  conversation.messageBytes += bytes;
+  state.bytes += bytes;
+}
+
+/** Puts the changed message in the place of the one before, where that is in memory. */
+export function replaceMessage(
+  state: MailboxState,
+  conversation: ConversationState,
+  message: StoredMessage,
+): void {
+  const index = indexAbove(conversation.messages, message.seq) - 1;
+  const former = conversation.messages[index];
+  if (former?.seq !== message.seq) return;
+  conversation.messages[index] = message;
+  const bytes = messageBytes(message) - messageBytes(former);
   conversation.messageBytes += bytes;
   state.bytes += bytes;
 }

@@ -83,7 +83,7 @@ function entriesAfter(commits: readonly LogCommit[], position: FeedPosition, lim
 function messageRanges(state: MailboxState, page: readonly Positioned[]): readonly CellRange[] {
   const seqs = new Map<ConversationState, number[]>();
   for (const { entry } of page) {
-    if (entry.kind !== 'message') continue;
+    if (!('seq' in entry)) continue;
     const conversation = state.conversations.get(entry.conversationId);
     if (conversation === undefined || messageAt(conversation, entry.seq) !== undefined) continue;
     const known = seqs.get(conversation);

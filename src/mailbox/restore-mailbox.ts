@@ -26,13 +26,14 @@ export function restoreMailbox(userId: string, image: RowImage, ranges: readonly
     }
   }
   for (const cell of outbox) {
-    const { local, confirmed } = outboxOf(cell);
+    const { local, confirmed, operations } = outboxOf(cell);
     const conversation = state.byLocal.get(local);
     if (conversation === undefined) {
       throw new StoreError('corrupt', `outbox cell ${local} of ${userId} belongs to no conversation`);
     }
     conversation.outbox.open = true;
     conversation.outbox.confirmed = confirmed;
+    for (const [seq, op] of operations) conversation.outbox.operations.set(seq, op);
     state.outboxOpen.add(conversation);
   }
   state.dedup = restoreDedup(dedup, ranges[2]?.limit ?? Infinity);

@@ -47,7 +47,7 @@ export function snapshotMailbox(state: MailboxState, bytesMax: number): RowSnaps
   const conversations = [...state.conversations.values()];
   for (const { head, outbox } of conversations) {
     add(conversationCell(head));
-    if (outbox.open) add(outboxCell(head.local, outbox.confirmed));
+    if (outbox.open) add(outboxCell(head.local, outbox));
   }
   for (const [messageId, entry] of state.dedup.entries) add(dedupCell(messageId, entry));
   const localOf = (id: string): number => state.conversations.get(id)?.head.local ?? 0;

@@ -16,10 +16,11 @@ export function wireMessage(
   conversation: ConversationState,
   message: StoredMessage,
 ): Message {
-  const { seq, messageId, own, text, timestamp, mediaRef, replyTo } = message;
+  const { seq, messageId, own, text, timestamp, mediaRef, replyTo, editedAt, deletedAt } = message;
   const { conversationId, head } = conversation;
   const from = own ? userId : head.peer;
-  if (mediaRef === undefined && replyTo === undefined) {
+  const isPlain = mediaRef === undefined && editedAt === undefined && deletedAt === undefined;
+  if (isPlain && replyTo === undefined) {
     return { conversationId, seq, messageId, from, text, timestamp };
   }
   return {
@@ -31,6 +32,8 @@ export function wireMessage(
     timestamp,
     ...(mediaRef && { mediaRef }),
     ...(replyTo !== undefined && { replyTo }),
+    ...(editedAt !== undefined && { editedAt }),
+    ...(deletedAt !== undefined && { deletedAt }),
   };
 }
 
@@ -76,5 +79,5 @@ export function wireChange(
     return { cursor, kind: 'receipt', conversationId, userId: conversation.head.peer, deliveredSeq, readSeq };
   }
   const message = messageAt(conversation, entry.seq) ?? loaded(conversation, entry.seq);
-  return message && { cursor, kind: 'message', message: wireMessage(state.userId, conversation, message) };
+  return message && { cursor, kind: entry.kind, message: wireMessage(state.userId, conversation, message) };
 }

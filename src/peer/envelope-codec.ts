@@ -1,5 +1,14 @@
 import type { OutgoingMessage } from '../conversation/outgoing-message.ts';
-import type { Accepted, CopiedMessage, Envelope, EnvelopeReply, Marks, Owed } from '../mailbox/envelope.ts';
+import type {
+  Accepted,
+  CopiedMessage,
+  Envelope,
+  EnvelopeReply,
+  Marks,
+  Operated,
+  Owed,
+} from '../mailbox/envelope.ts';
+import type { CopiedOperation, OutgoingOperation } from '../mailbox/operation.ts';
 import type { Standing } from '../mailbox/standing.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
@@ -10,9 +19,10 @@ import { PeerFault } from './peer-fault.ts';
  * Envelopes and their replies as the body of a peer's request and reply: arrays, the tag first, positions as in
  * docs/wire-peer.md. Tags are never reused; new items go to the end and may be missing.
  */
-const envelopeTags = { deliver: 1, copy: 2, missing: 3, confirm: 4 } as const;
-const replyTags = { delivered: 1, copied: 2, gap: 3, missing: 4, noted: 5 } as const;
-const resultTags = { accepted: 1, refused: 2 } as const;
+const envelopeTags = { deliver: 1, copy: 2, missing: 3, confirm: 4, operate: 5 } as const;
+const replyTags = { delivered: 1, copied: 2, gap: 3, missing: 4, noted: 5, operated: 6 } as const;
+const resultTags = { accepted: 1, refused: 2, operated: 3 } as const;
+const operationTags = { edit: 1, delete: 2 } as const;
 
 /** @returns a body for a peer's request */
 export function packEnvelope(envelope: Envelope): readonly unknown[] {
@@ -29,7 +39,9 @@ export function packEnvelope(envelope: Envelope): readonly unknown[] {
       return [envelopeTags.copy, conversationId, from, fromName, ...packOwed(owed)];
     }
     case 'missing':
-      return [envelopeTags.missing, conversationId, from, envelope.above, envelope.limit];
+      return [envelopeTags.missing, conversationId, from, envelope.above, envelope.limit, envelope.aboveOp];
+    case 'operate':
+      return [envelopeTags.operate, conversationId, from, envelope.operations.map(packOperation)];
     case 'confirm':
       return [envelopeTags.confirm, conversationId, from, ...packStanding(envelope.confirmed)];
   }
@@ -44,14 +56,25 @@ export function unpackEnvelope(body: unknown): Envelope {
     case envelopeTags.deliver: {
       const [fromName, floor, seq] = [items.text(), items.count(), items.count()];
       const messages = items.list(unpackOutgoing);
-      return { kind: 'deliver', ...to, fromName, floor, confirmed: { seq, ...unpackMarks(items) }, messages };
+      return {
+        kind: 'deliver',
+        ...to,
+        fromName,
+        floor,
+        confirmed: { seq, ...unpackProgress(items) },
+        messages,
+      };
     }
     case envelopeTags.copy: {
       const fromName = items.text();
       return { kind: 'copy', ...to, fromName, owed: unpackOwed(items) };
     }
-    case envelopeTags.missing:
-      return { kind: 'missing', ...to, above: items.count(), limit: items.count() };
+    case envelopeTags.missing: {
+      const [above, limit] = [items.count(), items.count()];
+      return { kind: 'missing', ...to, above, limit, aboveOp: items.optional(countOf) ?? 0 };
+    }
+    case envelopeTags.operate:
+      return { kind: 'operate', ...to, operations: items.list(unpackOperation) };
     case envelopeTags.confirm:
       return { kind: 'confirm', ...to, confirmed: unpackStanding(items) };
     default:
@@ -69,6 +92,8 @@ export function packEnvelopeReply(reply: EnvelopeReply): readonly unknown[] {
       return [replyTags[reply.kind], ...packStanding(reply.confirmed)];
     case 'missing':
       return [replyTags.missing, reply.name, ...packOwed(reply.owed)];
+    case 'operated':
+      return [replyTags.operated, reply.results.map(packResult)];
     case 'noted':
       return [replyTags.noted];
   }
@@ -89,6 +114,8 @@ export function unpackEnvelopeReply(body: unknown): EnvelopeReply {
       const name = items.text();
       return { kind: 'missing', name, owed: unpackOwed(items) };
     }
+    case replyTags.operated:
+      return { kind: 'operated', results: items.list(unpackOperated) };
     case replyTags.noted:
       return { kind: 'noted' };
     default:
@@ -121,8 +148,11 @@ function unpackOutgoing(value: unknown): OutgoingMessage {
 }
 
 function packCopied(message: CopiedMessage): readonly unknown[] {
-  const { messageId, seq, timestamp, text, mediaRef, replyTo } = message;
+  const { messageId, seq, timestamp, text, mediaRef, replyTo, editedAt, deletedAt } = message;
   const packed = [messageId, seq, timestamp, text];
+  if (editedAt !== undefined || deletedAt !== undefined) {
+    return [...packed, packMedia(mediaRef), replyTo ?? null, editedAt ?? null, deletedAt ?? null];
+  }
   return mediaRef === undefined && replyTo === undefined
     ? packed
     : [...packed, packMedia(mediaRef), replyTo ?? null];
@@ -135,10 +165,13 @@ function unpackCopied(value: unknown): CopiedMessage {
   if (items.isAtEnd) return message;
   const mediaRef = items.optional(unpackMedia);
   const replyTo = items.optional(countOf);
+  const [editedAt, deletedAt] = [items.optional(countOf), items.optional(countOf)];
   return {
     ...message,
     ...(mediaRef !== undefined && { mediaRef }),
     ...(replyTo !== undefined && { replyTo }),
+    ...(editedAt !== undefined && { editedAt }),
+    ...(deletedAt !== undefined && { deletedAt }),
   };
 }
 
@@ -151,7 +184,8 @@ function unpackMedia(value: unknown): MediaRef {
   return { ref: items.text(), type: items.text(), size: items.count() };
 }
 
-function packResult(result: Accepted | Refusal): readonly unknown[] {
+function packResult(result: Accepted | Operated | Refusal): readonly unknown[] {
+  if (result.kind === 'operated') return [resultTags.operated, result.at, result.op, result.previousOp];
   if (result.kind === 'refused') {
     return [resultTags.refused, result.error, result.message, result.details ?? null];
   }
@@ -162,42 +196,83 @@ function packResult(result: Accepted | Refusal): readonly unknown[] {
 function unpackResult(value: unknown): Accepted | Refusal {
   const items = new Items(value);
   const tag = items.count();
-  switch (tag) {
-    case resultTags.accepted: {
-      const [seq, timestamp, duplicate] = [items.count(), items.count(), items.flag()];
-      return { kind: 'accepted', seq, timestamp, duplicate, previousSeq: items.count() };
-    }
-    case resultTags.refused: {
-      const [error, message] = [errorKindOf(items.text()), items.text()];
-      const details = items.optional(detailsOf);
-      return { kind: 'refused', error, message, ...(details !== undefined && { details }) };
-    }
-    default:
-      throw new PeerFault('protocol', `no result has tag ${tag}`);
-  }
+  if (tag === resultTags.refused) return unpackRefusal(items);
+  if (tag !== resultTags.accepted) throw new PeerFault('protocol', `no result has tag ${tag}`);
+  const [seq, timestamp, duplicate] = [items.count(), items.count(), items.flag()];
+  return { kind: 'accepted', seq, timestamp, duplicate, previousSeq: items.count() };
 }
 
-function packStanding({ seq, delivered, read }: Standing): readonly [number, number, number] {
-  return [seq, delivered, read];
+function unpackOperated(value: unknown): Operated | Refusal {
+  const items = new Items(value);
+  const tag = items.count();
+  if (tag === resultTags.refused) return unpackRefusal(items);
+  if (tag !== resultTags.operated) throw new PeerFault('protocol', `no result has tag ${tag}`);
+  return { kind: 'operated', at: items.count(), op: items.count(), previousOp: items.count() };
+}
+
+function unpackRefusal(items: Items): Refusal {
+  const [error, message] = [errorKindOf(items.text()), items.text()];
+  const details = items.optional(detailsOf);
+  return { kind: 'refused', error, message, ...(details !== undefined && { details }) };
+}
+
+function packOperation({ kind, seq, messageId, text }: OutgoingOperation): readonly unknown[] {
+  return [operationTags[kind], seq, messageId, text];
+}
+
+function unpackOperation(value: unknown): OutgoingOperation {
+  const items = new Items(value);
+  const tag = items.count();
+  const kind = tag === operationTags.edit ? 'edit' : 'delete';
+  if (tag !== operationTags[kind]) throw new PeerFault('protocol', `no operation has tag ${tag}`);
+  return { kind, seq: items.count(), messageId: items.text(), text: items.text() };
+}
+
+function packChange({ op, seq, text, editedAt, deletedAt }: CopiedOperation): readonly unknown[] {
+  return [op, seq, text, editedAt ?? null, deletedAt ?? null];
+}
+
+function unpackChange(value: unknown): CopiedOperation {
+  const items = new Items(value);
+  const [op, seq, text] = [items.count(), items.count(), items.text()];
+  const [editedAt, deletedAt] = [items.optional(countOf), items.optional(countOf)];
+  return {
+    ...{ op, seq, text },
+    ...(editedAt !== undefined && { editedAt }),
+    ...(deletedAt !== undefined && { deletedAt }),
+  };
+}
+
+/* What a node that knows no receipts or changes yet does not send is nothing. */
+
+function packStanding({ seq, delivered, read, op }: Standing): readonly [number, number, number, number] {
+  return [seq, delivered, read, op];
 }
 
 function unpackStanding(items: Items): Standing {
   const seq = items.count();
-  return { seq, ...unpackMarks(items) };
+  return { seq, ...unpackProgress(items) };
 }
 
-/** Missing where the sender is a node that knows no receipts yet. */
+function unpackProgress(items: Items): Omit<Standing, 'seq'> {
+  const marks = unpackMarks(items);
+  return { ...marks, op: items.optional(countOf) ?? 0 };
+}
+
 function unpackMarks(items: Items): Marks {
   const delivered = items.optional(countOf) ?? 0;
   return { delivered, read: items.optional(countOf) ?? 0 };
 }
 
-function packOwed({ previousSeq, messages, marks }: Owed): readonly unknown[] {
-  return [previousSeq, messages.map(packCopied), marks.delivered, marks.read];
+function packOwed({ previousSeq, messages, marks, previousOp, operations }: Owed): readonly unknown[] {
+  const packed = [previousSeq, messages.map(packCopied), marks.delivered, marks.read];
+  return operations.length === 0 ? packed : [...packed, previousOp, operations.map(packChange)];
 }
 
 function unpackOwed(items: Items): Owed {
   const previousSeq = items.count();
   const messages = items.list(unpackCopied);
-  return { previousSeq, messages, marks: unpackMarks(items) };
+  const marks = unpackMarks(items);
+  if (items.isAtEnd) return { previousSeq, messages, marks, previousOp: 0, operations: [] };
+  return { previousSeq, messages, marks, previousOp: items.count(), operations: items.list(unpackChange) };
 }

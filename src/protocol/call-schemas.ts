@@ -72,6 +72,19 @@ export const getChangesParams = Type.Object({
 
 export const markParams = Type.Object({ conversationId, seq: seq('Up to and with this message.') });
 
+export const editMessageParams = Type.Object({
+  conversationId,
+  seq: seq('One of your own messages.'),
+  text: Type.String(),
+  messageId,
+});
+
+export const deleteMessageParams = Type.Object({
+  conversationId,
+  seq: seq('One of your own messages.'),
+  messageId,
+});
+
 const password = Type.String({ minLength: 1, maxLength: 1024 });
 
 export const registrationBody = Type.Object({

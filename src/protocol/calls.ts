@@ -57,6 +57,26 @@ export interface MarkParams {
   readonly seq: number;
 }
 
+export interface EditMessageParams {
+  readonly conversationId: string;
+  readonly seq: number;
+  readonly text: string;
+  /** Of the edit, not of the message. */
+  readonly messageId: string;
+}
+
+export interface EditMessageResult {
+  readonly seq: number;
+  readonly editedAt: number;
+}
+
+export type DeleteMessageParams = Omit<EditMessageParams, 'text'>;
+
+export interface DeleteMessageResult {
+  readonly seq: number;
+  readonly deletedAt: number;
+}
+
 export interface MarkResult {
   readonly seq: number;
   readonly unread: number;

@@ -38,7 +38,12 @@ export interface Conversation {
 
 /** One entry of a user's change feed; `cursor` is the position after it. */
 export type Change =
-  | { readonly cursor: string; readonly kind: 'message'; readonly message: Message }
+  | {
+      readonly cursor: string;
+      /** The message is as it is when the change is read. */
+      readonly kind: 'message' | 'edited' | 'deleted';
+      readonly message: Message;
+    }
   | {
       readonly cursor: string;
       readonly kind: 'read';

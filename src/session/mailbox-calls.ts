@@ -1,4 +1,6 @@
 import {
+  deleteMessageParams,
+  editMessageParams,
   getChangesParams,
   getConversationsParams,
   getMessagesParams,
@@ -9,7 +11,7 @@ import { refusal } from '../protocol/protocol-error.ts';
 import type { Time } from '../std/time.ts';
 import { call } from './call-table.ts';
 import type { Call } from './call-table.ts';
-import { outgoingMessage, ownConversation } from './outgoing-message.ts';
+import { editedText, outgoingChange, outgoingMessage, ownConversation } from './outgoing-message.ts';
 import type { MessageLimits } from './outgoing-message.ts';
 
 function mark(name: 'markDelivered' | 'markRead'): Call {
@@ -51,6 +53,19 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
     call('read', 'getChanges', getChangesParams, (caller, { since, limit = 500 }, deadline) =>
       caller.mailbox.call('getChanges', since === undefined ? { limit } : { since, limit }, deadline),
     ),
+
+    call('write', 'editMessage', editMessageParams, (caller, params, deadline) => {
+      const change = outgoingChange(caller, params, limits, time.wallMs());
+      if ('kind' in change) return change;
+      const edited = editedText(params.text, limits);
+      if ('kind' in edited) return edited;
+      return caller.mailbox.call('editMessage', { ...change, ...edited }, deadline);
+    }),
+
+    call('write', 'deleteMessage', deleteMessageParams, (caller, params, deadline) => {
+      const change = outgoingChange(caller, params, limits, time.wallMs());
+      return 'kind' in change ? change : caller.mailbox.call('deleteMessage', change, deadline);
+    }),
 
     mark('markDelivered'),
     mark('markRead'),

@@ -1,7 +1,7 @@
 import type { Static } from 'typebox';
 import { mediaRefBytesMax } from '../protocol/call-schemas.ts';
 import type { sendMessageParams } from '../protocol/call-schemas.ts';
-import type { SendMessageParams } from '../protocol/calls.ts';
+import type { DeleteMessageParams as ChangeParams, SendMessageParams } from '../protocol/calls.ts';
 import { dmIdOf, peerInDm } from '../protocol/conversation-id.ts';
 import { epochMsOf } from '../protocol/message-id.ts';
 import type { MediaRef } from '../protocol/message.ts';
@@ -70,6 +70,26 @@ export function ownConversation(caller: Caller, conversationId: string): string 
     : conversationId;
 }
 
+/** An edit, but for its text, or a deletion, as the mailbox takes it. */
+export function outgoingChange(
+  caller: Caller,
+  wire: ChangeParams,
+  limits: MessageLimits,
+  wallMs: number,
+): ChangeParams | Refusal {
+  const conversationId = ownConversation(caller, wire.conversationId);
+  if (typeof conversationId !== 'string') return conversationId;
+  const wrongId = checkMessageId(caller, wire.messageId, wallMs + limits.aheadMs);
+  if (wrongId !== undefined) return wrongId;
+  const { seq, messageId } = wire;
+  return { conversationId, seq, messageId };
+}
+
+/** The text of an edit, checked. Whether it may be empty depends on the message. */
+export function editedText(text: string, limits: MessageLimits): { text: string } | Refusal {
+  return checkTextSize(text, limits) ?? { text: wellFormed(text) };
+}
+
 /** Its form was checked by the schema: time, sender and device are in their places. */
 function checkMessageId(caller: Caller, messageId: string, latestMs: number): Refusal | undefined {
   const senderAt = messageId.indexOf('.') + 1;
@@ -89,15 +109,19 @@ function checkContent({ text, mediaRef }: WireParams, limits: MessageLimits): Re
   if (text === '' && mediaRef === undefined) {
     return invalid('text', 'must not be empty where there is no mediaRef');
   }
-  if (isLonger(text, limits.textBytesMax)) {
-    return refusal('too_large', `text has more than ${limits.textBytesMax} bytes`, { path: 'text' });
-  }
+  const tooLarge = checkTextSize(text, limits);
+  if (tooLarge !== undefined) return tooLarge;
   if (mediaRef !== undefined && isLonger(mediaRef.ref, mediaRefBytesMax)) {
     return refusal('too_large', `mediaRef.ref has more than ${mediaRefBytesMax} bytes`, {
       path: 'mediaRef.ref',
     });
   }
   return undefined;
+}
+
+function checkTextSize(text: string, { textBytesMax }: MessageLimits): Refusal | undefined {
+  if (!isLonger(text, textBytesMax)) return undefined;
+  return refusal('too_large', `text has more than ${textBytesMax} bytes`, { path: 'text' });
 }
 
 function isLonger(text: string, bytesMax: number): boolean {

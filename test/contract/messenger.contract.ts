@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { messageId as idOf } from '../support/wire-client.ts';
 import { changeOf, dmOf, entryOf, MessengerStand, type MessengerPorts } from './messenger-stand.ts';
 
 /** What people get beside sending, as clients see it; the same on one node and on several. */
@@ -48,6 +49,65 @@ export function describeMessenger(where: string, ports: MessengerPorts): void {
       for (const device of [phone, laptop]) {
         expect(await changeOf(device, 'read')).toMatchObject({ conversationId, readSeq: seq, unread: 0 });
       }
+    });
+
+    it('G1, G2: an edit is one, in both copies and feeds, for all devices', async () => {
+      const [ann, bob] = [await stand.user('ann'), await stand.user('bob')];
+      const [a, a2, b] = [await ann.open(), await ann.open('d2'), await bob.open()];
+      const conversationId = dmOf(ann, bob);
+      const { seq } = await stand.say(a, ann, bob, 'helo');
+      const messageId = idOf(ann.userId, 'edit');
+      const edit = { conversationId, seq, text: 'hello', messageId };
+      const edited = await a.result('editMessage', edit);
+      expect(edited).toEqual({ seq, editedAt: expect.any(Number) as number });
+      expect(await a.result('editMessage', edit)).toEqual(edited);
+      for (const client of [a, a2, b]) {
+        const { message } = await changeOf(client, 'edited');
+        expect(message).toMatchObject({ seq, text: 'hello', from: ann.userId, editedAt: edited['editedAt'] });
+        expect(await entryOf(client, conversationId)).toMatchObject({ snippet: 'hello', lastSeq: seq });
+      }
+      expect(await a.errorOf('editMessage', { ...edit, text: 'other' })).toBe('conflict');
+      const fresh = (suffix: string): string => idOf(ann.userId, suffix);
+      expect(await a.errorOf('editMessage', { ...edit, seq: seq + 20, messageId: fresh('e2') })).toBe(
+        'not_found',
+      );
+      expect(await a.errorOf('editMessage', { ...edit, text: '', messageId: fresh('e3') })).toBe(
+        'invalid_params text',
+      );
+      const long = { ...edit, text: 'x'.repeat(9_000), messageId: fresh('e4') };
+      expect(await a.errorOf('editMessage', long)).toBe('too_large text');
+      const old = idOf(ann.userId, 'e5', Date.now() - 25 * 3_600_000);
+      expect(await a.errorOf('editMessage', { ...edit, messageId: old })).toBe('stale_message_id');
+      expect(await a.errorOf('editMessage', { ...edit, messageId: idOf(bob.userId, 'e6') })).toBe(
+        'invalid_params messageId',
+      );
+      expect(await b.errorOf('editMessage', { ...edit, messageId: idOf(bob.userId, 'e7') })).toBe(
+        'forbidden',
+      );
+    });
+
+    it('a deleted message is gone for everyone, also from snippets, and still counts', async () => {
+      const [ann, bob] = [await stand.user('ann'), await stand.user('bob')];
+      const [a, b] = [await ann.open(), await bob.open()];
+      const conversationId = dmOf(ann, bob);
+      const { seq } = await stand.say(a, ann, bob, 'wrong window');
+      const deletion = { conversationId, seq, messageId: idOf(ann.userId, 'delete') };
+      const deleted = await a.result('deleteMessage', deletion);
+      expect(deleted).toEqual({ seq, deletedAt: expect.any(Number) as number });
+      for (const client of [a, b]) {
+        const { message } = await changeOf(client, 'deleted');
+        expect(message).toMatchObject({ seq, text: '', deletedAt: deleted['deletedAt'] });
+        expect(await entryOf(client, conversationId)).toMatchObject({ snippet: '', lastSeq: seq });
+        const { messages } = await client.result('getMessages', { conversationId });
+        expect(messages).toMatchObject([{ seq, text: '', deletedAt: deleted['deletedAt'] }]);
+      }
+      expect(await entryOf(b, conversationId)).toMatchObject({ unread: 1 });
+      expect(await a.result('deleteMessage', deletion)).toEqual(deleted);
+      const late = { ...deletion, text: 'back', messageId: idOf(ann.userId, 'late') };
+      expect(await a.errorOf('editMessage', late)).toBe('not_found');
+      expect(await b.errorOf('deleteMessage', { ...deletion, messageId: idOf(bob.userId, 'd') })).toBe(
+        'forbidden',
+      );
     });
   });
 }

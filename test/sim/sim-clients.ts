@@ -68,13 +68,14 @@ export class SimClients {
 
   async #act(device: SimDevice): Promise<void> {
     try {
-      const kind = this.#random.below(40);
+      const kind = this.#random.below(45);
       if (kind < 18) await this.#send(device);
       else if (kind < 21) await this.#repeat(device);
       else if (kind < 26) await this.#mark(device);
       else if (kind < 32) await this.#readMessages(device);
       else if (kind < 36) await this.#readList(device);
       else if (kind < 39) await this.#readChanges(device);
+      else if (kind < 44) await this.#change(device);
       else device.disconnect();
     } catch (error) {
       if (isRetryable(error)) return;
@@ -106,6 +107,25 @@ export class SimClients {
     if (sent.length > 0) await device.insist(this.#random.pick(sent));
   }
 
+  /** Edits or deletes an own message, or does what was done before once more. */
+  async #change(device: SimDevice): Promise<void> {
+    const own = device.sent.filter(({ seq }) => seq !== undefined);
+    if (device.changes.length > 0 && this.#random.chance(0.3)) {
+      await device.change(this.#random.pick(device.changes));
+    } else if (own.length > 0) {
+      const { to, params, seq = 0 } = this.#random.pick(own);
+      const kind = this.#random.chance(0.7) ? 'edit' : 'delete';
+      const number = ++this.#typed;
+      const messageId = `${this.#cluster.world.wallMs()}.${device.userId}.${device.deviceId}.${number}`;
+      const text = kind === 'edit' ? `${device.label} edit ${number}` : '';
+      const { conversationId } = params;
+      await device.change({
+        to,
+        attempt: this.history.changes.attempt({ kind, messageId, conversationId, seq, text }),
+      });
+    }
+  }
+
   async #mark(device: SimDevice): Promise<void> {
     const { userId } = device;
     const conversationId = this.#conversationOf(userId);
@@ -135,12 +155,13 @@ export class SimClients {
     const { userId } = device;
     const conversationId = this.#conversationOf(userId);
     const must = this.history.mustSeeOf(userId, conversationId);
+    const changed = this.history.changes.known(userId);
     const seq = Math.max(1, random.below(Math.max(1, ...must) + 3));
     const where = random.pick([{}, {}, { before: seq }, { after: seq - 1 }, { offset: random.below(9) }]);
     const params: GetMessagesParams = { conversationId, limit: random.pick([2, 5, 50]), ...where };
     try {
       const page = await device.ask((mailbox, deadline) => mailbox.call('getMessages', params, deadline));
-      this.history.sawPage(userId, params, must, page);
+      this.history.sawPage(userId, params, must, page, changed);
     } catch (error) {
       if (!isNotFound(error) || must.size > 0) throw error;
     }

@@ -3,6 +3,7 @@ import type { Change } from '../../src/protocol/message.ts';
 import { ProtocolError, type ErrorKind } from '../../src/protocol/protocol-error.ts';
 import type { MailboxPort } from '../../src/router/mailbox-port.ts';
 import { isEarlier } from '../support/feed-listener.ts';
+import type { AttemptedChange } from '../support/message-changes.ts';
 import type { Attempted, MailboxHistory } from '../support/mailbox-history.ts';
 import type { SimCluster, SimNode } from './sim-cluster.ts';
 import { LinkError, SimLink } from './sim-link.ts';
@@ -22,6 +23,11 @@ interface Send {
   seq: number | undefined;
 }
 
+interface Changing {
+  readonly to: string;
+  readonly attempt: AttemptedChange;
+}
+
 export interface DeviceParts {
   readonly cluster: SimCluster;
   readonly history: MailboxHistory;
@@ -39,6 +45,8 @@ export class SimDevice {
   /** All that was pushed, over all connections. */
   readonly heard: Change[] = [];
   readonly sent: Send[] = [];
+  /** What it has edited or deleted. */
+  readonly changes: Changing[] = [];
   readonly style: SendingStyle;
   readonly #parts: DeviceParts;
   #link: SimLink | undefined;
@@ -98,6 +106,36 @@ export class SimDevice {
         this.#acknowledged(send, result, link, tries === 1 ? issued : undefined);
         return;
       } catch (error) {
+        this.#mayRetry(error, messageId);
+      }
+      await this.#pause(20 + cluster.random.below(Math.min(400, 20 * 2 ** tries)));
+    }
+  }
+
+  get deviceId(): string {
+    return this.#parts.deviceId;
+  }
+
+  /** Edits or deletes, again and again until that is acknowledged, or the message is gone. */
+  async change(changing: Changing): Promise<void> {
+    const { cluster, history } = this.#parts;
+    const { attempt, to } = changing;
+    const { conversationId, seq, messageId, text, kind } = attempt;
+    if (!this.changes.includes(changing)) this.changes.push(changing);
+    for (let tries = 1; ; tries++) {
+      cluster.log.trace(`${this.label} ${kind}s ${seq} of ${conversationId}: ${messageId}`);
+      try {
+        const params = { conversationId, seq, messageId };
+        const at = await this.ask(async (mailbox, deadline) =>
+          kind === 'edit'
+            ? (await mailbox.call('editMessage', { ...params, text }, deadline)).editedAt
+            : (await mailbox.call('deleteMessage', params, deadline)).deletedAt,
+        );
+        this.#checked(() => history.changes.acknowledged(attempt, to, at));
+        return;
+      } catch (error) {
+        const isGone = error instanceof ProtocolError && error.kind === 'not_found' && kind === 'edit';
+        if (isGone && history.changes.mayBeDeleted(conversationId, seq)) return;
         this.#mayRetry(error, messageId);
       }
       await this.#pause(20 + cluster.random.below(Math.min(400, 20 * 2 ** tries)));

@@ -71,6 +71,13 @@ export async function viewOf(mailbox: MailboxPort, limit: number, deadline: numb
   return { conversations, messages, changes: await allChanges(mailbox, '0', limit, deadline) };
 }
 
+/** A change without what a message shows by the time it is read. */
+export function feedKey(change: Change): string {
+  if (!('message' in change)) return JSON.stringify(change);
+  const { conversationId, seq, messageId, from, timestamp } = change.message;
+  return JSON.stringify([change.cursor, change.kind, conversationId, seq, messageId, from, timestamp]);
+}
+
 function auditConversation(userId: string, entry: Conversation, messages: readonly Message[]): void {
   const { conversationId, readSeq, unread, lastSeq } = entry;
   messages.forEach((message, index) => {
@@ -94,11 +101,19 @@ function auditFeed(userId: string, view: MailboxView): void {
   if (view.changes === undefined) return;
   const told = new Map<string, Message[]>();
   const marks = new Map<string, number>();
+  const changed = new Set<string>();
   const receipts = new Map<string, { deliveredSeq: number; readSeq: number }>();
   for (const change of view.changes) {
-    if (change.kind === 'message') {
+    if ('message' in change && change.kind === 'message') {
       const { conversationId } = change.message;
       told.set(conversationId, [...(told.get(conversationId) ?? []), change.message]);
+      continue;
+    }
+    if ('message' in change) {
+      const { conversationId, seq } = change.message;
+      const isTold = told.get(conversationId)?.some((message) => message.seq === seq);
+      check(isTold === true, `G8: ${seq} of ${conversationId} is ${change.kind} before it is there`);
+      changed.add(`${change.kind} ${conversationId}/${seq}`);
       continue;
     }
     if (change.kind === 'receipt') {
@@ -120,6 +135,12 @@ function auditFeed(userId: string, view: MailboxView): void {
   for (const [conversationId, messages] of view.messages) {
     const inFeed = (told.get(conversationId) ?? []).toSorted((a, b) => a.seq - b.seq);
     check(same(inFeed, messages), `G8: the feed of ${userId} is not the history of ${conversationId}`);
+    for (const { seq, editedAt, deletedAt } of messages) {
+      const kind = deletedAt === undefined ? 'edited' : 'deleted';
+      const isChanged = deletedAt !== undefined || editedAt !== undefined;
+      const isTold = changed.has(`${kind} ${conversationId}/${seq}`);
+      check(!isChanged || isTold, `G8: ${userId} was not told that ${seq} of ${conversationId} is ${kind}`);
+    }
   }
   for (const { conversationId, peerDeliveredSeq, peerReadSeq } of view.conversations) {
     const told = receipts.get(conversationId) ?? { deliveredSeq: 0, readSeq: 0 };
@@ -162,6 +183,7 @@ export async function audit(
     auditFeed(userId, view);
     for (const messages of view.messages.values()) {
       for (const message of messages) history.saw(userId, message);
+      history.changes.checkFinal(userId, messages);
     }
   }
   for (const { messageId, conversationId, from, to, acked } of history.attempts.values()) {

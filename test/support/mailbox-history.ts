@@ -9,6 +9,7 @@ import type {
 } from '../../src/protocol/calls.ts';
 import { peerInDm } from '../../src/protocol/conversation-id.ts';
 import type { Message } from '../../src/protocol/message.ts';
+import { MessageChanges } from './message-changes.ts';
 
 /** One message that somebody tried to send, over all of its tries. */
 export interface Attempted {
@@ -43,6 +44,7 @@ function check(isRight: boolean, what: string): asserts isRight {
  */
 export class MailboxHistory {
   readonly attempts = new Map<string, Attempted>();
+  readonly changes = new MessageChanges();
   readonly #facts = new Map<string, Fact>();
   readonly #idAt = new Map<string, string>();
   /** By user and conversation: acknowledged to somebody (received), or seen there (own copies). */
@@ -96,12 +98,21 @@ export class MailboxHistory {
     check(attempt !== undefined && attempt.from === from, `${messageId} comes from nowhere`);
     check(attempt.conversationId === conversationId, `${messageId} is in a foreign conversation`);
     check(peerInDm(conversationId, userId) !== undefined, `${conversationId} is not of ${userId}`);
-    this.#observe(conversationId, messageId, { seq, timestamp, text });
+    const isChanged = message.editedAt !== undefined || message.deletedAt !== undefined;
+    this.#observe(conversationId, messageId, { seq, timestamp, text: isChanged ? undefined : text });
+    this.changes.saw(userId, message);
     this.#setOf(userId, conversationId).add(seq);
     this.#setOf(`${userId}!`, conversationId).add(seq);
   }
 
-  sawPage(userId: string, params: GetMessagesParams, must: MustSee, page: GetMessagesResult): void {
+  /** `must` and `changed`: what was known before the page was asked for. */
+  sawPage(
+    userId: string,
+    params: GetMessagesParams,
+    must: MustSee,
+    page: GetMessagesResult,
+    changed: ReadonlyMap<string, number>,
+  ): void {
     const { messages, hasMore } = page;
     const seqs = messages.map(({ seq }) => seq);
     const ascending = params.after !== undefined;
@@ -125,7 +136,10 @@ export class MailboxHistory {
       const isMissing = seq > low && seq < high && !seqs.includes(seq);
       check(!isMissing, `G7: ${seq} is not in ${userId}'s page ${seqs.join()} of ${JSON.stringify(params)}`);
     }
-    for (const message of messages) this.saw(userId, message);
+    for (const message of messages) {
+      this.changes.checkRead(userId, message, changed);
+      this.saw(userId, message);
+    }
   }
 
   /** `must` and `before`: what was known, and the mark, before the call. */
@@ -190,8 +204,10 @@ export class MailboxHistory {
     const known = this.#facts.get(messageId);
     if (known === undefined) this.#facts.set(messageId, fact);
     else {
+      const isSameText = known.text === undefined || fact.text === undefined || known.text === fact.text;
+      known.text ??= fact.text;
       check(
-        known.seq === fact.seq && known.timestamp === fact.timestamp && known.text === fact.text,
+        known.seq === fact.seq && known.timestamp === fact.timestamp && isSameText,
         `G2: ${messageId} is ${JSON.stringify(known)} and ${JSON.stringify(fact)}`,
       );
     }

@@ -2,7 +2,7 @@ import type { GetMessagesParams, SendMessageParams } from '../../src/protocol/ca
 import { dmIdOf } from '../../src/protocol/conversation-id.ts';
 import { ProtocolError, type ErrorKind } from '../../src/protocol/protocol-error.ts';
 import { FeedListener, isEarlier } from './feed-listener.ts';
-import { audit } from './mailbox-audit.ts';
+import { audit, feedKey } from './mailbox-audit.ts';
 import { MailboxHistory, type Attempted } from './mailbox-history.ts';
 import { MailboxRig, type RigNode } from './mailbox-rig.ts';
 import { ModelWeather } from './model-weather.ts';
@@ -80,7 +80,7 @@ export class ModelRun {
     for (const { userId, heard, listener } of this.#devices) {
       if (listener.resets > 0) continue;
       const expected = views.get(userId)?.changes;
-      if (JSON.stringify(heard) !== JSON.stringify(expected)) {
+      if (JSON.stringify(heard.map(feedKey)) !== JSON.stringify(expected?.map(feedKey))) {
         throw new Error(`G8: ${userId} heard ${heard.length} changes of ${expected?.length}`);
       }
     }
@@ -251,6 +251,7 @@ export class ModelRun {
     const random = this.#random;
     const conversationId = this.#conversationOf(userId);
     const must = this.#history.mustSeeOf(userId, conversationId);
+    const changed = this.#history.changes.known(userId);
     const seq = Math.max(1, random.below(Math.max(1, ...must) + 3));
     const where = random.pick([{}, {}, { before: seq }, { after: seq - 1 }, { offset: random.below(9) }]);
     const params: GetMessagesParams = { conversationId, limit: random.pick([1, 2, 5, 50]), ...where };
@@ -258,7 +259,7 @@ export class ModelRun {
       const page = await this.#ask(userId, (mailbox, deadline) =>
         mailbox.call('getMessages', params, deadline),
       );
-      this.#history.sawPage(userId, params, must, page);
+      this.#history.sawPage(userId, params, must, page, changed);
     } catch (error) {
       if (!isNotFound(error) || must.size > 0) throw error;
     }

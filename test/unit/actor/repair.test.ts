@@ -23,7 +23,10 @@ test('G5: a repair brings more copies than a step may ask for counts one by one'
     timestamp: 1,
     text: `copy ${index}`,
   }));
-  const owed = { previousSeq: 0, messages: missing, marks: { delivered: 0, read: 0 } };
+  const owed = {
+    ...{ previousSeq: 0, messages: missing, previousOp: 0, operations: [] },
+    marks: { delivered: 0, read: 0 },
+  };
   const copy = { kind: 'copy', ...from, owed } as const;
   const reply = await rig.time.drive(node.registry.mailbox('ann').accept(copy, rig.deadline()));
 

@@ -4,10 +4,12 @@ import {
   conversationOf,
   logCell,
   logOf,
+  messageCell,
+  messageOf,
   outboxCell,
   outboxOf,
 } from '../../../src/mailbox/mailbox-cells.ts';
-import type { ConversationHead, LogCommit } from '../../../src/mailbox/mailbox-state.ts';
+import type { ConversationHead, LogCommit, StoredMessage } from '../../../src/mailbox/mailbox-state.ts';
 import type { Cell, Family } from '../../../src/row/cell.ts';
 
 const head: ConversationHead = {
@@ -27,6 +29,8 @@ const head: ConversationHead = {
   deliveredSeq: 8,
   peerDeliveredSeq: 9,
   peerReadSeq: 5,
+  ownOp: 2,
+  peerOp: 3,
 };
 const log: LogCommit = {
   version: 3,
@@ -34,6 +38,8 @@ const log: LogCommit = {
     { kind: 'message', conversationId: 'c', seq: 4 },
     { kind: 'read', conversationId: 'c', readSeq: 4, unread: 0 },
     { kind: 'receipt', conversationId: 'c', deliveredSeq: 9, readSeq: 5 },
+    { kind: 'edited', conversationId: 'c', seq: 4 },
+    { kind: 'deleted', conversationId: 'c', seq: 4 },
   ],
 };
 
@@ -53,7 +59,7 @@ describe('cells as they are stored', () => {
     const bytes = [
       'h',
       '6300000007',
-      '029fa3626f62a3424f4209cb427977420dc00000cb427977420dc01000a26869c30406030908080905',
+      '02dc0011a3626f62a3424f4209cb427977420dc00000cb427977420dc01000a26869c304060309080809050203',
     ] as const;
     expect(hex(conversationCell(head))).toEqual(bytes);
     expect(conversationOf(cellOf(...bytes))).toEqual(head);
@@ -65,25 +71,49 @@ describe('cells as they are stored', () => {
       '6300000007',
       '019ca3626f62a3424f4209cb427977420dc00000cb427977420dc01000a26869c30406030908',
     );
-    const unknown = { deliveredSeq: 6, peerDeliveredSeq: 0, peerReadSeq: 0 };
+    const unknown = { deliveredSeq: 6, peerDeliveredSeq: 0, peerReadSeq: 0, ownOp: 0, peerOp: 0 };
     expect(conversationOf(old)).toEqual({ ...head, ...unknown });
   });
 
   it('an outbox cell, format 2, and of format 1', () => {
-    const bytes = ['o', '00000007', '0293080604'] as const;
-    const confirmed = { seq: 8, delivered: 6, read: 4 };
-    expect(hex(outboxCell(7, confirmed))).toEqual(bytes);
-    expect(outboxOf(cellOf(...bytes))).toEqual({ local: 7, confirmed });
+    const bytes = ['o', '00000007', '0295080604059404070206'] as const;
+    const confirmed = { seq: 8, delivered: 6, read: 4, op: 5 };
+    const operations = new Map([
+      [4, 7],
+      [2, 6],
+    ]);
+    expect(hex(outboxCell(7, { confirmed, operations }))).toEqual(bytes);
+    expect(outboxOf(cellOf(...bytes))).toEqual({ local: 7, confirmed, operations });
     const old = cellOf('o', '00000007', '019108');
-    expect(outboxOf(old)).toEqual({ local: 7, confirmed: { seq: 8, delivered: 0, read: 0 } });
+    const nothingElse = { seq: 8, delivered: 0, read: 0, op: 0 };
+    expect(outboxOf(old)).toEqual({ local: 7, confirmed: nothingElse, operations: new Map() });
   });
 
   it('a commit of the log, format 2, and of format 1', () => {
-    const bytes = ['l', '00000003', '029203939300070494010704009402070905'] as const;
+    const bytes = ['l', '00000003', '0292039593000704940107040094020709059303070493040704'] as const;
     expect(hex(logCell(log, () => 7))).toEqual(bytes);
     expect(logOf(cellOf(...bytes), () => 'c')).toEqual(log);
     const old = cellOf('l', '00000003', '01920392930007049401070400');
     expect(logOf(old, () => 'c')).toEqual({ version: 3, entries: log.entries.slice(0, 2) });
+  });
+
+  it('messages: format 1, and format 2 once they were changed', () => {
+    const plain = { seq: 9, messageId: '1.a.d', own: true, text: 'x', timestamp: 5, receivedCount: 2 };
+    const media = { ref: 'r', type: 'image/png', size: 9 };
+    const stored: readonly [StoredMessage, string][] = [
+      [plain, '0195a5312e612e6401a1780502'],
+      [{ ...plain, replyTo: 4, mediaRef: media }, '0197a5312e612e6401a17805020493a172a9696d6167652f706e6709'],
+      [
+        { ...plain, mediaRef: media, editedAt: 8 },
+        '0299a5312e612e6401a17805020093a172a9696d6167652f706e67090800',
+      ],
+      [{ ...plain, text: '', replyTo: 4, deletedAt: 9 }, '0299a5312e612e6401a0050204c00009'],
+    ];
+    for (const [message, value] of stored) {
+      const bytes = ['m', '00000007fffffffffff6', value] as const;
+      expect(hex(messageCell(7, message))).toEqual(bytes);
+      expect(messageOf(cellOf(...bytes))).toEqual(message);
+    }
   });
 
   it('a format of the future is refused', () => {
