@@ -8,8 +8,9 @@ const counter = (name: string, help: string, read: () => number) =>
 const gauge = (name: string, help: string, read: () => number) =>
   ({ kind: 'gauge', name: `mailring_${name}`, help, read }) as const;
 
-/** What Prometheus hears of mailboxes, links and the ring. */
+/** What Prometheus hears of mailboxes, links, the ring, and of users that move. */
 export function observeMember(metrics: NodeMetrics, node: MemberNode): void {
+  observeHandoff(metrics, node);
   const { registry, tally, peerTally } = node;
   observeMetrics(metrics.registry, [
     gauge('cache_bytes', 'Memory taken by mailboxes (estimated).', () => registry.stats.bytes),
@@ -19,6 +20,11 @@ export function observeMember(metrics: NodeMetrics, node: MemberNode): void {
     counter('cache_evicted_tiers', 'Steps of eviction within a mailbox.', () => registry.stats.evictedTiers),
     counter('cache_evicted_mailboxes', 'Mailboxes evicted.', () => registry.stats.evictedMailboxes),
     counter('mailbox_activations', 'Mailboxes read into memory.', () => tally.activations),
+    counter(
+      'mailbox_revivals',
+      'Mailboxes taken into memory as another node sent them.',
+      () => tally.revivals,
+    ),
     counter('mailbox_freshness_checks', 'Version checks against the store.', () => tally.freshnessChecks),
     counter('commits', 'Commits that are durable.', () => tally.commits),
     counter('committed_inputs', 'Inputs in durable commits.', () => tally.committedInputs),
@@ -52,6 +58,43 @@ export function observePush(metrics: NodeMetrics, push: PushService): void {
     counter('push_delivered', 'Notices that the receiver has taken.', () => tally.delivered),
     counter('push_dropped', 'Notices refused, given up, or too many.', () => tally.dropped),
     counter('push_failed_requests', 'Requests to the receiver that failed.', () => tally.failedRequests),
+  ]);
+}
+
+function observeHandoff(metrics: NodeMetrics, node: MemberNode): void {
+  const { copies, tally } = node.handoff;
+  const seconds = (ms: number): number => ms / 1_000;
+  observeMetrics(metrics.registry, [
+    gauge('ring_weight', 'Weight of this node in the view in force.', () => node.weight),
+    gauge('ring_change_running', '1 while this node carries out a change of the ring.', () =>
+      node.isChangingRing ? 1 : 0,
+    ),
+    counter('ring_changes_done', 'Changes of the ring carried out here.', () => tally.changesDone),
+    counter('ring_changes_aborted', 'Changes that an operator has aborted.', () => tally.changesAborted),
+    counter('ring_changes_failed', 'Changes that were given up.', () => tally.changesFailed),
+
+    counter('handoff_copies_sent', 'Rows sent ahead to another node.', () => tally.copiesSent),
+    counter('handoff_deltas_sent', 'Rows whose later commits were sent after them.', () => tally.deltasSent),
+    counter('handoff_sent_bytes', 'State sent ahead.', () => tally.bytesSent),
+    counter('handoff_copies_received', 'Rows that another node has sent ahead.', () => tally.copiesReceived),
+    counter('handoff_received_bytes', 'State that other nodes have sent ahead.', () => tally.bytesReceived),
+    counter(
+      'handoff_copies_refused',
+      'Rows sent ahead for which there was no room.',
+      () => tally.copiesRefused,
+    ),
+    counter('handoff_copies_spoilt', 'Rows whose later commits did not fit.', () => tally.copiesSpoilt),
+    counter('handoff_copies_expired', 'Rows sent ahead that nobody asked for.', () => tally.copiesExpired),
+    gauge('handoff_copies', 'Rows sent ahead that are not in use yet.', () => copies.count),
+    gauge('handoff_copies_bytes', 'Memory taken by these.', () => copies.bytes),
+
+    counter('handoff_waits', "Calls that waited for a former owner's last word.", () => tally.lastWordWaits),
+    counter('handoff_wait_seconds', 'Time of these waits.', () => seconds(tally.lastWordWaitMs)),
+    counter('handoff_waits_answered', 'Waits that the last word has ended.', () => tally.lastWordsHeard),
+    counter('handoff_releases', 'Views that took users from this node.', () => tally.releases),
+    counter('handoff_release_seconds', 'From adopting them to the last word about all these users.', () =>
+      seconds(tally.releaseMs),
+    ),
   ]);
 }
 

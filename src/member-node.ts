@@ -147,6 +147,16 @@ export class MemberNode {
     return this.#membership?.isMember ?? false;
   }
 
+  /** Of this node in the view in force; 0 where it is not in there. */
+  get weight(): number {
+    return this.view?.member(this.#parts.nodeId)?.weight ?? 0;
+  }
+
+  /** Does it carry out a change of the ring? */
+  get isChangingRing(): boolean {
+    return this.#changes.running !== undefined;
+  }
+
   /** Listens for peers and joins the ring. Rejects where that is not possible before the deadline. */
   async start({ clientUrl, peer }: MemberAddresses, deadline: number): Promise<void> {
     const { nodeId, incarnation, store, board, time, random, readRule, leaseTerms, events } = this.#parts;
@@ -174,7 +184,7 @@ export class MemberNode {
     } catch (error) {
       this.#parts.events.membership({ kind: 'trouble', what: 'handing over', error });
     }
-    return this.view?.member(this.#parts.nodeId)?.weight === 0;
+    return this.isMember && this.weight === 0;
   }
 
   /** Leaves the ring in good order, then the links. What clients asked must be done before. */

@@ -200,4 +200,54 @@ export const mutants: readonly Mutant[] = [
     this.#releaseSoon();`,
     '    if (isOwners(outcome)) this.#refusedRuns = 0;\n    this.#releaseSoon();',
   ),
+  edit(
+    'hand-off: a copy is shown without comparing its version',
+    'src/actor/durable-state.ts',
+    `    this.#phase = { kind: 'ready', state, heldSince: undefined };
+    this.#seen = copy.version.number;`,
+    `    this.#phase = { kind: 'ready', state, heldSince: this.#ports.tenure.epoch() };
+    this.#seen = copy.version.number;`,
+  ),
+  edit(
+    'hand-off: commits are put on a copy that they do not fit on',
+    'src/handoff/row-copies.ts',
+    'if (kept.changeId !== changeId || !sameVersion(kept.version, copy.base)) {',
+    'if (kept.changeId !== changeId) {',
+  ),
+  edit(
+    'hand-off: the version is sent on, what was committed is not',
+    'src/handoff/departure-lane.ts',
+    'const cells = [...sent.pending.values()];',
+    'const cells: Cell[] = [];',
+  ),
+  edit(
+    'hand-off: a commit of somebody else in between is not noticed',
+    'src/handoff/departure-lane.ts',
+    'if (!sameVersion(sent.version, base)) {',
+    'if (sent.version === base && base === undefined) {',
+  ),
+  edit(
+    'hand-off: all messages of a conversation count as sent',
+    'src/mailbox/warm-mailbox.ts',
+    'runs.push([head.local, runAbove]);',
+    'runs.push([head.local, 0]);',
+  ),
+  edit(
+    'hand-off: what is owed is not revived',
+    'src/mailbox/warm-mailbox.ts',
+    "const head = [of('h'), of('o'),",
+    "const head = [of('h'), [],",
+  ),
+  edit(
+    'hand-off: the whole log counts as sent',
+    'src/mailbox/warm-mailbox.ts',
+    'state.logKnownAbove = logAbove;',
+    'state.logKnownAbove = 0;',
+  ),
+  edit(
+    'hand-off: a copy is taken though a newer version was seen',
+    'src/actor/durable-state.ts',
+    'if (copy === undefined || moving === undefined || copy.version.number < this.#seen) return;',
+    'if (copy === undefined || moving === undefined) return;',
+  ),
 ];

@@ -1,3 +1,4 @@
+import type { RingProgress } from '../../src/handoff/ring-control.ts';
 import { MemberNode } from '../../src/member-node.ts';
 import type { MembershipEvent } from '../../src/membership/membership-event.ts';
 import { LeaseBoardError } from '../../src/membership/lease-board.ts';
@@ -64,6 +65,8 @@ export class SimCluster {
   /** Every process that is not dead, former ones included. */
   readonly alive = new Set<SimNode>();
   readonly operator: RingProposer;
+  /** Hears of each phase of each change of the ring, from who carries it out. */
+  onRingChange: (node: SimNode, progress: RingProgress) => void = () => undefined;
   /** Processes that were started so far. */
   starts = 0;
 
@@ -199,9 +202,11 @@ export class SimCluster {
           log.violation(`C10: ${label}: a handler failed: ${describe(error)}`);
         },
       },
-      ringChange: ({ kind, nodeId, phase, outcome }) => {
+      ringChange: (progress) => {
+        const { kind, nodeId, phase, outcome, movedUsers, totalUsers } = progress;
         const how = outcome === undefined ? '' : ` ${JSON.stringify(outcome)}`;
-        log.trace(`${label}: ${kind} of ${nodeId}: ${phase}${how}`);
+        log.trace(`${label}: ${kind} of ${nodeId}: ${phase} ${movedUsers}/${totalUsers}${how}`);
+        this.onRingChange(node(), progress);
       },
       sweepFailed: () => undefined,
       alarm: (error, what) => {

@@ -4,15 +4,18 @@ import { StoreError } from '../../src/row/row-store.ts';
 import type { MemoryBoardServer } from '../support/memory-lease-board.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { SimCluster, SimNode } from './sim-cluster.ts';
+import { SimOperator } from './sim-operator.ts';
 
 const proposalMs = 3_000;
 const zombieMostMs = 6_000;
+const restoresMost = 8;
 
 /** What goes wrong during a run. Each seed has its own mix of kinds, so that some meet alone and undisturbed. */
 export class SimFaults {
   readonly #cluster: SimCluster;
   readonly #random: SeededRandom;
   readonly #kinds: readonly (() => void)[];
+  readonly #operator: SimOperator;
   #boardOfOld: MemoryBoardServer['contents'] | undefined;
   #isOver = false;
 
@@ -33,8 +36,11 @@ export class SimFaults {
       [() => this.#jumpWall()],
       [() => this.#weigh(), () => this.#weigh()],
       [() => this.#exclude()],
+      [() => this.#operator.act(), () => this.#operator.act(), () => this.#operator.act()],
+      [() => this.#operator.roll()],
       [() => this.#freeze(), () => this.#freeze()],
     ];
+    this.#operator = this.#newOperator();
     const share = this.#random.pick([0.2, 0.5, 1]);
     const kinds = all.filter(() => this.#random.chance(share)).flat();
     this.#kinds = kinds.length > 0 ? kinds : this.#random.pick(all);
@@ -52,7 +58,7 @@ export class SimFaults {
 
   /** Everything works again, and every node is up. */
   heal(): void {
-    const { alive, log, sky, wiring } = this.#cluster;
+    const { alive, log, sky, wiring, world } = this.#cluster;
     this.#isOver = true;
     log.trace('everything heals');
     sky.clear();
@@ -62,6 +68,43 @@ export class SimFaults {
       node.process.resume();
     }
     this.#keepUp();
+    world.after(1_000, () => {
+      this.#restore(restoresMost);
+    });
+  }
+
+  /** Some refuse, as a change is under way. */
+  #restore(times: number): void {
+    if (times === 0) return;
+    this.#operator.restore();
+    this.#later(700, () => {
+      this.#restore(times - 1);
+    });
+  }
+
+  #newOperator(): SimOperator {
+    const disturbances = [
+      (node: SimNode) => {
+        this.#cluster.kill(node);
+        this.#startSoon(node.number);
+      },
+      (node: SimNode) => {
+        this.#stand(node, (one) => one.process.time.pause());
+      },
+      (node: SimNode) => {
+        this.#cutFrom(node);
+      },
+      (node: SimNode) => {
+        this.#cluster.stop(node);
+        this.#startSoon(node.number);
+      },
+    ];
+    return new SimOperator(this.#cluster, this.#random.chance(0.5) ? disturbances : []);
+  }
+
+  #cutFrom(node: SimNode): void {
+    const others = [...this.#cluster.up.values()].filter(({ nodeId }) => nodeId !== node.nodeId);
+    if (others.length > 0) this.#cut(node.nodeId, this.#random.pick(others).nodeId);
   }
 
   /** From now on a process that has ended, whatever it was that ended it, is started again. */
@@ -77,7 +120,11 @@ export class SimFaults {
 
   #interrupt(stop: (node: SimNode) => void): void {
     const node = this.#someNode();
-    if (node?.process.isRunning !== true) return;
+    if (node !== undefined) this.#stand(node, stop);
+  }
+
+  #stand(node: SimNode, stop: (node: SimNode) => void): void {
+    if (!node.process.isRunning) return;
     const forMs = this.#random.below(this.#random.pick([50, 700, 4_000]));
     this.#cluster.log.trace(`${node.label} stands still for ${forMs} ms`);
     stop(node);
@@ -120,7 +167,10 @@ export class SimFaults {
 
   #partition(): void {
     const [a, b] = this.#twoNodes();
-    if (a === undefined || b === undefined) return;
+    if (a !== undefined && b !== undefined) this.#cut(a, b);
+  }
+
+  #cut(a: string, b: string): void {
     const { log, wiring } = this.#cluster;
     log.trace(`${a} and ${b} don't reach each other`);
     wiring.cut(a, b);
