@@ -19,14 +19,17 @@ import { peerInDm } from '../src/protocol/conversation-id.ts';
 import type { Message } from '../src/protocol/message.ts';
 import type { CallName, ParamsOf, ResultOf } from '../src/mailbox/mailbox-calls.ts';
 import type { Profile } from '../src/mailbox/mailbox-state.ts';
-import type { ChangeListener, MailboxDirectory, MailboxPort } from '../src/router/mailbox-port.ts';
+import type { ChangeListener, MailboxDirectory, UserPort } from '../src/router/mailbox-port.ts';
 import { systemTime } from '../src/std/time.ts';
 import { createLogger } from '../src/telemetry/logger.ts';
 import { NodeMetrics } from '../src/telemetry/node-metrics.ts';
+import { noGroup } from '../test/support/group-parts.ts';
 
 const host = '127.0.0.1';
 
-class InstantMailbox implements MailboxPort {
+class InstantMailbox implements UserPort {
+  readonly createGroup = noGroup;
+  readonly callGroup = noGroup;
   readonly userId: string;
   readonly #directory: InstantMailboxes;
   readonly #listeners = new Set<ChangeListener>();

@@ -20,6 +20,7 @@ import { LmdbTable } from '../src/store/lmdb-table.ts';
 import { MemoryTable } from '../src/store/memory-table.ts';
 import type { RowTable } from '../src/store/row-table.ts';
 import { VersionedStore } from '../src/store/versioned-store.ts';
+import { localGroups, ordinaryFanOutTiming, ordinaryGroupLimits } from '../test/support/group-parts.ts';
 
 interface Options {
   readonly store: string;
@@ -68,6 +69,9 @@ function openRegistry(table: RowTable): { registry: EntityRegistry; commits: () 
       },
       tally,
       handoff: { take: () => undefined, lastWord: () => undefined, committed: () => undefined },
+      ...localGroups(() => registry, alarm),
+      groupLimits: ordinaryGroupLimits,
+      fanOutTiming: ordinaryFanOutTiming,
       envelopes: {
         request: (to, envelope, deadline) => registry.mailbox(to).accept(envelope, deadline),
       },

@@ -45,7 +45,16 @@ export interface MemberNodeParts {
   readonly peerLimits: PeerLimits;
   readonly mailboxes: Omit<
     RegistryHost,
-    'store' | 'time' | 'random' | 'tenure' | 'envelopes' | 'tally' | 'alarm' | 'handoff'
+    | 'store'
+    | 'time'
+    | 'random'
+    | 'tenure'
+    | 'envelopes'
+    | 'groups'
+    | 'members'
+    | 'tally'
+    | 'alarm'
+    | 'handoff'
   >;
   readonly cache: CacheLimits;
   readonly handoff: HandoffLimits;
@@ -120,7 +129,7 @@ export class MemberNode {
         ...parts.mailboxes,
         ...{ store, time, random, tenure: this.#seat, tally: this.tally, alarm: events.alarm },
         handoff: this.handoff,
-        envelopes: { request: (to, envelope, deadline) => this.router.request(to, envelope, deadline) },
+        ...this.#ports(),
       },
       parts.cache,
     );
@@ -245,6 +254,24 @@ export class MemberNode {
       const cancel = time.after(deadline - time.monotonicMs(), resolve);
       work.then(resolve, reject).finally(cancel);
     });
+  }
+
+  /** How entities of this node reach others; the router comes after the registry. */
+  #ports(): Pick<RegistryHost, 'envelopes' | 'groups' | 'members'> {
+    return {
+      envelopes: { request: (to, envelope, deadline) => this.router.request(to, envelope, deadline) },
+      groups: {
+        news: (groupId, userId, known, deadline) =>
+          this.router.members.news(groupId, userId, known, deadline),
+        range: (groupId, userId, bounds, deadline) =>
+          this.router.members.range(groupId, userId, bounds, deadline),
+      },
+      members: {
+        nodeOf: (userId) => this.router.members.nodeOf(userId),
+        tell: (nodeId, circular, deadline) => this.router.members.tell(nodeId, circular, deadline),
+        cards: (groupId, userIds, deadline) => this.router.members.cards(groupId, userIds, deadline),
+      },
+    };
   }
 
   #peerSetup(): PeerSetup {

@@ -54,6 +54,10 @@ const outboxTiming = {
   confirmAfterMs: 500,
   tellAfterMs: 50,
 };
+const fanOutTiming = {
+  ...{ retryFirstMs: 100, retryMaxMs: 10_000, clearAfterMs: 15_000 },
+  ...{ enrolmentWaitMs: 2_000, roundMs: 15_000 },
+};
 const sweepTiming = { everyMs: 600_000, pagePauseMs: 3_000 };
 /** Messages in one envelope: what fits a commit beside others. */
 const envelopeMax = 128;
@@ -108,7 +112,7 @@ export async function withSchema(
 }
 
 function mailboxSettings(settings: Settings): MemberNodeParts['mailboxes'] {
-  const { commit, inbox, outbox, limits, dedup, store } = settings;
+  const { commit, inbox, outbox, groups, limits, dedup, store } = settings;
   return {
     actorLimits: {
       inboxInputsMax: inbox.inputsMax,
@@ -128,6 +132,12 @@ function mailboxSettings(settings: Settings): MemberNodeParts['mailboxes'] {
       backgroundDeadlineMs: commit.deadlineMs + store.deadlineMs,
     },
     outboxTiming,
+    groupLimits: {
+      membersMax: limits.membersMax,
+      pendingMax: groups.pendingMax,
+      dedupWindowMs: dedup.windowMs,
+    },
+    fanOutTiming,
   };
 }
 

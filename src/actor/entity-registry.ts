@@ -1,7 +1,10 @@
+import { isGroupId } from '../protocol/conversation-id.ts';
 import type { RowCopy } from '../row/row-snapshot.ts';
 import type { ChangeBatch, ChangeListener } from './change-batch.ts';
 import type { Entity } from './entity.ts';
 import { EvictionPolicy } from './eviction-policy.ts';
+import { Group } from './group.ts';
+import type { GroupHost } from './group-host.ts';
 import { Mailbox } from './mailbox.ts';
 import type { MailboxHost } from './mailbox-host.ts';
 
@@ -25,7 +28,7 @@ export interface HotEntity {
   readonly bytes: number;
 }
 
-export type RegistryHost = Omit<MailboxHost, 'isWatched' | 'publish' | 'unheard' | 'accounted'>;
+export type RegistryHost = Omit<MailboxHost & GroupHost, 'isWatched' | 'publish' | 'unheard' | 'accounted'>;
 
 /** Evictions in one tick, so that a burst doesn't hold up messages. */
 const evictionsPerTick = 64;
@@ -34,9 +37,9 @@ const releasePollMs = 250;
 
 /** The entities that are active on this node, within one budget of bytes, and who listens on the feeds of its users. */
 export class EntityRegistry {
-  readonly #host: MailboxHost;
+  readonly #host: MailboxHost & GroupHost;
   readonly #limits: CacheLimits;
-  readonly #entities = new Map<string, Mailbox>();
+  readonly #entities = new Map<string, Mailbox | Group>();
   readonly #listeners = new Map<string, Set<ChangeListener>>();
   readonly #policy: EvictionPolicy;
   #unheard: (userId: string) => void = () => undefined;
@@ -80,9 +83,15 @@ export class EntityRegistry {
     return known?.kind === 'mailbox' ? known : this.#add(new Mailbox(userId, this.#host));
   }
 
+  /** The group, to be used at once. */
+  group(groupId: string): Group {
+    const known = this.#used(groupId);
+    return known?.kind === 'group' ? known : this.#add(new Group(groupId, this.#host));
+  }
+
   /** Whatever this id names, to be used at once. */
   entity(entityId: string): Entity {
-    return this.mailbox(entityId);
+    return isGroupId(entityId) ? this.group(entityId) : this.mailbox(entityId);
   }
 
   /** The ring has changed: entities of others leave memory, as soon as nothing of theirs is under way. */
@@ -161,12 +170,12 @@ export class EntityRegistry {
     }
   }
 
-  #used(entityId: string): Mailbox | undefined {
+  #used(entityId: string): Mailbox | Group | undefined {
     this.#policy.touch(entityId);
     return this.#entities.get(entityId);
   }
 
-  #add<Added extends Mailbox>(entity: Added): Added {
+  #add<Added extends Mailbox | Group>(entity: Added): Added {
     this.#entities.set(entity.entityId, entity);
     this.#policy.account(entity.entityId, entity.bytes);
     this.#evictSoon();

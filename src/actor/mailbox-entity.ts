@@ -9,7 +9,7 @@ import {
   type MailboxResult,
 } from '../mailbox/mailbox-behaviour.ts';
 import { MailboxDraft } from '../mailbox/mailbox-draft.ts';
-import type { LogCommit, MailboxLimits, MailboxState } from '../mailbox/mailbox-state.ts';
+import type { CommittedChanges, MailboxLimits, MailboxState } from '../mailbox/mailbox-state.ts';
 import { restoreMailbox } from '../mailbox/restore-mailbox.ts';
 import { reviveMailbox, snapshotMailbox } from '../mailbox/warm-mailbox.ts';
 import type { Behaviour } from './behaviour.ts';
@@ -21,7 +21,7 @@ export interface MailboxTypes {
   result: MailboxResult;
   query: MailboxQuery;
   answer: MailboxAnswer;
-  effects: LogCommit;
+  effects: CommittedChanges;
 }
 
 /** The mailbox's pure rooms in the shape that the actor shell runs. */
@@ -33,7 +33,7 @@ export function mailboxBehaviour(limits: MailboxLimits): Behaviour<MailboxTypes>
     draft: (state, wallMs) => new MailboxDraft(state, wallMs),
     step: (draft, input, loaded) => stepMailbox(draft, input, loaded, limits),
     apply: applyDraft,
-    query: (state, query, loaded) => queryMailbox(state, query, loaded),
+    query: (state, query, loaded) => queryMailbox(state, query, loaded, limits),
     moving: {
       snapshot: snapshotMailbox,
       revive: (userId, copy) => reviveMailbox(userId, copy, headRanges),

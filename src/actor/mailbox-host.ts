@@ -1,3 +1,5 @@
+import type { MemberNews } from '../conversation/bulletin.ts';
+import type { Message } from '../protocol/message.ts';
 import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
 import type { MailboxLimits } from '../mailbox/mailbox-state.ts';
 import type { ChangeBatch } from './change-batch.ts';
@@ -6,6 +8,22 @@ import type { EntityHost } from './entity-host.ts';
 /** How an actor reaches another one, wherever that lives. Rejects with ProtocolError. */
 export interface EnvelopePort {
   request(to: string, envelope: Envelope, deadline: number): Promise<EnvelopeReply>;
+}
+
+/**
+ * How a mailbox asks the groups of its user, wherever they live. Rejects with ProtocolError: `not_found` where the
+ * user is no member.
+ */
+export interface GroupPort {
+  /** What the group has beside what this mailbox knows, which has all up to seq `known`. */
+  news(groupId: string, userId: string, known: number, deadline: number): Promise<MemberNews>;
+  /** What the user sees of the messages with `above < seq <= upTo`, oldest first; at most `groupReadMax` at once. */
+  range(
+    groupId: string,
+    userId: string,
+    bounds: { readonly above: number; readonly upTo: number },
+    deadline: number,
+  ): Promise<readonly Message[]>;
 }
 
 /** What sees to that everything owed to a peer gets there (G5). Times in ms. */
@@ -35,6 +53,7 @@ export interface SendingLimits {
 /** Everything a mailbox needs from the node around it. */
 export interface MailboxHost extends EntityHost {
   readonly envelopes: EnvelopePort;
+  readonly groups: GroupPort;
   readonly mailboxLimits: MailboxLimits;
   readonly sendingLimits: SendingLimits;
   readonly outboxTiming: OutboxTiming;

@@ -1,3 +1,5 @@
+import type { MemberNews } from '../conversation/bulletin.ts';
+import { outgoing } from '../conversation/outgoing-message.ts';
 import { noteConfirmed } from '../mailbox/apply-draft.ts';
 import type {
   CopiedMessage,
@@ -16,27 +18,29 @@ import type {
 } from '../mailbox/mailbox-behaviour.ts';
 import { evictMessages } from '../mailbox/evict-messages.ts';
 import { isRead, type CallName, type ParamsOf, type ResultOf } from '../mailbox/mailbox-calls.ts';
-import { mailboxOverheadBytes, type LogCommit, type MailboxState } from '../mailbox/mailbox-state.ts';
+import { mailboxOverheadBytes, type CommittedChanges, type MailboxState } from '../mailbox/mailbox-state.ts';
 import type { CopiedOperation, OutgoingOperation } from '../mailbox/operation.ts';
 import type { Operable } from '../mailbox/query-operable.ts';
 import { headCursor } from '../mailbox/query-changes.ts';
-import { wireChange, cursorAfter } from '../mailbox/wire-view.ts';
+import { wireCommit } from '../mailbox/wire-view.ts';
 import type {
   DeleteMessageParams,
   DeleteMessageResult,
   EditMessageParams,
   EditMessageResult,
+  GetChangesParams,
+  GetChangesResult,
   SendMessageParams,
   SendMessageResult,
 } from '../protocol/calls.ts';
-import { dmIdOf, peerInDm } from '../protocol/conversation-id.ts';
-import type { Change } from '../protocol/message.ts';
+import { dmIdOf, isGroupId, peerInDm } from '../protocol/conversation-id.ts';
 import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
 import type { RowCopy } from '../row/row-snapshot.ts';
-import { hash53 } from '../std/hash.ts';
+import { accepted } from './accepted.ts';
 import { Actor } from './actor.ts';
 import type { ChangeBatch } from './change-batch.ts';
 import type { Entity } from './entity.ts';
+import { expandFeed } from './expand-feed.ts';
 import { mailboxBehaviour, type MailboxTypes } from './mailbox-entity.ts';
 import type { MailboxHost } from './mailbox-host.ts';
 import { OutboxDriver } from './outbox-driver.ts';
@@ -50,20 +54,6 @@ const nothingOwed: Owed = {
   ...{ previousSeq: 0, messages: [], previousOp: 0, operations: [] },
   marks: { delivered: 0, read: 0 },
 };
-
-function isRefusal(value: object): value is Refusal {
-  return 'kind' in value && value.kind === 'refused';
-}
-
-function accepted<Value extends object>(value: Value): Exclude<Value, Refusal> {
-  if (isRefusal(value)) throw new ProtocolError(value.error, value.message, value.details);
-  return value as Exclude<Value, Refusal>;
-}
-
-function fingerprintOf({ text, mediaRef, replyTo }: SendMessageParams): number {
-  if (mediaRef === undefined && replyTo === undefined) return hash53(text);
-  return hash53(JSON.stringify([text, mediaRef?.ref, mediaRef?.type, mediaRef?.size, replyTo]));
-}
 
 /**
  * One user's mailbox on the node that owns it: the actor, the lanes of what the user sends, and the driver of
@@ -181,25 +171,45 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     if (name === 'sendMessage') return this.#send(params, deadline);
     if (name === 'editMessage') return this.#edit(params, deadline);
     if (name === 'deleteMessage') return this.#delete(params, deadline);
+    if (name === 'getChanges') return this.#changes(params, deadline);
     const call = { kind: 'call', name, params } as const;
     if (isRead(name)) return this.query(call as MailboxQuery, deadline);
-    return this.submit(call as MailboxInput, deadline);
+    const isMark = name === 'markRead' || name === 'markDelivered';
+    return isMark && isGroupId(params.conversationId)
+      ? this.#markGroup(params.conversationId, call as MailboxInput, deadline)
+      : this.submit(call as MailboxInput, deadline);
   }
 
   /** Sends into one conversation keep their order. */
   #send(params: SendMessageParams, deadline: number): Promise<SendMessageResult> {
-    const { conversationId, messageId, text, mediaRef, replyTo, after } = params;
+    const { conversationId } = params;
     const peer = peerInDm(conversationId, this.userId);
     if (peer === undefined) return Promise.reject(new ProtocolError('not_found', 'no such conversation'));
-    const message = {
-      messageId,
-      text,
-      fingerprint: fingerprintOf(params),
-      ...(mediaRef && { mediaRef }),
-      ...(replyTo !== undefined && { replyTo }),
-      ...(after !== undefined && { after }),
-    };
-    return this.#lane(conversationId, peer).send(message, deadline);
+    return this.#lane(conversationId, peer).send(outgoing(params), deadline);
+  }
+
+  /** A page of the feed, with the messages of groups in their places. */
+  async #changes(params: GetChangesParams, deadline: number): Promise<GetChangesResult> {
+    const answer = await this.query({ kind: 'feed', params }, deadline);
+    if (!('kind' in answer) || answer.kind !== 'feed') throw new ProtocolError('internal', 'internal error');
+    return expandFeed(this.userId, answer.page, this.#host.groups, deadline);
+  }
+
+  /** First what the group has that may not have come here yet; `not_found` where the user is no member. */
+  async #markGroup(groupId: string, mark: MailboxInput, deadline: number): Promise<object> {
+    let news = await this.#groupNews(groupId, deadline);
+    while (news.isPartial === true) {
+      await this.submit(news, deadline);
+      news = await this.#groupNews(groupId, deadline);
+    }
+    // In this order, and mostly in one commit.
+    const [, result] = await Promise.all([this.submit(news, deadline), this.submit(mark, deadline)]);
+    return result;
+  }
+
+  #groupNews(groupId: string, deadline: number): Promise<MemberNews> {
+    const known = this.state?.groups.get(groupId)?.lastSeq ?? 0;
+    return this.#host.groups.news(groupId, this.userId, known, deadline);
   }
 
   async #edit(params: EditMessageParams, deadline: number): Promise<EditMessageResult> {
@@ -357,7 +367,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     this.#lanes.delete(conversationId);
   }
 
-  #changed(state: MailboxState, commit: LogCommit | undefined): void {
+  #changed(state: MailboxState, commit: CommittedChanges | undefined): void {
     const head = headCursor(state);
     if (this.#host.isWatched(this.userId)) {
       this.#host.publish(this.userId, this.#batchOf(state, head, commit));
@@ -378,15 +388,11 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
    * A load, or a copy that slotted in below what is in memory, publishes the head without changes: whoever
    * stands lower reads on from its own cursor (G8).
    */
-  #batchOf(state: MailboxState, head: string, commit: LogCommit | undefined): ChangeBatch {
-    const changes: Change[] = [];
-    const readOn: ChangeBatch = { previous: head, head, changes };
+  #batchOf(state: MailboxState, head: string, commit: CommittedChanges | undefined): ChangeBatch {
+    const readOn: ChangeBatch = { previous: head, head, changes: [] };
     if (commit === undefined || this.#published === undefined) return readOn;
-    for (const [index, entry] of commit.entries.entries()) {
-      const change = wireChange(state, entry, cursorAfter(commit, index), () => undefined);
-      if (change === undefined) return { ...readOn, changes: [] };
-      changes.push(change);
-    }
+    const changes = wireCommit(state, commit);
+    if (changes === undefined) return readOn;
     return { previous: this.#published, head, changes };
   }
 }

@@ -190,6 +190,14 @@ export const settingsSchema = group('Settings of a node.', {
       'Messages of a conversation whose copy for the sender is not confirmed; beyond it sends get `overloaded`.',
     ),
   }),
+  groups: group('Groups; how large one may be is `limits.membersMax`.', {
+    pendingMax: amount(
+      10_000,
+      1,
+      million,
+      'Messages of a group that the mailbox of some member does not know of; beyond it sends get `overloaded`.',
+    ),
+  }),
 
   session: group('One connection of a device.', {
     routing: Type.Enum(['redirect', 'proxy'], {

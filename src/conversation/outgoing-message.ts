@@ -1,6 +1,8 @@
+import type { SendMessageParams } from '../protocol/calls.ts';
 import { epochMsOf } from '../protocol/message-id.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
+import { hash53 } from '../std/hash.ts';
 
 /** A message on its way to the row that will hold it: everything but what the commit there assigns. */
 export interface OutgoingMessage {
@@ -12,6 +14,23 @@ export interface OutgoingMessage {
   readonly after?: string;
   /** hash53 of the content. */
   readonly fingerprint: number;
+}
+
+function fingerprintOf({ text, mediaRef, replyTo }: SendMessageParams): number {
+  if (mediaRef === undefined && replyTo === undefined) return hash53(text);
+  return hash53(JSON.stringify([text, mediaRef?.ref, mediaRef?.type, mediaRef?.size, replyTo]));
+}
+
+export function outgoing(params: SendMessageParams): OutgoingMessage {
+  const { messageId, text, mediaRef, replyTo, after } = params;
+  return {
+    messageId,
+    text,
+    fingerprint: fingerprintOf(params),
+    ...(mediaRef && { mediaRef }),
+    ...(replyTo !== undefined && { replyTo }),
+    ...(after !== undefined && { after }),
+  };
 }
 
 /**

@@ -11,6 +11,8 @@ import {
   type LogCommit,
   type MailboxState,
   type Outbox,
+  putGroup,
+  type CommittedChanges,
 } from './mailbox-state.ts';
 import { furthest, nothing, owedBy, type Standing } from './standing.ts';
 
@@ -70,16 +72,17 @@ function applyLog(state: MailboxState, commit: LogCommit): void {
 }
 
 /** Makes a draft that is durable by now the state of the mailbox. */
-export function applyDraft(state: MailboxState, draft: MailboxDraft, version: RowVersion): LogCommit {
+export function applyDraft(state: MailboxState, draft: MailboxDraft, version: RowVersion): CommittedChanges {
   state.version = version;
   state.clockMs = Math.max(state.clockMs, draft.nowMs);
   if (draft.profile !== undefined) state.profile = draft.profile;
   for (const conversation of draft.conversations.values()) {
     applyConversation(state, conversation, version.number);
   }
+  for (const entry of draft.groups.values()) putGroup(state, entry);
   state.bytes += growDedup(state.dedup, draft.dedup, dedupEntriesMax) * dedupEntryBytes;
   const commit: LogCommit = { version: version.number, entries: draft.log };
   applyLog(state, commit);
   state.recent = undefined;
-  return commit;
+  return { ...commit, fresh: draft.fresh };
 }

@@ -1,3 +1,5 @@
+import type { MemberCard, MemberNews } from '../conversation/bulletin.ts';
+import type { GetChangesParams } from '../protocol/calls.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import type { CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
@@ -15,12 +17,14 @@ import {
 import { headRanges } from './mailbox-cells.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
 import { dedupEntriesMax, type MailboxLimits, type MailboxState } from './mailbox-state.ts';
+import { queryChanges, type FeedPage } from './query-changes.ts';
 import { queryMissing } from './query-missing.ts';
 import { queryOperable, type Operable } from './query-operable.ts';
 import { nothing, owedBy, reaches, standingOf, type Standing } from './standing.ts';
 import { stepCopy } from './step-copy.ts';
 import { stepDeliver } from './step-deliver.ts';
 import { stepOperate } from './step-operate.ts';
+import { stepGroupNews } from './step-group-news.ts';
 
 /** A call of its user, with params that fit its name. */
 type CallOf<Calls> = {
@@ -34,6 +38,7 @@ type CallOf<Calls> = {
 /** What changes a mailbox. Every input is idempotent against a state that was loaded anew. */
 export type MailboxInput =
   | CallOf<WriteCalls>
+  | MemberNews
   | Extract<Envelope, { kind: 'deliver' | 'operate' | 'copy' }>
   /** Clears the outbox cells of conversations in which nothing is owed any more. */
   | { readonly kind: 'clearOutbox' }
@@ -43,6 +48,7 @@ export type MailboxInput =
 export type MailboxResult =
   | ResultOf<keyof WriteCalls>
   | { readonly kind: 'cleared' }
+  | { readonly kind: 'noted' }
   | { readonly kind: 'claimed' }
   | DeliverReply
   | OperateReply
@@ -51,6 +57,9 @@ export type MailboxResult =
 
 export type MailboxQuery =
   | CallOf<ReadCalls>
+  | { readonly kind: 'feed'; readonly params: GetChangesParams }
+  /** What a group wants to know of a user who is in, or is to come in. */
+  | { readonly kind: 'card'; readonly groupId: string }
   /** The greatest stamp seen in a conversation and how far own copies are durable: what an envelope carries. */
   | { readonly kind: 'sending'; readonly conversationId: string }
   /** May the user change these messages? */
@@ -64,7 +73,14 @@ export interface Sending {
   readonly confirmed: Standing;
 }
 
-export type MailboxAnswer = ResultOf<keyof ReadCalls> | Sending | Operable | MissingReply | Refusal;
+export type MailboxAnswer =
+  | ResultOf<keyof ReadCalls>
+  | { readonly kind: 'feed'; readonly page: FeedPage }
+  | { readonly kind: 'card'; readonly card: MemberCard | undefined }
+  | Sending
+  | Operable
+  | MissingReply
+  | Refusal;
 
 export function mailboxHeadRanges(limits: MailboxLimits): readonly CellRange[] {
   return headRanges(limits.conversationsMax, dedupEntriesMax / 2);
@@ -112,6 +128,9 @@ export function stepMailbox(
       return stepOperate(draft, input, loaded, limits);
     case 'copy':
       return stepCopy(draft, input, loaded);
+    case 'groupNews':
+      stepGroupNews(draft, input);
+      return done({ kind: 'noted' });
     case 'clearOutbox':
       return done(clearOutbox(draft));
     case 'claim':
@@ -131,15 +150,30 @@ function querySending(state: MailboxState, conversationId: string): Sending | Re
   };
 }
 
+function cardOf(state: MailboxState, groupId: string, limits: MailboxLimits): MemberCard | undefined {
+  if (state.profile === undefined) return undefined;
+  const { conversations, groups } = state;
+  const { deliveredSeq = 0, readSeq = 0 } = groups.get(groupId) ?? {};
+  const isFull = !groups.has(groupId) && conversations.size + groups.size >= limits.conversationsMax;
+  return { name: state.profile.name, deliveredSeq, readSeq, isFull };
+}
+
 /** One read of the durable state: pure, cannot wait. */
 export function queryMailbox(
   state: MailboxState,
   query: MailboxQuery,
   loaded: LoadedRanges,
+  limits: MailboxLimits,
 ): Step<MailboxAnswer> {
   switch (query.kind) {
     case 'call':
       return answerCall(state, query, loaded);
+    case 'feed': {
+      const step = queryChanges(state, query.params, loaded);
+      return step.kind === 'need' ? step : done({ kind: 'feed', page: step.result });
+    }
+    case 'card':
+      return done({ kind: 'card', card: cardOf(state, query.groupId, limits) });
     case 'sending':
       return done(querySending(state, query.conversationId));
     case 'operable':

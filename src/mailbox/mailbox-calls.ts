@@ -19,7 +19,6 @@ import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, type Step } from '../row/step.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
 import type { MailboxState, Profile } from './mailbox-state.ts';
-import { queryChanges } from './query-changes.ts';
 import { queryConversations } from './query-conversations.ts';
 import { queryMessages } from './query-messages.ts';
 import { stepCreateAccount } from './step-create-account.ts';
@@ -36,7 +35,6 @@ export interface ReadCalls {
   readonly account: Shape<null, { readonly profile?: Profile }>;
   readonly getMessages: Shape<GetMessagesParams, GetMessagesResult>;
   readonly getConversations: Shape<GetConversationsParams, GetConversationsResult>;
-  readonly getChanges: Shape<GetChangesParams, GetChangesResult>;
 }
 
 /** Calls that one commit of one's own mailbox answers. */
@@ -47,18 +45,19 @@ export interface WriteCalls {
   readonly markRead: Shape<MarkParams, MarkResult>;
 }
 
-/** Calls that are answered by what another mailbox commits. */
-interface SendCalls {
+/** Calls that others have a part in: who receives a message, the groups whose messages are in the feed. */
+interface SharedCalls {
   readonly sendMessage: Shape<SendMessageParams, SendMessageResult>;
   readonly editMessage: Shape<EditMessageParams, EditMessageResult>;
   readonly deleteMessage: Shape<DeleteMessageParams, DeleteMessageResult>;
+  readonly getChanges: Shape<GetChangesParams, GetChangesResult>;
 }
 
 /**
  * What each call on a mailbox takes and answers, once its params were checked. A new one is named here and, where
  * this mailbox alone can answer it, in one of the tables below; every way to a mailbox knows it then.
  */
-export interface MailboxCalls extends ReadCalls, WriteCalls, SendCalls {}
+export interface MailboxCalls extends ReadCalls, WriteCalls, SharedCalls {}
 
 export type CallName = keyof MailboxCalls;
 export type ParamsOf<Name extends CallName> = MailboxCalls[Name]['params'];
@@ -84,7 +83,6 @@ export const reads: Reads = {
   account: ({ profile }) => done({ ...(profile && { profile }) }),
   getMessages: queryMessages,
   getConversations: queryConversations,
-  getChanges: queryChanges,
 };
 
 export const writes: Writes = {
@@ -93,10 +91,11 @@ export const writes: Writes = {
   markRead: stepMarkRead,
 };
 
-const sends: { readonly [Name in keyof SendCalls]: true } = {
+const shared: { readonly [Name in keyof SharedCalls]: true } = {
   sendMessage: true,
   editMessage: true,
   deleteMessage: true,
+  getChanges: true,
 };
 
 export function isRead(name: CallName): name is keyof ReadCalls {
@@ -104,5 +103,5 @@ export function isRead(name: CallName): name is keyof ReadCalls {
 }
 
 export function isCallName(name: unknown): name is CallName {
-  return typeof name === 'string' && [reads, writes, sends].some((table) => Object.hasOwn(table, name));
+  return typeof name === 'string' && [reads, writes, shared].some((table) => Object.hasOwn(table, name));
 }

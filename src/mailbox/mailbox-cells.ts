@@ -1,24 +1,17 @@
 import { decodeValue, encodeValue, u48Max, wholeFamily } from '../conversation/cell-value.ts';
 import type { Cell, CellRange } from '../row/cell.ts';
 import type { MediaRef } from '../protocol/message.ts';
-import type {
-  ConversationHead,
-  ConversationState,
-  LogCommit,
-  LogEntry,
-  Outbox,
-  Profile,
-  StoredMessage,
-} from './mailbox-state.ts';
+import type { GroupEntry } from './group-entry.ts';
+import type { ConversationHead, ConversationState, Outbox, Profile, StoredMessage } from './mailbox-state.ts';
 
 /*
  * The cells of a user's row. Qualifiers:
  *
- * - `h` `p` profile; `h` `c`|local (u32) one conversation
+ * - `h` `p` profile; `h` `c`|local (u32) one conversation; `h` `g`|local one group
  * - `m` local (u32) | ~seq (u48, so that newest sorts first)
  * - `d` see dedup-window.ts
  * - `o` local (u32)
- * - `l` version number modulo the slots of the log (u32): bounded without a delete
+ * - `l` see log-cells.ts
  */
 function localQualifier(local: number): Buffer {
   const qualifier = Buffer.allocUnsafe(4);
@@ -144,6 +137,64 @@ export function conversationOf(cell: Cell): ConversationHead {
   };
 }
 
+const groupPrefix = 'g'.charCodeAt(0);
+
+type GroupEntryFields = [
+  conversationId: string,
+  isIn: 0 | 1,
+  enrolmentEvent: number,
+  joinSeq: number,
+  name: string,
+  event: number,
+  lastSeq: number,
+  lastTimestamp: number,
+  lastFrom: string,
+  snippet: string,
+  updatedAt: number,
+  deliveredSeq: number,
+  readSeq: number,
+  own: number[],
+];
+
+export function groupEntryCell(entry: GroupEntry): Cell {
+  const qualifier = Buffer.allocUnsafe(5);
+  qualifier[0] = groupPrefix;
+  qualifier.writeUInt32BE(entry.local, 1);
+  const fields: GroupEntryFields = [
+    entry.conversationId,
+    entry.isIn ? 1 : 0,
+    entry.enrolmentEvent,
+    entry.joinSeq,
+    entry.name,
+    entry.event,
+    entry.lastSeq,
+    entry.lastTimestamp,
+    entry.lastFrom,
+    entry.snippet,
+    entry.updatedAt,
+    entry.deliveredSeq,
+    entry.readSeq,
+    [...entry.own],
+  ];
+  return { family: 'h', qualifier, value: encodeValue(fields) };
+}
+
+export function isGroupEntryCell(cell: Cell): boolean {
+  return cell.qualifier.length === 5 && cell.qualifier[0] === groupPrefix;
+}
+
+export function groupEntryOf(cell: Cell): GroupEntry {
+  const [conversationId, isIn, enrolmentEvent, joinSeq, name, event, ...rest] = decodeValue(
+    cell,
+  ) as GroupEntryFields;
+  const [lastSeq, lastTimestamp, lastFrom, snippet, updatedAt, deliveredSeq, readSeq, own] = rest;
+  const local = cell.qualifier.readUInt32BE(1);
+  return {
+    ...{ conversationId, local, isIn: isIn === 1, enrolmentEvent, joinSeq, name, event },
+    ...{ lastSeq, lastTimestamp, lastFrom, snippet, updatedAt, deliveredSeq, readSeq, own },
+  };
+}
+
 function messageQualifier(local: number, seq: number): Buffer {
   const qualifier = Buffer.allocUnsafe(10);
   qualifier.writeUInt32BE(local, 0);
@@ -258,75 +309,6 @@ export function outboxOf(cell: Cell): StoredOutbox & { readonly local: number } 
   const operations = new Map<number, number>();
   for (let index = 0; index < flat.length; index += 2) operations.set(flat[index] ?? 0, flat[index + 1] ?? 0);
   return { local: cell.qualifier.readUInt32BE(0), confirmed: { seq, op, delivered, read }, operations };
-}
-
-/**
- * Slots of the change log. Part of the format: with another number the slots of what is stored are elsewhere.
- */
-export const logCommitsMax = 1024;
-
-const logKinds = { message: 0, read: 1, receipt: 2, edited: 3, deleted: 4 } as const;
-type MessageKind = Exclude<keyof typeof logKinds, 'read' | 'receipt'>;
-type LogEntryFields =
-  // Kinds but that of a message since format 2.
-  | [kind: (typeof logKinds)[MessageKind], local: number, seq: number]
-  | [kind: typeof logKinds.read, local: number, readSeq: number, unread: number]
-  // Since format 2.
-  | [kind: typeof logKinds.receipt, local: number, deliveredSeq: number, readSeq: number];
-type LogFields = [version: number, entries: LogEntryFields[]];
-const logFormat = 2;
-
-function logEntryFields(entry: LogEntry, local: number): LogEntryFields {
-  switch (entry.kind) {
-    case 'message':
-    case 'edited':
-    case 'deleted':
-      return [logKinds[entry.kind], local, entry.seq];
-    case 'read':
-      return [logKinds.read, local, entry.readSeq, entry.unread];
-    case 'receipt':
-      return [logKinds.receipt, local, entry.deliveredSeq, entry.readSeq];
-  }
-}
-
-function logEntryOf(fields: LogEntryFields, conversationId: string): LogEntry {
-  switch (fields[0]) {
-    case logKinds.message:
-      return { kind: 'message', conversationId, seq: fields[2] };
-    case logKinds.edited:
-      return { kind: 'edited', conversationId, seq: fields[2] };
-    case logKinds.deleted:
-      return { kind: 'deleted', conversationId, seq: fields[2] };
-    case logKinds.read:
-      return { kind: 'read', conversationId, readSeq: fields[2], unread: fields[3] };
-    case logKinds.receipt:
-      return { kind: 'receipt', conversationId, deliveredSeq: fields[2], readSeq: fields[3] };
-  }
-}
-
-export function logCell(commit: LogCommit, localOf: (conversationId: string) => number): Cell {
-  const entries = commit.entries.map((entry) => logEntryFields(entry, localOf(entry.conversationId)));
-  const fields: LogFields = [commit.version, entries];
-  const qualifier = localQualifier(commit.version % logCommitsMax);
-  return { family: 'l', qualifier, value: encodeValue(fields, logFormat) };
-}
-
-export function logOf(cell: Cell, conversationOfLocal: (local: number) => string): LogCommit {
-  const [version, entries] = decodeValue(cell, logFormat) as LogFields;
-  return { version, entries: entries.map((entry) => logEntryOf(entry, conversationOfLocal(entry[1]))) };
-}
-
-/** Slots of the log for versions first..last (at most one turn), as one or two ranges. */
-export function logRanges(first: number, last: number): readonly CellRange[] {
-  const range = (from: number, to: number): CellRange => ({
-    family: 'l',
-    from: localQualifier(from),
-    to: localQualifier(to + 1),
-    limit: to - from + 1,
-  });
-  const [firstSlot, lastSlot] = [first % logCommitsMax, last % logCommitsMax];
-  if (firstSlot <= lastSlot) return [range(firstSlot, lastSlot)];
-  return [range(firstSlot, logCommitsMax - 1), range(0, lastSlot)];
 }
 
 /** The profile, cells to come, and conversations that copies open when the list is full: those are never refused. */

@@ -1,9 +1,12 @@
 import { snippetOf } from '../conversation/snippet.ts';
 import { dedupCell, type DedupEntry } from '../conversation/dedup-window.ts';
+import type { GroupMessage } from '../conversation/group-message.ts';
 import type { Cell } from '../row/cell.ts';
+import type { GroupEntry } from './group-entry.ts';
+import { logCell } from './log-cells.ts';
 import {
   conversationCell,
-  logCell,
+  groupEntryCell,
   messageCell,
   outboxCell,
   profileCell,
@@ -68,6 +71,10 @@ export class MailboxDraft {
   /** Time of this commit, epoch ms, never before an earlier commit of the row. */
   readonly nowMs: number;
   readonly conversations = new Map<string, ConversationDraft>();
+  /** Entries of groups that this commit writes. */
+  readonly groups = new Map<string, GroupEntry>();
+  /** Messages of groups that came with this commit: they are pushed without being read again. */
+  readonly fresh = new Map<string, readonly GroupMessage[]>();
   readonly dedup = new Map<string, DedupEntry>();
   readonly log: LogEntry[] = [];
   profile: Profile | undefined;
@@ -100,12 +107,26 @@ export class MailboxDraft {
     return draft;
   }
 
+  group(conversationId: string): GroupEntry | undefined {
+    return this.groups.get(conversationId) ?? this.state.groups.get(conversationId);
+  }
+
+  setGroup(entry: GroupEntry): void {
+    this.groups.set(entry.conversationId, entry);
+    this.#bytes += 200;
+  }
+
+  /** A number within the row, for a conversation that is new. */
+  takeLocal(): number {
+    return this.#nextLocal++;
+  }
+
   openConversation(conversationId: string, peer: string, name: string): ConversationDraft {
     const draft: ConversationDraft = {
       conversationId,
       base: undefined,
       head: {
-        local: this.#nextLocal++,
+        local: this.takeLocal(),
         peer,
         name,
         lastSeq: 0,
@@ -136,7 +157,8 @@ export class MailboxDraft {
   }
 
   get conversationCount(): number {
-    return this.state.conversations.size + (this.#nextLocal - this.state.nextLocal);
+    const { conversations, groups, nextLocal } = this.state;
+    return conversations.size + groups.size + (this.#nextLocal - nextLocal);
   }
 
   /** How large the commit has become: bytes (estimated) and changes of the feed. */
@@ -183,10 +205,11 @@ export class MailboxDraft {
         cells.push(outboxCell(head.local, fate === 'open' ? openOutbox(conversation) : undefined));
       }
     }
+    for (const entry of this.groups.values()) cells.push(groupEntryCell(entry));
     for (const [messageId, entry] of this.dedup) cells.push(dedupCell(messageId, entry));
     if (this.log.length > 0) {
       const commit = { version, entries: this.log };
-      cells.push(logCell(commit, (id) => this.conversation(id)?.head.local ?? 0));
+      cells.push(logCell(commit, (id) => this.conversation(id)?.head.local ?? this.group(id)?.local ?? 0));
     }
     return cells;
   }

@@ -1,6 +1,8 @@
 import { newDedupWindow, type DedupWindow } from '../conversation/dedup-window.ts';
+import type { GroupMessage } from '../conversation/group-message.ts';
+import { groupEntryBytes, type GroupEntry } from './group-entry.ts';
 import type { RowVersion } from '../row/row-version.ts';
-import type { MediaRef } from '../protocol/message.ts';
+import type { Conversation, MediaRef } from '../protocol/message.ts';
 import { owedBy, type Standing } from './standing.ts';
 
 /** A message as this mailbox keeps it. `own`: sent by the mailbox's user. */
@@ -90,6 +92,15 @@ export type LogEntry =
       readonly conversationId: string;
       readonly seq: number;
     }
+  /** Messages of a group with `above < seq <= upTo`; they are read from the group's row. */
+  | {
+      readonly kind: 'groupRange';
+      readonly conversationId: string;
+      readonly above: number;
+      readonly upTo: number;
+    }
+  /** As it was by then. */
+  | { readonly kind: 'conversation'; readonly conversation: Conversation; readonly left?: true }
   | {
       readonly kind: 'read';
       readonly conversationId: string;
@@ -109,6 +120,11 @@ export interface LogCommit {
   readonly entries: readonly LogEntry[];
 }
 
+/** What a commit has changed, with those messages of groups that came along and need not be read. */
+export interface CommittedChanges extends LogCommit {
+  readonly fresh: ReadonlyMap<string, readonly GroupMessage[]>;
+}
+
 /** The durable state of one mailbox in memory. Changed only by `applyDraft` and the cache. */
 export interface MailboxState {
   readonly userId: string;
@@ -116,6 +132,9 @@ export interface MailboxState {
   profile: Profile | undefined;
   readonly conversations: Map<string, ConversationState>;
   readonly byLocal: Map<number, ConversationState>;
+  /** Groups, those that were left included. */
+  readonly groups: Map<string, GroupEntry>;
+  readonly groupIdByLocal: Map<number, string>;
   nextLocal: number;
   /** Greatest `updatedAt` in the row: the mailbox's own time never runs back. */
   clockMs: number;
@@ -127,8 +146,8 @@ export interface MailboxState {
   readonly outboxOpen: Set<ConversationState>;
   /** Conversations whose own marks have moved: the peer is to be told soon. */
   readonly untold: Set<ConversationState>;
-  /** Conversations, most recent first; undefined: to be sorted anew. */
-  recent: ConversationState[] | undefined;
+  /** What is listed, most recent first; undefined: to be sorted anew. */
+  recent: (ConversationState | GroupEntry)[] | undefined;
   /** Memory taken, bytes, estimated. */
   bytes: number;
 }
@@ -171,6 +190,8 @@ export function emptyMailbox(userId: string): MailboxState {
     profile: undefined,
     conversations: new Map(),
     byLocal: new Map(),
+    groups: new Map(),
+    groupIdByLocal: new Map(),
     nextLocal: 1,
     clockMs: 0,
     dedup: newDedupWindow(),
@@ -206,6 +227,22 @@ export function addConversation(
   state.recent = undefined;
   state.bytes += conversationOverheadBytes;
   return conversation;
+}
+
+/** Puts in a group's entry that was loaded or just committed. */
+export function putGroup(state: MailboxState, entry: GroupEntry): void {
+  const { conversationId, local, updatedAt } = entry;
+  if (!state.groups.has(conversationId)) state.bytes += groupEntryBytes;
+  state.groups.set(conversationId, entry);
+  state.groupIdByLocal.set(local, conversationId);
+  state.nextLocal = Math.max(state.nextLocal, local + 1);
+  state.clockMs = Math.max(state.clockMs, updatedAt);
+  state.recent = undefined;
+}
+
+/** The conversation with this number within the row. */
+export function idOfLocal(state: MailboxState, local: number): string {
+  return state.byLocal.get(local)?.conversationId ?? state.groupIdByLocal.get(local) ?? '';
 }
 
 /** Index of the first message with a seq above `seq`. */

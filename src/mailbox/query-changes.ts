@@ -1,11 +1,13 @@
-import type { GetChangesParams, GetChangesResult } from '../protocol/calls.ts';
+import type { GetChangesParams } from '../protocol/calls.ts';
 import { formatCursor, parseCursor, type FeedPosition } from '../protocol/cursor.ts';
 import type { Change } from '../protocol/message.ts';
 import type { CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, type Step } from '../row/step.ts';
-import { logCommitsMax, logOf, logRanges, messageOf, messageRange } from './mailbox-cells.ts';
+import { logCommitsMax, logOf, logRanges } from './log-cells.ts';
+import { messageOf, messageRange } from './mailbox-cells.ts';
 import {
+  idOfLocal,
   messageAt,
   type ConversationState,
   type LogCommit,
@@ -13,14 +15,35 @@ import {
   type MailboxState,
   type StoredMessage,
 } from './mailbox-state.ts';
-import { cursorAfter, wireChange } from './wire-view.ts';
+import { cursorAfter, cursorInRange, wireChange } from './wire-view.ts';
 
 /** Log slots that one read of the store covers. */
 const slotsPerRead = 256;
 
+/** Messages of a group with `above < seq <= upTo`, at one place of the feed; its row has them. */
+export interface FeedRange {
+  readonly kind: 'range';
+  readonly conversationId: string;
+  readonly above: number;
+  readonly upTo: number;
+  /** The cursor after one of them. */
+  readonly cursorAt: (seq: number) => string;
+}
+
+/** A page of the feed; in place of the messages of a group stands what has to be read of its row. */
+export type FeedPage =
+  | {
+      readonly items: readonly ({ readonly kind: 'change'; readonly change: Change } | FeedRange)[];
+      readonly cursor: string;
+      readonly hasMore: boolean;
+    }
+  | { readonly reset: true; readonly cursor: string };
+
+/** One entry of the page; of a range of a group's messages maybe a part. */
 interface Positioned {
   readonly entry: LogEntry;
   readonly cursor: string;
+  readonly range?: FeedRange;
 }
 
 function versionOf(state: MailboxState): number {
@@ -49,7 +72,7 @@ function commitsFrom(
   }
   const through = Math.min(first + slotsPerRead - 1, versionOf(state));
   const ranges = logRanges(first, through);
-  const conversationOf = (local: number): string => state.byLocal.get(local)?.conversationId ?? '';
+  const conversationOf = (local: number): string => idOfLocal(state, local);
   const commits: LogCommit[] = [];
   for (const range of ranges) {
     const cells = loaded.cells(range, through);
@@ -60,23 +83,53 @@ function commitsFrom(
   return done({ commits: commits.filter(({ version }) => version >= first && version <= through), through });
 }
 
-function entriesAfter(commits: readonly LogCommit[], position: FeedPosition, limit: number): Positioned[] {
+/** How many changes come of it. */
+function lengthOf({ range }: Positioned): number {
+  return range === undefined ? 1 : range.upTo - range.above;
+}
+
+function positioned(
+  commit: LogCommit,
+  index: number,
+  entry: LogEntry,
+  after: number,
+  room: number,
+): Positioned {
+  if (entry.kind !== 'groupRange') return { entry, cursor: cursorAfter(commit, index) };
+  const { conversationId } = entry;
+  const above = Math.max(entry.above, after);
+  const upTo = Math.min(entry.upTo, above + room);
+  const cursorAt = (seq: number): string => cursorInRange(commit, index, entry, seq);
+  return { entry, cursor: cursorAt(upTo), range: { kind: 'range', conversationId, above, upTo, cursorAt } };
+}
+
+/** What comes after a position, as long as it makes at most `limit` changes; `isCut`: there is more. */
+function entriesAfter(
+  commits: readonly LogCommit[],
+  position: FeedPosition,
+  limit: number,
+): { entries: readonly Positioned[]; isCut: boolean } {
   const entries: Positioned[] = [];
+  let room = limit;
   for (const commit of commits) {
-    const start =
-      commit.version === position.version
-        ? position.index === undefined
-          ? commit.entries.length
-          : position.index + 1
-        : 0;
+    const isHere = commit.version === position.version;
+    // Within a range that was begun the same entry goes on.
+    const next = position.index === undefined ? commit.entries.length : position.index + 1;
+    const start = isHere ? (position.seq === undefined ? next : next - 1) : 0;
     for (let index = start; index < commit.entries.length; index++) {
       const entry = commit.entries[index];
       if (entry === undefined) continue;
-      if (entries.length === limit) return entries;
-      entries.push({ entry, cursor: cursorAfter(commit, index) });
+      if (room === 0) return { entries, isCut: true };
+      const after = isHere && index === position.index ? (position.seq ?? 0) : 0;
+      const one = positioned(commit, index, entry, after, room);
+      entries.push(one);
+      room -= lengthOf(one);
+      if (entry.kind === 'groupRange' && one.range !== undefined && one.range.upTo < entry.upTo) {
+        return { entries, isCut: true };
+      }
     }
   }
-  return entries;
+  return { entries, isCut: false };
 }
 
 /** Messages of the page that are not in memory: one read a conversation where their seqs lie close together. */
@@ -125,31 +178,32 @@ export function queryChanges(
   state: MailboxState,
   { since, limit }: GetChangesParams,
   loaded: LoadedRanges,
-): Step<GetChangesResult> {
+): Step<FeedPage> {
   const head = headCursor(state);
-  if (since === undefined) return done({ changes: [], cursor: head, hasMore: false });
+  if (since === undefined) return done({ items: [], cursor: head, hasMore: false });
   const position = parseCursor(since);
   if (position === undefined || !isKept(state, position)) return done({ reset: true, cursor: head });
   const first = position.index === undefined ? position.version + 1 : position.version;
-  if (first > versionOf(state)) return done({ changes: [], cursor: head, hasMore: false });
+  if (first > versionOf(state)) return done({ items: [], cursor: head, hasMore: false });
 
   const commits = commitsFrom(state, first, loaded);
   if (commits.kind === 'need') return commits;
-  const entries = entriesAfter(commits.result.commits, position, limit + 1);
-  const page = entries.slice(0, limit);
+  const { entries: page, isCut } = entriesAfter(commits.result.commits, position, limit);
   const messages = loadMessages(state, page, loaded);
   if (messages.kind === 'need') return messages;
-  const changes: Change[] = [];
-  for (const { entry, cursor } of page) {
+  const items = page.map(({ entry, cursor, range }) => {
+    if (entry.kind === 'groupRange') {
+      if (range === undefined) throw new Error(`G8: a range of ${state.userId} without its bounds`);
+      return range;
+    }
     const change = wireChange(state, entry, cursor, ({ conversationId }, seq) =>
       messages.result.get(`${conversationId}/${seq}`),
     );
     if (change === undefined)
       throw new Error(`G8: the log of ${state.userId} names a message that is not there`);
-    changes.push(change);
-  }
+    return { kind: 'change', change } as const;
+  });
   const reached = commits.result.through;
-  const cut = entries.length > limit;
-  const cursor = cut ? (changes.at(-1)?.cursor ?? since) : formatCursor(reached);
-  return done({ changes, cursor, hasMore: cut || reached < versionOf(state) });
+  const cursor = isCut ? (page.at(-1)?.cursor ?? since) : formatCursor(reached);
+  return done({ items, cursor, hasMore: isCut || reached < versionOf(state) });
 }

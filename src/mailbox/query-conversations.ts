@@ -1,10 +1,23 @@
 import type { GetConversationsParams, GetConversationsResult } from '../protocol/calls.ts';
 import { done, type Step } from '../row/step.ts';
+import { wireGroup, type GroupEntry } from './group-entry.ts';
 import type { ConversationState, MailboxState } from './mailbox-state.ts';
 import { wireConversation } from './wire-view.ts';
 
-function mostRecentFirst(a: ConversationState, b: ConversationState): number {
-  return b.head.lastTimestamp - a.head.lastTimestamp || b.head.local - a.head.local;
+type Listed = ConversationState | GroupEntry;
+
+function headOf(listed: Listed): { lastTimestamp: number; updatedAt: number; local: number } {
+  return 'head' in listed ? listed.head : listed;
+}
+
+function mostRecentFirst(one: Listed, other: Listed): number {
+  const [a, b] = [headOf(one), headOf(other)];
+  return b.lastTimestamp - a.lastTimestamp || b.local - a.local;
+}
+
+function sorted({ conversations, groups }: MailboxState): Listed[] {
+  const present = [...groups.values()].filter(({ isIn }) => isIn);
+  return [...conversations.values(), ...present].sort(mostRecentFirst);
 }
 
 /** `getConversations`: most recent first; with `since` those that changed then or later. */
@@ -12,15 +25,14 @@ export function queryConversations(
   state: MailboxState,
   { limit, offset, since }: GetConversationsParams,
 ): Step<GetConversationsResult> {
-  state.recent ??= [...state.conversations.values()].sort(mostRecentFirst);
-  const listed =
-    since === undefined ? state.recent : state.recent.filter(({ head }) => head.updatedAt >= since);
+  const recent = (state.recent ??= sorted(state));
+  const listed = since === undefined ? recent : recent.filter((one) => headOf(one).updatedAt >= since);
   return done({
     conversations: listed
       .slice(offset, offset + limit)
-      .map((conversation) => wireConversation(state.userId, conversation)),
+      .map((one) => ('head' in one ? wireConversation(state.userId, one) : wireGroup(one))),
     hasMore: listed.length > offset + limit,
     // All times in the list come from one clock that never runs back: the mailbox's own.
-    serverTime: state.recent.reduce((latest, { head }) => Math.max(latest, head.updatedAt), 0),
+    serverTime: recent.reduce((latest, one) => Math.max(latest, headOf(one).updatedAt), 0),
   });
 }

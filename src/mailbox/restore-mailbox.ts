@@ -2,8 +2,16 @@ import { dedupEntryBytes, restoreDedup } from '../conversation/dedup-window.ts';
 import { dmIdOf } from '../protocol/conversation-id.ts';
 import type { CellRange } from '../row/cell.ts';
 import { StoreError, type RowImage } from '../row/row-store.ts';
-import { conversationOf, isConversationCell, isProfileCell, outboxOf, profileOf } from './mailbox-cells.ts';
-import { addConversation, emptyMailbox, type MailboxState } from './mailbox-state.ts';
+import {
+  conversationOf,
+  isConversationCell,
+  isProfileCell,
+  outboxOf,
+  profileOf,
+  groupEntryOf,
+  isGroupEntryCell,
+} from './mailbox-cells.ts';
+import { addConversation, emptyMailbox, type MailboxState, putGroup } from './mailbox-state.ts';
 
 /**
  * Makes the state of an image of the head ranges (`h`, `o`, `d`, in that order).
@@ -20,6 +28,7 @@ export function restoreMailbox(userId: string, image: RowImage, ranges: readonly
   }
   for (const cell of head) {
     if (isProfileCell(cell)) state.profile = profileOf(cell);
+    else if (isGroupEntryCell(cell)) putGroup(state, groupEntryOf(cell));
     else if (isConversationCell(cell)) {
       const conversation = conversationOf(cell);
       addConversation(state, dmIdOf(userId, conversation.peer), conversation);

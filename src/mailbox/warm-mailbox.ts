@@ -2,17 +2,17 @@ import { dedupCell } from '../conversation/dedup-window.ts';
 import { StoreError } from '../row/row-store.ts';
 import type { Cell, CellRange, Family } from '../row/cell.ts';
 import type { RowCopy, RowSnapshot } from '../row/row-snapshot.ts';
+import { logCell, logOf } from './log-cells.ts';
 import {
   conversationCell,
+  groupEntryCell,
   localOfMessage,
-  logCell,
-  logOf,
   messageCell,
   messageOf,
   outboxCell,
   profileCell,
 } from './mailbox-cells.ts';
-import { insertMessages, logEntryBytes } from './mailbox-state.ts';
+import { idOfLocal, insertMessages, logEntryBytes } from './mailbox-state.ts';
 import type { ConversationState, LogCommit, MailboxState } from './mailbox-state.ts';
 import { restoreMailbox } from './restore-mailbox.ts';
 
@@ -49,8 +49,10 @@ export function snapshotMailbox(state: MailboxState, bytesMax: number): RowSnaps
     add(conversationCell(head));
     if (outbox.open) add(outboxCell(head.local, outbox));
   }
+  for (const entry of state.groups.values()) add(groupEntryCell(entry));
   for (const [messageId, entry] of state.dedup.entries) add(dedupCell(messageId, entry));
-  const localOf = (id: string): number => state.conversations.get(id)?.head.local ?? 0;
+  const localOf = (id: string): number =>
+    state.conversations.get(id)?.head.local ?? state.groups.get(id)?.local ?? 0;
   for (const commit of state.log) add(logCell(commit, localOf));
   if (bytes > bytesMax) return undefined;
   const runs: MailboxMarks[3] = [];
@@ -104,9 +106,9 @@ function fillRun(
 
 function reviveLog(state: MailboxState, cells: readonly Cell[], logAbove: number): void {
   const conversationIdOf = (local: number): string => {
-    const conversation = state.byLocal.get(local);
-    if (conversation === undefined) throw new StoreError('corrupt', `a change of no conversation: ${local}`);
-    return conversation.conversationId;
+    const conversationId = idOfLocal(state, local);
+    if (conversationId === '') throw new StoreError('corrupt', `a change of no conversation: ${local}`);
+    return conversationId;
   };
   const commits = cells
     .map((cell): LogCommit => logOf(cell, conversationIdOf))

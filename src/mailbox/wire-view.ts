@@ -1,8 +1,10 @@
+import { wireGroupMessage } from '../conversation/group-message.ts';
 import { formatCursor } from '../protocol/cursor.ts';
 import type { Change, Conversation, Message } from '../protocol/message.ts';
 import {
   messageAt,
   unreadOf,
+  type CommittedChanges,
   type ConversationState,
   type LogCommit,
   type LogEntry,
@@ -61,23 +63,64 @@ export function cursorAfter(commit: LogCommit, index: number): string {
   return formatCursor(commit.version, index === commit.entries.length - 1 ? undefined : index);
 }
 
+type RangeEntry = Extract<LogEntry, { kind: 'groupRange' }>;
+
+/** The cursor after the message with this seq, of those that entry `index` of a commit stands for. */
+export function cursorInRange(commit: LogCommit, index: number, { upTo }: RangeEntry, seq: number): string {
+  return seq === upTo ? cursorAfter(commit, index) : formatCursor(commit.version, index, seq);
+}
+
 /** A log entry as a change, or undefined where its message has to be read first. */
 export function wireChange(
   state: MailboxState,
-  entry: LogEntry,
+  entry: Exclude<LogEntry, RangeEntry>,
   cursor: string,
   loaded: (conversation: ConversationState, seq: number) => StoredMessage | undefined,
 ): Change | undefined {
-  if (entry.kind === 'read') {
-    const { conversationId, readSeq, unread } = entry;
-    return { cursor, kind: 'read', conversationId, readSeq, unread };
+  switch (entry.kind) {
+    case 'read': {
+      const { conversationId, readSeq, unread } = entry;
+      return { cursor, kind: 'read', conversationId, readSeq, unread };
+    }
+    case 'conversation':
+      return { cursor, ...entry };
+    case 'receipt': {
+      const { conversationId, deliveredSeq, readSeq } = entry;
+      const userId = state.conversations.get(conversationId)?.head.peer;
+      return userId === undefined
+        ? undefined
+        : { cursor, kind: 'receipt', conversationId, userId, deliveredSeq, readSeq };
+    }
+    case 'message':
+    case 'edited':
+    case 'deleted': {
+      const conversation = state.conversations.get(entry.conversationId);
+      if (conversation === undefined) return undefined;
+      const message = messageAt(conversation, entry.seq) ?? loaded(conversation, entry.seq);
+      return (
+        message && { cursor, kind: entry.kind, message: wireMessage(state.userId, conversation, message) }
+      );
+    }
   }
-  const conversation = state.conversations.get(entry.conversationId);
-  if (conversation === undefined) return undefined;
-  if (entry.kind === 'receipt') {
-    const { conversationId, deliveredSeq, readSeq } = entry;
-    return { cursor, kind: 'receipt', conversationId, userId: conversation.head.peer, deliveredSeq, readSeq };
+}
+
+/** The changes of a commit, or undefined where something of it has to be read first. */
+export function wireCommit(state: MailboxState, commit: CommittedChanges): Change[] | undefined {
+  const changes: Change[] = [];
+  for (const [index, entry] of commit.entries.entries()) {
+    if (entry.kind === 'groupRange') {
+      const { conversationId, above, upTo } = entry;
+      const fresh = (commit.fresh.get(conversationId) ?? []).filter(({ seq }) => seq > above && seq <= upTo);
+      if (fresh.length < upTo - above) return undefined;
+      for (const message of fresh) {
+        const cursor = cursorInRange(commit, index, entry, message.seq);
+        changes.push({ cursor, kind: 'message', message: wireGroupMessage(conversationId, message) });
+      }
+      continue;
+    }
+    const change = wireChange(state, entry, cursorAfter(commit, index), () => undefined);
+    if (change === undefined) return undefined;
+    changes.push(change);
   }
-  const message = messageAt(conversation, entry.seq) ?? loaded(conversation, entry.seq);
-  return message && { cursor, kind: entry.kind, message: wireMessage(state.userId, conversation, message) };
+  return changes;
 }

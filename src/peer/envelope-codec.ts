@@ -175,11 +175,11 @@ function unpackCopied(value: unknown): CopiedMessage {
   };
 }
 
-function packMedia(media: MediaRef | undefined): readonly unknown[] | null {
+export function packMedia(media: MediaRef | undefined): readonly unknown[] | null {
   return media === undefined ? null : [media.ref, media.type, media.size];
 }
 
-function unpackMedia(value: unknown): MediaRef {
+export function unpackMedia(value: unknown): MediaRef {
   const items = new Items(value);
   return { ref: items.text(), type: items.text(), size: items.count() };
 }

@@ -10,6 +10,7 @@ export const mediaRefBytesMax = 1024;
 const getMessagesMax = 200;
 const getConversationsMax = 100;
 const getChangesMax = 1000;
+const getMembersMax = 200;
 const tokenCharsMax = 8192;
 
 const id = (description: string) => Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description });
@@ -83,6 +84,34 @@ export const deleteMessageParams = Type.Object({
   conversationId,
   seq: seq('One of your own messages.'),
   messageId,
+});
+
+const groupName = Type.String({ minLength: 1, maxLength: 100, description: 'What members see.' });
+const members = Type.Array(id('A user.'));
+
+export const createGroupParams = Type.Object({
+  name: groupName,
+  members,
+  requestId: Type.String({ minLength: 1, maxLength: 128, description: 'The same one makes the same group.' }),
+  history: Type.Optional(Type.Union([Type.Literal('all'), Type.Literal('sinceJoin')], { default: 'all' })),
+});
+
+export const membersParams = Type.Object({ conversationId, members });
+
+export const leaveGroupParams = Type.Object({ conversationId });
+
+export const renameGroupParams = Type.Object({ conversationId, name: groupName });
+
+export const setRoleParams = Type.Object({
+  conversationId,
+  userId: id('A member.'),
+  role: Type.Union([Type.Literal('owner'), Type.Literal('admin'), Type.Literal('member')]),
+});
+
+export const getMembersParams = Type.Object({
+  conversationId,
+  limit: count(50, getMembersMax),
+  offset,
 });
 
 const password = Type.String({ minLength: 1, maxLength: 1024 });

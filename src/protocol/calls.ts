@@ -81,3 +81,60 @@ export interface MarkResult {
   readonly seq: number;
   readonly unread: number;
 }
+
+export type GroupRole = 'owner' | 'admin' | 'member';
+/** What members see of a group: everything, or what was sent since they joined. */
+export type GroupHistory = 'all' | 'sinceJoin';
+
+export interface CreateGroupParams {
+  readonly name: string;
+  readonly members: readonly string[];
+  readonly requestId: string;
+  readonly history: GroupHistory;
+}
+
+export interface CreateGroupResult {
+  readonly conversationId: string;
+}
+
+export interface MembersParams {
+  readonly conversationId: string;
+  readonly members: readonly string[];
+}
+
+export interface MembersResult {
+  /** How many the group has after the call. */
+  readonly members: number;
+}
+
+export interface LeaveGroupParams {
+  readonly conversationId: string;
+}
+
+export interface RenameGroupParams {
+  readonly conversationId: string;
+  readonly name: string;
+}
+
+export interface SetRoleParams {
+  readonly conversationId: string;
+  readonly userId: string;
+  readonly role: GroupRole;
+}
+
+export interface GetMembersParams {
+  readonly conversationId: string;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export interface GetMembersResult {
+  readonly members: readonly {
+    readonly userId: string;
+    readonly name: string;
+    readonly role: GroupRole;
+    readonly deliveredSeq: number;
+    readonly readSeq: number;
+  }[];
+  readonly hasMore: boolean;
+}

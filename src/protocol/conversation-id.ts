@@ -10,6 +10,11 @@ export function dmIdOf(userA: string, userB: string): string {
   return userA < userB ? `dm:${userA}:${userB}` : `dm:${userB}:${userA}`;
 }
 
+/** True for what has the shape of a group's id; `grp:` and an id made by the server. */
+export function isGroupId(conversationId: string): boolean {
+  return conversationId.startsWith('grp:') && isId(conversationId.slice(4));
+}
+
 /** The other member of a dm, or undefined where the id is no dm of this user's. */
 export function peerInDm(conversationId: string, userId: string): string | undefined {
   if (!conversationId.startsWith('dm:')) return undefined;

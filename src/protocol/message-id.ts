@@ -23,3 +23,9 @@ export function parseMessageId(text: string): MessageIdParts | undefined {
 export function epochMsOf(messageId: string): number {
   return Number(messageId.slice(0, messageId.indexOf('.')));
 }
+
+/** The sender in an id that is known to be well formed. */
+export function senderOf(messageId: string): string {
+  const start = messageId.indexOf('.') + 1;
+  return messageId.slice(start, messageId.indexOf('.', start));
+}

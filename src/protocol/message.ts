@@ -59,4 +59,11 @@ export type Change =
       readonly userId: string;
       readonly deliveredSeq: number;
       readonly readSeq: number;
+    }
+  /** As it was by then; `left`: the user is no member any more. */
+  | {
+      readonly cursor: string;
+      readonly kind: 'conversation';
+      readonly conversation: Conversation;
+      readonly left?: true;
     };

@@ -1,6 +1,7 @@
 import type { EnvelopePort } from '../actor/mailbox-host.ts';
 import type { EntityRegistry } from '../actor/entity-registry.ts';
 import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
+import type { GroupCallName, GroupParamsOf } from '../group/group-calls.ts';
 import type { CallName, ParamsOf } from '../mailbox/mailbox-calls.ts';
 import { packEnvelopeReply, unpackEnvelopeReply } from '../peer/envelope-codec.ts';
 import { defaultPeerLimits } from '../peer/peer-limits.ts';
@@ -8,7 +9,8 @@ import type { PeerHandler, PeerIdentity, PeerNote, PeerReply, PeerRequest } from
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import { FeedRelay } from './feed-relay.ts';
-import type { Elsewhere, MailboxDirectory, MailboxPort } from './mailbox-port.ts';
+import type { Elsewhere, MailboxDirectory, UserPort } from './mailbox-port.ts';
+import { MemberRelay } from './member-relay.ts';
 import { OwnerCalls } from './owner-calls.ts';
 import type { OwnerLinks } from './owner-calls.ts';
 import { isMoved, OwnerFinder } from './owner-finder.ts';
@@ -39,6 +41,8 @@ const callsMax = Math.floor(defaultPeerLimits.handlersMax / 2);
  * not own answers `wrongOwner` and never forwards.
  */
 export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandler {
+  /** Between groups and the mailboxes of their members. */
+  readonly members: MemberRelay;
   readonly #parts: ClusterRouterParts;
   readonly #finder: OwnerFinder;
   readonly #calls: OwnerCalls;
@@ -52,11 +56,12 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     this.#parts = parts;
     this.#finder = new OwnerFinder(parts);
     this.#calls = new OwnerCalls(this.#finder, registry, links, ring);
+    this.members = new MemberRelay(this.#calls, registry, ring.self.nodeId, parts.alarm);
     this.#feeds = new FeedRelay({ ...parts, calls: this.#calls });
     this.#watched = new WatchedFeeds(registry, links, ring, time);
   }
 
-  mailbox(userId: string): MailboxPort {
+  mailbox(userId: string): UserPort {
     return new RoutedMailbox(userId, this.#calls, this.#feeds);
   }
 
@@ -113,9 +118,12 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
 
   async handle(request: PeerRequest, from: PeerIdentity): Promise<PeerReply> {
     this.#parts.ring.heard(from.incarnation, request.epoch);
-    if (!this.isOwn(request.to)) return this.#wrongOwner();
     try {
-      return { kind: 'ok', body: await this.#served(unpackAsk(request.body), request, from) };
+      const ask = unpackAsk(request.body);
+      // These two name their users themselves.
+      const isForNode = ask.kind === 'tell' || ask.kind === 'cards';
+      if (!isForNode && !this.isOwn(request.to)) return this.#wrongOwner();
+      return { kind: 'ok', body: await this.#served(ask, request, from) };
     } catch (error) {
       if (isMoved(error)) return this.#wrongOwner();
       throw error;
@@ -143,6 +151,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
         return packEnvelopeReply(reply);
       }
       case 'call':
+      case 'groupCall':
         if (ask.name === 'sendMessage') this.#checkRun(to, epoch);
         return this.#serveCall(to, ask, deadline);
       case 'watch':
@@ -150,12 +159,17 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
         if (epoch > this.#finder.view.epoch) throw new ProtocolError('moved', 'not in this view yet');
         this.#watched.watch(to, from);
         return null;
+      case 'tell':
+      case 'cards':
+      case 'memberNews':
+      case 'groupRange':
+        return this.members.serve(ask, to, deadline);
     }
   }
 
   async #serveCall(
-    userId: string,
-    { name, params }: Extract<PeerAsk, { kind: 'call' }>,
+    entityId: string,
+    ask: Extract<PeerAsk, { kind: 'call' | 'groupCall' }>,
     deadline: number,
   ): Promise<unknown> {
     if (this.#callsUnderWay >= callsMax) {
@@ -164,7 +178,11 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     this.#callsUnderWay += 1;
     try {
       // Peers are nodes of this cluster, and have checked what they pass on.
-      return await this.#calls.serve(userId, name, params as ParamsOf<CallName>, deadline);
+      if (ask.kind === 'call') {
+        return await this.#calls.serve(entityId, ask.name, ask.params as ParamsOf<CallName>, deadline);
+      }
+      const asked = { from: ask.from, params: ask.params as GroupParamsOf<GroupCallName> };
+      return await this.#calls.serveGroup(entityId, ask.name, asked, deadline);
     } finally {
       this.#callsUnderWay -= 1;
     }

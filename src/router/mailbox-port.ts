@@ -1,5 +1,7 @@
 import type { ChangeListener } from '../actor/change-batch.ts';
+import type { GroupCallName, GroupParamsOf, GroupResultOf } from '../group/group-calls.ts';
 import type { CallName, ParamsOf, ResultOf } from '../mailbox/mailbox-calls.ts';
+import type { CreateGroupParams, CreateGroupResult } from '../protocol/calls.ts';
 import type { Cancel } from '../std/time.ts';
 
 export type { ChangeBatch, ChangeListener } from '../actor/change-batch.ts';
@@ -14,6 +16,19 @@ export interface MailboxPort {
   subscribe(listener: ChangeListener): () => void;
 }
 
+/** One user's mailbox, and the groups that the user asks, each wherever it lives. */
+export interface UserPort extends MailboxPort {
+  /** A call that the group of this id answers. Rejects as the calls of a mailbox do. */
+  callGroup<Name extends GroupCallName>(
+    groupId: string,
+    name: Name,
+    params: GroupParamsOf<Name>,
+    deadline: number,
+  ): Promise<GroupResultOf<Name>>;
+  /** The same requestId makes the same group. */
+  createGroup(params: CreateGroupParams, deadline: number): Promise<CreateGroupResult>;
+}
+
 /** The node that serves a user, where that is another one. */
 export interface Elsewhere {
   readonly nodeId: string;
@@ -25,7 +40,7 @@ export interface Elsewhere {
 
 /** Who serves a user: the local actors, or the node that owns the user. */
 export interface MailboxDirectory {
-  mailbox(userId: string): MailboxPort;
+  mailbox(userId: string): UserPort;
   /** Where the user is served; undefined: here. */
   elsewhere(userId: string): Elsewhere | undefined;
   /** Calls `listener` whenever users have moved from one node to another. */

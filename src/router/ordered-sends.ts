@@ -1,8 +1,13 @@
 import type { SendMessageParams, SendMessageResult } from '../protocol/calls.ts';
 import { errorKinds, ProtocolError } from '../protocol/protocol-error.ts';
-import type { OwnerCalls } from './owner-calls.ts';
 import { isMoved } from './owner-finder.ts';
-import type { Owner } from './owner-finder.ts';
+import type { Owner, OwnerFinder } from './owner-finder.ts';
+
+/** Whose owner takes the sends, and how it is asked: one try. */
+export interface SendTarget {
+  readonly entityId: string;
+  call(owner: Owner, params: SendMessageParams, deadline: number): Promise<SendMessageResult>;
+}
 
 type Outcome =
   | { readonly kind: 'sent'; readonly answer: SendMessageResult }
@@ -28,7 +33,7 @@ interface Run {
 const heldMax = 4_096;
 
 /**
- * The sends of one connection: they reach the owner in the order in which they were made (G3), also while that is
+ * The sends of one connection, to one mailbox or group: they reach the owner in the order in which they were made (G3), also while that is
  * another one from one send to the next. Whatever was refused as `moved`, and all that came after it, is held until
  * everything that is under way is answered; then it goes on in its order.
  *
@@ -36,8 +41,8 @@ const heldMax = 4_096;
  * there, a node that has refused an epoch once refuses it ever after.
  */
 export class OrderedSends {
-  readonly #userId: string;
-  readonly #calls: OwnerCalls;
+  readonly #target: SendTarget;
+  readonly #finder: OwnerFinder;
   #held: HeldSend[] = [];
   #lastNumber = 0;
   #underWay = 0;
@@ -47,9 +52,14 @@ export class OrderedSends {
   /** Runs in a row that were refused. */
   #refusedRuns = 0;
 
-  constructor(userId: string, calls: OwnerCalls) {
-    this.#userId = userId;
-    this.#calls = calls;
+  constructor(target: SendTarget, finder: OwnerFinder) {
+    this.#target = target;
+    this.#finder = finder;
+  }
+
+  /** Nothing is under way: who sends next loses nothing by beginning anew. */
+  get isIdle(): boolean {
+    return this.#underWay === 0 && this.#held.length === 0 && !this.#isReleasing;
   }
 
   send(params: SendMessageParams, deadline: number): Promise<SendMessageResult> {
@@ -59,7 +69,7 @@ export class OrderedSends {
   }
 
   async #try(number: number, params: SendMessageParams, deadline: number): Promise<SendMessageResult> {
-    const run = this.#runTo(this.#calls.finder.ownerOf(this.#userId));
+    const run = this.#runTo(this.#finder.ownerOf(this.#target.entityId));
     if (run === undefined) return this.#hold(number, params, deadline);
     this.#underWay += 1;
     const outcome = await this.#outcome(run.owner, params, deadline);
@@ -91,7 +101,7 @@ export class OrderedSends {
 
   async #outcome(owner: Owner, params: SendMessageParams, deadline: number): Promise<Outcome> {
     try {
-      const answer = await this.#calls.call(owner, this.#userId, 'sendMessage', params, deadline);
+      const answer = await this.#target.call(owner, params, deadline);
       return { kind: 'sent', answer };
     } catch (error) {
       return isMoved(error) ? { kind: 'moved' } : { kind: 'failed', error };
@@ -120,7 +130,7 @@ export class OrderedSends {
     const latest = this.#held.reduce((time, { deadline }) => Math.max(time, deadline), 0);
     let failure: unknown;
     try {
-      if (this.#refusedRuns > 0) await this.#calls.finder.pause(this.#refusedRuns, latest);
+      if (this.#refusedRuns > 0) await this.#finder.pause(this.#refusedRuns, latest);
     } catch (error) {
       failure = error;
     }

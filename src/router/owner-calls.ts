@@ -1,4 +1,5 @@
 import type { EntityRegistry } from '../actor/entity-registry.ts';
+import type { GroupCallName, GroupParamsOf, GroupResultOf } from '../group/group-calls.ts';
 import type { CallName, ParamsOf, ResultOf } from '../mailbox/mailbox-calls.ts';
 import type { PeerLinks } from '../peer/peer-links.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
@@ -9,7 +10,7 @@ import type { RingPort } from './ring-port.ts';
 
 export type OwnerLinks = Pick<PeerLinks, 'request' | 'note'>;
 
-/** Calls of mailboxes, made here or at the node that owns the user: one try each. */
+/** Calls of mailboxes and groups, made here or at the node that owns the entity: one try each. */
 export class OwnerCalls {
   readonly finder: OwnerFinder;
   readonly #registry: EntityRegistry;
@@ -46,14 +47,37 @@ export class OwnerCalls {
     return this.#registry.mailbox(userId).call(name, params, deadline);
   }
 
+  /** The same for a call on a group, of the user `from`. */
+  callGroup<Name extends GroupCallName>(
+    owner: Owner,
+    groupId: string,
+    name: Name,
+    asked: { readonly from: string; readonly params: GroupParamsOf<Name> },
+    deadline: number,
+  ): Promise<GroupResultOf<Name>> {
+    if (owner.kind === 'here') return this.serveGroup(groupId, name, asked, deadline);
+    const ask: PeerAsk = { kind: 'groupCall', name, ...asked };
+    return this.ask(owner, groupId, ask, deadline) as Promise<GroupResultOf<Name>>;
+  }
+
+  /** On this node. */
+  serveGroup<Name extends GroupCallName>(
+    groupId: string,
+    name: Name,
+    { from, params }: { readonly from: string; readonly params: GroupParamsOf<Name> },
+    deadline: number,
+  ): Promise<GroupResultOf<Name>> {
+    return this.#registry.group(groupId).call(name, from, params, deadline);
+  }
+
   /** At another node. @returns the body of its reply */
   async ask(
     { member, epoch }: Extract<Owner, { kind: 'there' }>,
-    userId: string,
+    entityId: string,
     ask: PeerAsk,
     deadline: number,
   ): Promise<unknown> {
-    const request = { to: userId, epoch, deadline, body: packAsk(ask) };
+    const request = { to: entityId, epoch, deadline, body: packAsk(ask) };
     const reply = await this.#links.request(member.nodeId, request);
     if (reply.kind === 'ok') return reply.body;
     if (reply.kind === 'refused') throw new ProtocolError(reply.error, reply.message, reply.details);

@@ -1,7 +1,11 @@
 import type { ChangeBatch } from '../actor/change-batch.ts';
+import type { Circular } from '../actor/group-host.ts';
+import { isGroupCallName, type GroupCallName } from '../group/group-calls.ts';
 import type { Envelope } from '../mailbox/envelope.ts';
 import { isCallName, type CallName } from '../mailbox/mailbox-calls.ts';
 import { packEnvelope, unpackEnvelope } from '../peer/envelope-codec.ts';
+import { packCircular, unpackCircular } from '../peer/group-codec.ts';
+import { countOf, textOf } from '../peer/packed-items.ts';
 import { PeerFault } from '../peer/peer-fault.ts';
 import type { Change } from '../protocol/message.ts';
 
@@ -11,7 +15,27 @@ export type PeerAsk =
   /** A client's call, taken in by a node that doesn't own the user. Its params were checked there. */
   | { readonly kind: 'call'; readonly name: CallName; readonly params: unknown }
   /** Send me the user's changes as notes. */
-  | { readonly kind: 'watch' };
+  | { readonly kind: 'watch' }
+  /** To a group: the call of a user, whose params were checked. */
+  | {
+      readonly kind: 'groupCall';
+      readonly name: GroupCallName;
+      readonly from: string;
+      readonly params: unknown;
+    }
+  /** To the node: news of a group for mailboxes that it owns. */
+  | { readonly kind: 'tell'; readonly circular: Circular }
+  /** To the node: what the group that this is for wants to know of some of its users. */
+  | { readonly kind: 'cards'; readonly userIds: readonly string[] }
+  /** To a group: what a member's mailbox lacks. */
+  | { readonly kind: 'memberNews'; readonly userId: string; readonly known: number }
+  /** To a group: what a member sees of some messages. */
+  | {
+      readonly kind: 'groupRange';
+      readonly userId: string;
+      readonly above: number;
+      readonly upTo: number;
+    };
 
 export type PeerNews =
   | { readonly kind: 'changes'; readonly batch: ChangeBatch }
@@ -20,7 +44,10 @@ export type PeerNews =
   | { readonly kind: 'adopted' };
 
 /* Arrays, the tag first, as in docs/wire-peer.md. Tags are never reused. */
-const askTags = { envelope: 1, call: 2, watch: 3 } as const;
+const askTags = {
+  ...{ envelope: 1, call: 2, watch: 3 },
+  ...{ tell: 4, cards: 5, memberNews: 6, groupRange: 7, groupCall: 8 },
+} as const;
 const newsTags = { changes: 1, unwatch: 2, adopted: 3 } as const;
 
 /** @returns a body for a peer's request */
@@ -32,12 +59,22 @@ export function packAsk(ask: PeerAsk): readonly unknown[] {
       return [askTags.call, ask.name, ask.params];
     case 'watch':
       return [askTags.watch];
+    case 'groupCall':
+      return [askTags.groupCall, ask.name, ask.from, ask.params];
+    case 'tell':
+      return [askTags.tell, packCircular(ask.circular)];
+    case 'cards':
+      return [askTags.cards, ask.userIds];
+    case 'memberNews':
+      return [askTags.memberNews, ask.userId, ask.known];
+    case 'groupRange':
+      return [askTags.groupRange, ask.userId, ask.above, ask.upTo];
   }
 }
 
 /** @throws PeerFault where the body is nothing that this version knows */
 export function unpackAsk(body: unknown): PeerAsk {
-  const [tag, first, second] = arrayOf(body);
+  const [tag, first, second, third] = arrayOf(body);
   switch (tag) {
     case askTags.envelope:
       return { kind: 'envelope', envelope: unpackEnvelope(first) };
@@ -47,6 +84,20 @@ export function unpackAsk(body: unknown): PeerAsk {
     }
     case askTags.watch:
       return { kind: 'watch' };
+    case askTags.groupCall: {
+      if (!isGroupCallName(first)) throw new PeerFault('protocol', 'no such call');
+      return { kind: 'groupCall', name: first, from: textOf(second), params: third };
+    }
+    case askTags.tell:
+      return { kind: 'tell', circular: unpackCircular(first) };
+    case askTags.cards:
+      return { kind: 'cards', userIds: arrayOf(first).map(textOf) };
+    case askTags.memberNews:
+      return { kind: 'memberNews', userId: textOf(first), known: countOf(second) };
+    case askTags.groupRange: {
+      const [above, upTo] = [countOf(second), countOf(third)];
+      return { kind: 'groupRange', userId: textOf(first), above, upTo };
+    }
     default:
       throw new PeerFault('protocol', 'a request of an unknown kind');
   }

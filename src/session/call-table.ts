@@ -1,13 +1,13 @@
 import type { Static, TObject } from 'typebox';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { shapeCheck } from '../protocol/shape-check.ts';
-import type { MailboxPort } from '../router/mailbox-port.ts';
+import type { UserPort } from '../router/mailbox-port.ts';
 
 /** Who calls. */
 export interface Caller {
   readonly userId: string;
   readonly deviceId: string;
-  readonly mailbox: MailboxPort;
+  readonly mailbox: UserPort;
 }
 
 /** A call of the protocol: its name, its checks and what it does. */

@@ -7,10 +7,13 @@ import {
   markParams,
   sendMessageParams,
 } from '../protocol/call-schemas.ts';
+import type { GetMessagesParams, GetMessagesResult } from '../protocol/calls.ts';
+import { isGroupId } from '../protocol/conversation-id.ts';
 import { refusal } from '../protocol/protocol-error.ts';
 import type { Time } from '../std/time.ts';
 import { call } from './call-table.ts';
-import type { Call } from './call-table.ts';
+import type { Call, Caller } from './call-table.ts';
+import { groupCalls } from './group-calls.ts';
 import { editedText, outgoingChange, outgoingMessage, ownConversation } from './outgoing-message.ts';
 import type { MessageLimits } from './outgoing-message.ts';
 
@@ -22,12 +25,28 @@ function mark(name: 'markDelivered' | 'markRead'): Call {
   });
 }
 
+/** Messages of a group are in the group's row. */
+function getMessages(
+  { mailbox }: Caller,
+  params: GetMessagesParams,
+  deadline: number,
+): Promise<GetMessagesResult> {
+  const { conversationId } = params;
+  return isGroupId(conversationId)
+    ? mailbox.callGroup(conversationId, 'getMessages', params, deadline)
+    : mailbox.call('getMessages', params, deadline);
+}
+
 /** The calls of the protocol, by name. A call that is not in here is `method_not_found`. */
 export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<string, Call> {
   const calls = [
     call('write', 'sendMessage', sendMessageParams, (caller, params, deadline) => {
       const message = outgoingMessage(caller, params, limits, time.wallMs());
-      return 'kind' in message ? message : caller.mailbox.call('sendMessage', message, deadline);
+      if ('kind' in message) return message;
+      const { conversationId } = message;
+      return isGroupId(conversationId)
+        ? caller.mailbox.callGroup(conversationId, 'sendMessage', message, deadline)
+        : caller.mailbox.call('sendMessage', message, deadline);
     }),
 
     call('read', 'getMessages', getMessagesParams, (caller, params, deadline) => {
@@ -36,12 +55,12 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
       if (typeof conversationId !== 'string') return conversationId;
       const bounds = { ...(before !== undefined && { before }), ...(after !== undefined && { after }) };
       if (before === undefined && after === undefined) {
-        return caller.mailbox.call('getMessages', { conversationId, limit, offset }, deadline);
+        return getMessages(caller, { conversationId, limit, offset }, deadline);
       }
       if (offset > 0) {
         return refusal('invalid_params', 'offset goes without before and after', { path: 'offset' });
       }
-      return caller.mailbox.call('getMessages', { conversationId, limit, ...bounds }, deadline);
+      return getMessages(caller, { conversationId, limit, ...bounds }, deadline);
     }),
 
     call('read', 'getConversations', getConversationsParams, (caller, params, deadline) => {
@@ -70,5 +89,5 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
     mark('markDelivered'),
     mark('markRead'),
   ];
-  return new Map(calls.map((entry) => [entry.name, entry]));
+  return new Map([...calls, ...groupCalls()].map((entry) => [entry.name, entry]));
 }

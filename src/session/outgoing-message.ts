@@ -2,7 +2,7 @@ import type { Static } from 'typebox';
 import { mediaRefBytesMax } from '../protocol/call-schemas.ts';
 import type { sendMessageParams } from '../protocol/call-schemas.ts';
 import type { DeleteMessageParams as ChangeParams, SendMessageParams } from '../protocol/calls.ts';
-import { dmIdOf, peerInDm } from '../protocol/conversation-id.ts';
+import { dmIdOf, isGroupId, peerInDm } from '../protocol/conversation-id.ts';
 import { epochMsOf } from '../protocol/message-id.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import { refusal } from '../protocol/protocol-error.ts';
@@ -53,7 +53,6 @@ export function outgoingMessage(
   };
 }
 
-/** Groups come later: until then no group is there for anybody. */
 function targetOf(caller: Caller, { to, conversationId }: WireParams): string | Refusal {
   if ((to === undefined) === (conversationId === undefined)) {
     return invalid('to', 'or conversationId must be given, and not both');
@@ -63,11 +62,10 @@ function targetOf(caller: Caller, { to, conversationId }: WireParams): string | 
   return ownConversation(caller, conversationId ?? '');
 }
 
-/** The id, where it is that of a conversation which the caller can be in. */
+/** The id, where it is that of a conversation which the caller can be in; a group says so itself. */
 export function ownConversation(caller: Caller, conversationId: string): string | Refusal {
-  return peerInDm(conversationId, caller.userId) === undefined
-    ? refusal('not_found', 'no such conversation')
-    : conversationId;
+  const mayBe = isGroupId(conversationId) || peerInDm(conversationId, caller.userId) !== undefined;
+  return mayBe ? conversationId : refusal('not_found', 'no such conversation');
 }
 
 /** An edit, but for its text, or a deletion, as the mailbox takes it. */
@@ -133,7 +131,7 @@ function isLonger(text: string, bytesMax: number): boolean {
  * Half a surrogate pair (an emoji cut in two) has no UTF-8: kept, it would be one thing in memory and another after
  * the store. It becomes U+FFFD here, before anybody sees it, so that all devices get the same text.
  */
-function wellFormed(text: string): string {
+export function wellFormed(text: string): string {
   return text.isWellFormed() ? text : text.toWellFormed();
 }
 

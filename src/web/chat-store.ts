@@ -271,6 +271,9 @@ export class ChatStore {
           this.conversations.markReceipt(change.conversationId, change.deliveredSeq, change.readSeq);
         }
         break;
+      case 'conversation':
+        this.conversations.take(change.conversation, change.left === true);
+        break;
       case 'read':
         this.conversations.markRead(change.conversationId, change.readSeq, change.unread);
         break;

@@ -40,6 +40,12 @@ export class ConversationBook {
     }
   }
 
+  /** Takes an entry of the feed: of a group that is new, or another now, or that the user has left. */
+  take(conversation: Conversation, isLeft: boolean): void {
+    if (isLeft) this.#byId.delete(conversation.conversationId);
+    else this.add([conversation]);
+  }
+
   /** Takes a message of the feed; false where its conversation is not known here and has to be fetched. */
   addMessage(message: Message, ownId: string): boolean {
     const known = this.#byId.get(message.conversationId);

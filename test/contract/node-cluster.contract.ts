@@ -3,6 +3,7 @@ import type { NodeCluster } from '../../cluster/mailring/node-cluster.ts';
 import type { NodeProcess } from '../../cluster/mailring/node-process.ts';
 import { ReplayRun } from '../../scripts/replay/replay-run.ts';
 import { describeMessenger } from './messenger.contract.ts';
+import { itKeepsGroups } from './group-cluster.contract.ts';
 import { errorText, messageId, WireClient } from '../support/wire-client.ts';
 import type { Json } from '../support/wire-client.ts';
 
@@ -187,5 +188,7 @@ export function describeNodeCluster(name: string, start: () => Promise<ContractC
         }),
       testMaxMs,
     );
+
+    itKeepsGroups(() => cluster);
   });
 }

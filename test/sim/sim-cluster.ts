@@ -41,6 +41,9 @@ const outboxTiming = {
   confirmAfterMs: 40,
   tellAfterMs: 10,
 };
+const fanOutTiming = {
+  ...{ retryFirstMs: 30, retryMaxMs: 1_000, clearAfterMs: 400, enrolmentWaitMs: 300, roundMs: 1_000 },
+};
 const sweeping = { everyMs: 1_500, pagePauseMs: 50, deadlineMs: 1_000 };
 const peerLimits = {
   ...defaultPeerLimits,
@@ -171,6 +174,8 @@ export class SimCluster {
         mailboxLimits: climate.mailboxLimits,
         sendingLimits: climate.sendingLimits,
         outboxTiming,
+        groupLimits: climate.groupLimits,
+        fanOutTiming,
       },
       cache: climate.cacheLimits,
       handoff: climate.handoffLimits,

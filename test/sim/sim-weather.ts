@@ -17,6 +17,7 @@ export class SimClimate {
   readonly disturbanceEveryMs: number;
   readonly actorLimits;
   readonly mailboxLimits;
+  readonly groupLimits;
   readonly sendingLimits;
   readonly cacheLimits;
   readonly handoffLimits: HandoffLimits;
@@ -41,6 +42,11 @@ export class SimClimate {
     this.mailboxLimits = {
       conversationsMax: 1_000,
       outboxPendingMax: random.pick([8, 1_000]),
+      dedupWindowMs: 86_400_000,
+    };
+    this.groupLimits = {
+      membersMax: 100,
+      pendingMax: random.pick([6, 1_000]),
       dedupWindowMs: 86_400_000,
     };
     this.sendingLimits = {

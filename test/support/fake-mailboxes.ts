@@ -12,13 +12,9 @@ import { peerInDm, sideOf } from '../../src/protocol/conversation-id.ts';
 import { epochMsOf } from '../../src/protocol/message-id.ts';
 import type { Change, Message } from '../../src/protocol/message.ts';
 import { ProtocolError } from '../../src/protocol/protocol-error.ts';
-import type {
-  ChangeListener,
-  Elsewhere,
-  MailboxDirectory,
-  MailboxPort,
-} from '../../src/router/mailbox-port.ts';
+import type { ChangeListener, Elsewhere, MailboxDirectory, UserPort } from '../../src/router/mailbox-port.ts';
 import type { Cancel } from '../../src/std/time.ts';
+import { noGroup } from './group-parts.ts';
 
 type Served = {
   readonly [Name in CallName]?: (params: ParamsOf<Name>) => Promise<ResultOf<Name>>;
@@ -60,7 +56,9 @@ export class FakeMailboxes implements MailboxDirectory {
   }
 }
 
-export class FakeMailbox implements MailboxPort {
+export class FakeMailbox implements UserPort {
+  readonly createGroup = noGroup;
+  readonly callGroup = noGroup;
   readonly userId: string;
   readonly messages = new Map<string, Message[]>();
   /** Calls wait for this, where a test sets it. */

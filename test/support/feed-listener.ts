@@ -21,7 +21,9 @@ export function isEarlier(a: string, b: string): boolean {
   const [first, second] = [parseCursor(a), parseCursor(b)];
   if (first === undefined || second === undefined) throw new Error(`no cursor: ${a} or ${b}`);
   if (first.version !== second.version) return first.version < second.version;
-  return (first.index ?? Infinity) < (second.index ?? Infinity);
+  const [index, other] = [first.index ?? Infinity, second.index ?? Infinity];
+  if (index !== other) return index < other;
+  return (first.seq ?? Infinity) < (second.seq ?? Infinity);
 }
 
 /**

@@ -5,6 +5,8 @@ import type { EnvelopePort, OutboxTiming, SendingLimits } from '../../src/actor/
 import { EntityRegistry, type CacheLimits } from '../../src/actor/entity-registry.ts';
 import { OutboxSweeper, type SweeperTiming } from '../../src/actor/outbox-sweeper.ts';
 import type { Tenure } from '../../src/actor/tenure.ts';
+import type { FanOutTiming } from '../../src/actor/group-host.ts';
+import type { GroupLimits } from '../../src/group/group-state.ts';
 import type { MailboxLimits } from '../../src/mailbox/mailbox-state.ts';
 import type { SendMessageParams, SendMessageResult } from '../../src/protocol/calls.ts';
 import { dmIdOf } from '../../src/protocol/conversation-id.ts';
@@ -19,6 +21,7 @@ import type { Time } from '../../src/std/time.ts';
 import { MemoryTable } from '../../src/store/memory-table.ts';
 import type { RowTable } from '../../src/store/row-table.ts';
 import { VersionedStore } from '../../src/store/versioned-store.ts';
+import { localGroups, ordinaryFanOutTiming, ordinaryGroupLimits } from './group-parts.ts';
 import { FaultyTable, type Fault, type TableCall } from './faulty-table.ts';
 import { MortalProcess, type Delay } from './mortal-process.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -33,6 +36,8 @@ export interface RigOptions {
   readonly mailboxLimits?: Partial<MailboxLimits>;
   readonly sendingLimits?: Partial<SendingLimits>;
   readonly outboxTiming?: Partial<OutboxTiming>;
+  readonly groupLimits?: Partial<GroupLimits>;
+  readonly fanOutTiming?: Partial<FanOutTiming>;
   readonly cacheLimits?: Partial<CacheLimits>;
   readonly sweeperTiming?: Partial<SweeperTiming>;
   /** False: every read is compared with the store, as where another node may own the user too. */
@@ -58,6 +63,41 @@ function handoffOf({ copies, committed }: RigOptions): HandoffPort {
     },
     lastWord: () => undefined,
     committed: (userId, _base, version, cells) => committed?.(userId, version, cells),
+  };
+}
+
+/** The limits and times of all entities, with what is adjusted. */
+function limitsOf(options: RigOptions) {
+  return {
+    actorLimits: {
+      inboxInputsMax: 1024,
+      commitInputsMax: 256,
+      commitBytesMax: 1 << 20,
+      commitChangesMax: 512,
+      commitDeadlineMs: 8_000,
+      ...options.actorLimits,
+    },
+    mailboxLimits: {
+      conversationsMax: 10_000,
+      outboxPendingMax: 1_000,
+      dedupWindowMs: 24 * hour,
+      ...options.mailboxLimits,
+    },
+    sendingLimits: {
+      waitingMax: 1_024,
+      envelopeMax: 128,
+      backgroundDeadlineMs: 10_000,
+      ...options.sendingLimits,
+    },
+    groupLimits: { ...ordinaryGroupLimits, ...options.groupLimits },
+    fanOutTiming: { ...ordinaryFanOutTiming, ...options.fanOutTiming },
+    outboxTiming: {
+      settleAfterMs: 2_000,
+      retryMaxMs: 30_000,
+      clearAfterMs: 10_000,
+      ...{ confirmAfterMs: 500, tellAfterMs: 50 },
+      ...options.outboxTiming,
+    },
   };
 }
 
@@ -93,33 +133,11 @@ export class RigNode {
         tally: this.tally,
         handoff: handoffOf(options),
         envelopes: this.process.envelopes(wrapped, options.envelopeDelay),
-        actorLimits: {
-          inboxInputsMax: 1024,
-          commitInputsMax: 256,
-          commitBytesMax: 1 << 20,
-          commitChangesMax: 512,
-          commitDeadlineMs: 8_000,
-          ...options.actorLimits,
-        },
-        mailboxLimits: {
-          conversationsMax: 10_000,
-          outboxPendingMax: 1_000,
-          dedupWindowMs: 24 * hour,
-          ...options.mailboxLimits,
-        },
-        sendingLimits: {
-          waitingMax: 1_024,
-          envelopeMax: 128,
-          backgroundDeadlineMs: 10_000,
-          ...options.sendingLimits,
-        },
-        outboxTiming: {
-          settleAfterMs: 2_000,
-          retryMaxMs: 30_000,
-          clearAfterMs: 10_000,
-          ...{ confirmAfterMs: 500, tellAfterMs: 50 },
-          ...options.outboxTiming,
-        },
+        ...limitsOf(options),
+        ...localGroups(
+          () => this.registry,
+          (error, what) => rig.alarms.push({ error, what }),
+        ),
         alarm: (error, what) => {
           rig.alarms.push({ error, what });
         },

@@ -2,14 +2,17 @@ import { describe, expect, it } from 'vitest';
 import {
   conversationCell,
   conversationOf,
-  logCell,
-  logOf,
+  groupEntryCell,
+  groupEntryOf,
   messageCell,
   messageOf,
   outboxCell,
   outboxOf,
 } from '../../../src/mailbox/mailbox-cells.ts';
+import type { GroupEntry } from '../../../src/mailbox/group-entry.ts';
+import { logCell, logOf } from '../../../src/mailbox/log-cells.ts';
 import type { ConversationHead, LogCommit, StoredMessage } from '../../../src/mailbox/mailbox-state.ts';
+import type { Conversation } from '../../../src/protocol/message.ts';
 import type { Cell, Family } from '../../../src/row/cell.ts';
 
 const head: ConversationHead = {
@@ -114,6 +117,46 @@ describe('cells as they are stored', () => {
       expect(hex(messageCell(7, message))).toEqual(bytes);
       expect(messageOf(cellOf(...bytes))).toEqual(message);
     }
+  });
+
+  it('a commit of the log with something of a group, format 3', () => {
+    const conversation: Conversation = {
+      ...{ conversationId: 'c', type: 'group', name: 'G', lastSeq: 9, lastTimestamp: 5, updatedAt: 6 },
+      ...{ snippet: 's', lastFrom: 'a', unread: 1, readSeq: 2 },
+    };
+    const commit: LogCommit = {
+      version: 3,
+      entries: [
+        { kind: 'groupRange', conversationId: 'c', above: 4, upTo: 9 },
+        { kind: 'conversation', conversation, left: true },
+      ],
+    };
+    const cell = logCell(commit, () => 7);
+    expect(hex(cell)).toEqual(['l', '00000003', '0392039294050704099b060701a147090506a173a1610102']);
+    expect(logOf(cell, () => 'c')).toEqual(commit);
+  });
+
+  it('the entry of a group', () => {
+    const entry: GroupEntry = {
+      ...{
+        conversationId: 'grp:x',
+        local: 7,
+        isIn: true,
+        enrolmentEvent: 2,
+        joinSeq: 3,
+        name: 'G',
+        event: 4,
+      },
+      ...{ lastSeq: 9, lastTimestamp: 5, lastFrom: 'a', snippet: 's', updatedAt: 6 },
+      ...{ deliveredSeq: 8, readSeq: 7, own: [8, 1] },
+    };
+    const cell = groupEntryCell(entry);
+    expect(hex(cell)).toEqual([
+      'h',
+      '6700000007',
+      '019ea56772703a78010203a147040905a161a17306080792' + '0801',
+    ]);
+    expect(groupEntryOf(cell)).toEqual(entry);
   });
 
   it('a format of the future is refused', () => {

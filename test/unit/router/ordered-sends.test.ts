@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { PeerReply, PeerRequest } from '../../../src/peer/peer-request.ts';
 import type { SendMessageParams } from '../../../src/protocol/calls.ts';
 import type { RingView } from '../../../src/ring/ring-view.ts';
-import { OrderedSends } from '../../../src/router/ordered-sends.ts';
+import { OrderedSends, type SendTarget } from '../../../src/router/ordered-sends.ts';
 import { OwnerCalls } from '../../../src/router/owner-calls.ts';
 import { OwnerFinder } from '../../../src/router/owner-finder.ts';
 import type { RingPort } from '../../../src/router/ring-port.ts';
@@ -46,7 +46,10 @@ class SendsRig {
       note: () => undefined,
     };
     const finder = new OwnerFinder({ ring, time, random: random.next });
-    this.#sends = new OrderedSends('ann', new OwnerCalls(finder, node.registry, links, ring));
+    const calls = new OwnerCalls(finder, node.registry, links, ring);
+    const call: SendTarget['call'] = (owner, params, deadline) =>
+      calls.call(owner, 'ann', 'sendMessage', params, deadline);
+    this.#sends = new OrderedSends({ entityId: 'ann', call }, finder);
   }
 
   send(...texts: readonly string[]): void {

@@ -1,0 +1,77 @@
+import type { FeedPage, FeedRange } from '../mailbox/query-changes.ts';
+import type { GetChangesResult } from '../protocol/calls.ts';
+import type { Change, Message } from '../protocol/message.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { GroupPort } from './mailbox-host.ts';
+
+type Found = ReadonlyMap<number, Message>;
+
+/**
+ * Puts the messages of groups into their places in a page of the feed (G8): each group is asked once for all that the
+ * page names. A group that the user is no member of any more shows nothing.
+ */
+export async function expandFeed(
+  userId: string,
+  page: FeedPage,
+  groups: GroupPort,
+  deadline: number,
+): Promise<GetChangesResult> {
+  if ('reset' in page) return page;
+  const { items, cursor, hasMore } = page;
+  const ranges = new Map<string, FeedRange[]>();
+  for (const item of items) {
+    if (item.kind !== 'range') continue;
+    const known = ranges.get(item.conversationId);
+    if (known === undefined) ranges.set(item.conversationId, [item]);
+    else known.push(item);
+  }
+  const found = new Map<string, Found>();
+  await Promise.all(
+    [...ranges].map(async ([groupId, wanted]) => {
+      found.set(groupId, await read(userId, groupId, wanted, groups, deadline));
+    }),
+  );
+  const changes = items.flatMap((item): readonly Change[] => {
+    if (item.kind === 'change') return [item.change];
+    return changesOf(item, found.get(item.conversationId) ?? new Map<number, Message>());
+  });
+  return { changes, cursor, hasMore };
+}
+
+function changesOf({ above, upTo, cursorAt }: FeedRange, found: Found): Change[] {
+  const changes: Change[] = [];
+  for (let seq = above + 1; seq <= upTo; seq++) {
+    const message = found.get(seq);
+    if (message !== undefined) changes.push({ cursor: cursorAt(seq), kind: 'message', message });
+  }
+  return changes;
+}
+
+/** The ranges of one group follow each other: one read for all of them, or for as much as one read brings. */
+async function read(
+  userId: string,
+  groupId: string,
+  wanted: readonly FeedRange[],
+  groups: GroupPort,
+  deadline: number,
+): Promise<Found> {
+  const found = new Map<number, Message>();
+  const upTo = Math.max(...wanted.map((range) => range.upTo));
+  let above = Math.min(...wanted.map((range) => range.above));
+  try {
+    while (above < upTo) {
+      const next = Math.min(upTo, above + messagesAtOnce);
+      for (const message of await groups.range(groupId, userId, { above, upTo: next }, deadline)) {
+        found.set(message.seq, message);
+      }
+      above = next;
+    }
+  } catch (error) {
+    if (!(error instanceof ProtocolError) || error.kind !== 'not_found') throw error;
+    return new Map();
+  }
+  return found;
+}
+
+/** Messages that one read of a group brings. */
+const messagesAtOnce = 500;

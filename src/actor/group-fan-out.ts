@@ -1,0 +1,313 @@
+import { noteConfirmedMark, noteConfirmedEnrolment } from '../group/apply-group-draft.ts';
+import { isFanOutDue, type FanOutMark, type GroupState } from '../group/group-state.ts';
+import { enrolmentOf } from '../group/query-bulletin.ts';
+import type { Bulletin, Enrolment } from '../conversation/bulletin.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { Cancel } from '../std/time.ts';
+import type { Actor } from './actor.ts';
+import type { GroupTypes } from './group-entity.ts';
+import type { GroupHost } from './group-host.ts';
+
+/** The members whose mailboxes are on one node: one round under way at a time, what comes meanwhile is in the next. */
+interface Lane {
+  readonly nodeId: string;
+  /** Members, and those who left and may not know. */
+  userIds: readonly string[];
+  /** All mailboxes of this lane know all up to here. */
+  through: FanOutMark;
+  isBusy: boolean;
+  failures: number;
+  cancelRetry: Cancel | undefined;
+}
+
+interface Waiting {
+  readonly userIds: Set<string>;
+  readonly done: () => void;
+}
+
+/**
+ * Tells the mailboxes of the members what the group has: for each node one envelope at a time, with everything that
+ * its mailboxes lack. It goes by what the row says is owed, so it resumes after a crash; all of it may be told twice.
+ */
+export class GroupFanOut {
+  readonly #groupId: string;
+  readonly #actor: Actor<GroupTypes>;
+  readonly #host: GroupHost;
+  #lanes = new Map<string, Lane>();
+  /** For which view and which event of the group the lanes are. */
+  #lanesEpoch = -1;
+  #lanesEvent = -1;
+  readonly #waiting = new Set<Waiting>();
+  #settleTimer: Cancel | undefined;
+  #isClearing = false;
+  #losses = 0;
+  #underWay = 0;
+
+  constructor(groupId: string, actor: Actor<GroupTypes>, host: GroupHost) {
+    this.#groupId = groupId;
+    this.#actor = actor;
+    this.#host = host;
+  }
+
+  get isIdle(): boolean {
+    const { state } = this.#actor;
+    const isOwing = state !== undefined && (state.mark !== undefined || state.owed.size > 0);
+    return !isOwing && this.#underWay === 0 && this.#losses === 0 && this.#waiting.size === 0;
+  }
+
+  /** After a load or a commit. */
+  changed(state: GroupState): void {
+    this.#losses = 0;
+    if (isFanOutDue(state)) this.#host.time.soon(() => this.#pump());
+    if (state.mark !== undefined || state.owed.size > 0) this.#scheduleSettle(this.#clearAfterMs);
+  }
+
+  /** A commit failed and may have been applied: the row is loaded again after a pause, also if nobody asks for it. */
+  lost(): void {
+    this.#losses++;
+    const { retryFirstMs, retryMaxMs } = this.#host.fanOutTiming;
+    this.#scheduleSettle(Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(this.#losses, 16)));
+  }
+
+  /** Stops what it does on its own; the next load or commit begins anew. */
+  leave(): void {
+    this.#losses = 0;
+    this.#forgetLanes();
+    this.#settleTimer?.();
+    this.#settleTimer = undefined;
+    for (const { done } of [...this.#waiting]) done();
+  }
+
+  settleSoon(): void {
+    this.#isClearing = true;
+    this.#settleTimer?.();
+    this.#settleTimer = undefined;
+    this.#scheduleSettle(0);
+  }
+
+  /** Resolves when the mailboxes of these users know of their coming or going, or after a while all the same. */
+  told(userIds: readonly string[], deadline: number): Promise<void> {
+    const { time, fanOutTiming } = this.#host;
+    const { state } = this.#actor;
+    const owed = userIds.filter((userId) => state !== undefined && isOwed(state, userId));
+    const waitMs = Math.min(fanOutTiming.enrolmentWaitMs, deadline - time.monotonicMs());
+    if (owed.length === 0 || waitMs <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel();
+        this.#waiting.delete(waiting);
+        resolve();
+      };
+      const cancel = time.after(waitMs, done);
+      const waiting: Waiting = { userIds: new Set(owed), done };
+      this.#waiting.add(waiting);
+    });
+  }
+
+  get #clearAfterMs(): number {
+    return this.#host.fanOutTiming.clearAfterMs;
+  }
+
+  #pump(): void {
+    const { state } = this.#actor;
+    if (state === undefined) return;
+    this.#arrange(state);
+    for (const lane of this.#lanes.values()) {
+      if (lane.isBusy || lane.cancelRetry !== undefined || !isBehind(state, lane)) continue;
+      lane.isBusy = true;
+      this.#underWay++;
+      void this.#run(lane).finally(() => {
+        this.#underWay--;
+      });
+    }
+  }
+
+  /** Lanes as the view and the members are now. */
+  #arrange(state: GroupState): void {
+    const epoch = this.#host.tenure.epoch();
+    const event = state.info?.event ?? 0;
+    if (epoch === this.#lanesEpoch && event === this.#lanesEvent) return;
+    // In another view users may have come to a lane that is further than the one they were in.
+    if (epoch !== this.#lanesEpoch) this.#forgetLanes();
+    const byNode = new Map<string, string[]>();
+    for (const userId of state.members.keys()) this.#assign(byNode, userId);
+    for (const userId of state.owed.keys()) if (!state.members.has(userId)) this.#assign(byNode, userId);
+    for (const nodeId of this.#lanes.keys()) if (!byNode.has(nodeId)) this.#lanes.delete(nodeId);
+    for (const [nodeId, userIds] of byNode) {
+      const lane = this.#lanes.get(nodeId);
+      if (lane !== undefined) lane.userIds = userIds;
+      else {
+        const through = state.confirmed;
+        this.#lanes.set(nodeId, {
+          ...{ nodeId, userIds, through, isBusy: false, failures: 0, cancelRetry: undefined },
+        });
+      }
+    }
+    // Nobody is left to be told.
+    if (byNode.size === 0) noteConfirmedMark(state, state.info?.lastSeq ?? 0, event);
+    this.#lanesEpoch = epoch;
+    this.#lanesEvent = event;
+  }
+
+  #assign(byNode: Map<string, string[]>, userId: string): void {
+    const nodeId = this.#host.members.nodeOf(userId);
+    const known = byNode.get(nodeId);
+    if (known === undefined) byNode.set(nodeId, [userId]);
+    else known.push(userId);
+  }
+
+  #forgetLanes(): void {
+    for (const { cancelRetry } of this.#lanes.values()) cancelRetry?.();
+    this.#lanes = new Map();
+    this.#lanesEpoch = -1;
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    try {
+      while (this.#lanes.get(lane.nodeId) === lane) {
+        const { state } = this.#actor;
+        if (state === undefined || !isBehind(state, lane)) break;
+        if (!(await this.#round(lane))) {
+          this.#retryLater(lane);
+          break;
+        }
+        lane.failures = 0;
+      }
+    } catch (error) {
+      this.#failed(error);
+      this.#retryLater(lane);
+    } finally {
+      lane.isBusy = false;
+      // Others have taken its place.
+      if (this.#lanes.get(lane.nodeId) !== lane) this.#pumpSoon();
+    }
+  }
+
+  /** @returns whether all mailboxes of the lane have it */
+  async #round(lane: Lane): Promise<boolean> {
+    const { time, members, fanOutTiming } = this.#host;
+    const deadline = time.monotonicMs() + fanOutTiming.roundMs;
+    const answer = await this.#actor.query({ kind: 'bulletin', above: lane.through.seq }, deadline);
+    const { state } = this.#actor;
+    if (answer.kind !== 'bulletin' || answer.bulletin === undefined || state === undefined) return false;
+    const { bulletin } = answer;
+    this.#arrange(state);
+    // Who came meanwhile is told with the next one; and where the view has changed this lane is no more.
+    if (state.info?.event !== bulletin.event || this.#lanes.get(lane.nodeId) !== lane) return true;
+    const { userIds } = lane;
+    const enrolments = enrolmentsOf(state, userIds, bulletin);
+    const failed = new Set(await members.tell(lane.nodeId, { bulletin, userIds, enrolments }, deadline));
+    this.#confirm(lane, bulletin, enrolments, failed);
+    return failed.size === 0;
+  }
+
+  #confirm(
+    lane: Lane,
+    { lastSeq, event }: Bulletin,
+    enrolments: ReadonlyMap<string, Enrolment>,
+    failed: ReadonlySet<string>,
+  ): void {
+    // Maybe loaded anew: what mailboxes have confirmed stays true.
+    const { state } = this.#actor;
+    if (failed.size === 0) lane.through = { seq: lastSeq, event };
+    if (state === undefined) return;
+    for (const [userId, enrolment] of enrolments) {
+      if (!failed.has(userId)) noteConfirmedEnrolment(state, userId, enrolment.event);
+    }
+    if (this.#lanes.get(lane.nodeId) === lane) {
+      const marks = [...this.#lanes.values()].map(({ through }) => through);
+      const seq = Math.min(...marks.map((mark) => mark.seq));
+      noteConfirmedMark(state, seq, Math.min(...marks.map((mark) => mark.event)));
+    }
+    for (const { userIds, done } of [...this.#waiting]) {
+      for (const userId of userIds) if (!isOwed(state, userId)) userIds.delete(userId);
+      if (userIds.size === 0) done();
+    }
+  }
+
+  #retryLater(lane: Lane): void {
+    if (this.#lanes.get(lane.nodeId) !== lane) return;
+    const { time, random, fanOutTiming } = this.#host;
+    const { retryFirstMs, retryMaxMs } = fanOutTiming;
+    const waitMs = Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(lane.failures++, 16));
+    lane.cancelRetry = time.after(waitMs * (0.75 + random() / 2), () => {
+      lane.cancelRetry = undefined;
+      this.#pump();
+    });
+  }
+
+  #pumpSoon(): void {
+    this.#host.time.soon(() => this.#pump());
+  }
+
+  #scheduleSettle(delayMs: number): void {
+    if (this.#settleTimer !== undefined) return;
+    this.#settleTimer = this.#host.time.after(delayMs * (0.75 + this.#host.random() / 2), () => {
+      this.#settleTimer = undefined;
+      this.#underWay++;
+      void this.#settle().finally(() => {
+        this.#underWay--;
+      });
+    });
+  }
+
+  /** Clears what the row says is owed, when it is quiet and nothing is; loads the row again where that is due. */
+  async #settle(): Promise<void> {
+    const { time } = this.#host;
+    const deadline = time.monotonicMs() + this.#host.actorLimits.commitDeadlineMs;
+    try {
+      const { state } = this.#actor;
+      if (state === undefined) {
+        if (this.#losses > 0) await this.#actor.query({ kind: 'bulletin', above: 0 }, deadline);
+        return;
+      }
+      if (state.mark === undefined && state.owed.size === 0) return;
+      // A clock that was set back must not make it wait for the old time to come again.
+      const quietMs = Math.abs(time.wallMs() - (state.info?.updatedAt ?? 0));
+      if (isFanOutDue(state)) this.#pump();
+      else if (this.#isClearing || quietMs >= this.#clearAfterMs) {
+        await this.#actor.submit({ kind: 'settle' }, deadline);
+      }
+      this.#isClearing = false;
+      this.#scheduleSettle(this.#clearAfterMs);
+    } catch (error) {
+      this.#failed(error);
+      if (this.#losses > 0) this.lost();
+    }
+  }
+
+  /** What could not be done is owed still, and tried again. */
+  #failed(error: unknown): void {
+    if (error instanceof ProtocolError && error.kind !== 'internal') return;
+    this.#host.alarm(error, `fan-out of ${this.#groupId}`);
+  }
+}
+
+function isOwed(state: GroupState, userId: string): boolean {
+  const owed = state.owed.get(userId);
+  return owed !== undefined && state.confirmedEnrolments.get(userId) !== owed.event;
+}
+
+function isBehind(state: GroupState, { through, userIds }: Lane): boolean {
+  const { lastSeq, event } = state.info ?? { lastSeq: 0, event: 0 };
+  if (through.seq < lastSeq || through.event < event) return true;
+  return state.owed.size > state.confirmedEnrolments.size && userIds.some((userId) => isOwed(state, userId));
+}
+
+/** Whoever came in is told with the first bulletin that reaches the place where that was. */
+function enrolmentsOf(
+  state: GroupState,
+  userIds: readonly string[],
+  { lastSeq }: Bulletin,
+): Map<string, Enrolment> {
+  const enrolments = new Map<string, Enrolment>();
+  if (state.owed.size === state.confirmedEnrolments.size) return enrolments;
+  for (const userId of userIds) {
+    const owed = state.owed.get(userId);
+    if (owed === undefined || !isOwed(state, userId)) continue;
+    const enrolment = enrolmentOf(state, userId, owed);
+    if (enrolment === undefined || (enrolment.kind === 'joined' && enrolment.seq > lastSeq)) continue;
+    enrolments.set(userId, enrolment);
+  }
+  return enrolments;
+}

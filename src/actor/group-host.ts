@@ -1,0 +1,45 @@
+import type { Bulletin, MemberCard, Enrolment } from '../conversation/bulletin.ts';
+import type { GroupLimits } from '../group/group-state.ts';
+import type { EntityHost } from './entity-host.ts';
+
+/** News for the mailboxes of some users, all on one node. */
+export interface Circular {
+  readonly bulletin: Bulletin;
+  readonly userIds: readonly string[];
+  /** Of those of them who came or went. */
+  readonly enrolments: ReadonlyMap<string, Enrolment>;
+}
+
+/** How a group reaches the mailboxes of its members, wherever they live. */
+export interface MemberPort {
+  /** The node that owns the user's mailbox, by the view in force. */
+  nodeOf(userId: string): string;
+  /** @returns those whose mailboxes may not have it durable. Rejects with ProtocolError */
+  tell(nodeId: string, circular: Circular, deadline: number): Promise<readonly string[]>;
+  /** In the order asked; undefined: no such user. Rejects with ProtocolError. */
+  cards(
+    groupId: string,
+    userIds: readonly string[],
+    deadline: number,
+  ): Promise<readonly (MemberCard | undefined)[]>;
+}
+
+/** Times in ms. */
+export interface FanOutTiming {
+  /** First and longest pause after a mailbox could not be told. */
+  readonly retryFirstMs: number;
+  readonly retryMaxMs: number;
+  /** Cells that say what is owed are cleared after this quiet. */
+  readonly clearAfterMs: number;
+  /** How long who changes members waits for the mailboxes of those who come or go to know of it. */
+  readonly enrolmentWaitMs: number;
+  /** For one round to one node. */
+  readonly roundMs: number;
+}
+
+/** Everything a group needs from the node around it. */
+export interface GroupHost extends EntityHost {
+  readonly members: MemberPort;
+  readonly groupLimits: GroupLimits;
+  readonly fanOutTiming: FanOutTiming;
+}

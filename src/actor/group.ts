@@ -1,0 +1,269 @@
+import type { MemberNews } from '../conversation/bulletin.ts';
+import { outgoing } from '../conversation/outgoing-message.ts';
+import { evictGroupMessages } from '../group/evict-group-messages.ts';
+import type { GroupAnswer, GroupQuery } from '../group/group-behaviour.ts';
+import type { GroupCallName, GroupParamsOf, GroupResultOf } from '../group/group-calls.ts';
+import type { GroupInput, GroupResult } from '../group/group-input.ts';
+import { groupOverheadBytes, type GroupState } from '../group/group-state.ts';
+import type {
+  CreateGroupParams,
+  CreateGroupResult,
+  GetMembersParams,
+  GetMembersResult,
+  GetMessagesParams,
+  GetMessagesResult,
+  LeaveGroupParams,
+  MembersParams,
+  MembersResult,
+  RenameGroupParams,
+  SendMessageParams,
+  SendMessageResult,
+  SetRoleParams,
+} from '../protocol/calls.ts';
+import type { Message } from '../protocol/message.ts';
+import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
+import type { RowCopy } from '../row/row-snapshot.ts';
+import { accepted } from './accepted.ts';
+import { Actor } from './actor.ts';
+import type { Entity } from './entity.ts';
+import { groupBehaviour, type GroupTypes } from './group-entity.ts';
+import { GroupFanOut } from './group-fan-out.ts';
+import type { GroupHost } from './group-host.ts';
+
+type ResultOf<Kind extends GroupResult['kind']> = Exclude<Extract<GroupResult, { kind: Kind }>, Refusal>;
+type AnswerOf<Kind extends GroupAnswer['kind']> = Exclude<Extract<GroupAnswer, { kind: Kind }>, Refusal>;
+
+function unexpected(kind: string): ProtocolError {
+  return new ProtocolError('internal', `unexpected answer ${kind}`);
+}
+
+const served: {
+  readonly [Name in GroupCallName]: (
+    group: Group,
+    from: string,
+    params: GroupParamsOf<Name>,
+    deadline: number,
+  ) => Promise<GroupResultOf<Name>>;
+} = {
+  createGroup: (group, from, params, deadline) => group.create(from, params, deadline),
+  addMembers: (group, from, params, deadline) => group.add(from, params, deadline),
+  removeMembers: (group, from, params, deadline) => group.remove(from, params, deadline),
+  leaveGroup: (group, from, params, deadline) => group.leaveGroup(from, params, deadline),
+  renameGroup: (group, from, params, deadline) => group.rename(from, params, deadline),
+  setRole: (group, from, params, deadline) => group.setRole(from, params, deadline),
+  getMembers: (group, from, params, deadline) => group.members(from, params, deadline),
+  sendMessage: (group, from, params, deadline) => group.send(from, params, deadline),
+  getMessages: (group, from, params, deadline) => group.messages(from, params, deadline),
+};
+
+/**
+ * One group on the node that owns it: the actor, which gives every message its place, and the fan-out to the
+ * mailboxes of the members. `from` is the member who asks. Every call rejects with ProtocolError; all of them with
+ * `not_found` where `from` is no member.
+ */
+export class Group implements Entity {
+  readonly kind = 'group';
+  readonly entityId: string;
+  readonly #host: GroupHost;
+  readonly #actor: Actor<GroupTypes>;
+  readonly #fanOut: GroupFanOut;
+
+  constructor(groupId: string, host: GroupHost) {
+    this.entityId = groupId;
+    this.#host = host;
+    this.#actor = new Actor<GroupTypes>(groupId, groupBehaviour(host.groupLimits), {
+      store: host.store,
+      time: host.time,
+      tenure: host.tenure,
+      limits: host.actorLimits,
+      tally: host.tally,
+      handoff: host.handoff,
+      changed: (state) => {
+        this.#account();
+        this.#fanOut.changed(state);
+      },
+      lost: () => {
+        this.#account();
+        this.#fanOut.lost();
+      },
+      alarm: (error, what) => {
+        host.alarm(error, what);
+      },
+    });
+    this.#fanOut = new GroupFanOut(groupId, this.#actor, host);
+  }
+
+  get state(): GroupState | undefined {
+    return this.#actor.state;
+  }
+
+  get bytes(): number {
+    return this.state?.bytes ?? groupOverheadBytes;
+  }
+
+  get isIdle(): boolean {
+    return this.#actor.isIdle && this.#fanOut.isIdle;
+  }
+
+  evict(step: number, recentSince: number): boolean {
+    return this.state !== undefined && evictGroupMessages(this.state, step, recentSince);
+  }
+
+  settleSoon(): void {
+    this.#fanOut.settleSoon();
+  }
+
+  leave(): void {
+    this.#fanOut.leave();
+    this.#actor.forget();
+    this.#account();
+  }
+
+  get writing(): Promise<unknown> | undefined {
+    return this.#actor.writing;
+  }
+
+  snapshot(bytesMax: number): RowCopy | undefined {
+    return this.#actor.snapshot(bytesMax);
+  }
+
+  async revive(): Promise<void> {
+    await this.#actor.revive();
+  }
+
+  async wake(deadline: number): Promise<void> {
+    await this.#query({ kind: 'bulletin', above: Number.MAX_SAFE_INTEGER }, 'bulletin', deadline);
+  }
+
+  /** What a user asks who is, or is not, a member. */
+  call<Name extends GroupCallName>(
+    name: Name,
+    from: string,
+    params: GroupParamsOf<Name>,
+    deadline: number,
+  ): Promise<GroupResultOf<Name>> {
+    return served[name](this, from, params, deadline);
+  }
+
+  async create(from: string, params: CreateGroupParams, deadline: number): Promise<CreateGroupResult> {
+    const others = [...new Set(params.members)].filter((userId) => userId !== from);
+    await this.#checkNewcomers(others, deadline);
+    await this.#changeMembers({ kind: 'create', from, ...params }, deadline);
+    return { conversationId: this.entityId };
+  }
+
+  async add(from: string, { members }: MembersParams, deadline: number): Promise<MembersResult> {
+    const asked = { kind: 'newcomers', from, members } as const;
+    const newcomers = await this.#query(asked, 'newcomers', deadline);
+    await this.#checkNewcomers(newcomers.members, deadline);
+    return this.#changeMembers({ kind: 'add', from, members }, deadline);
+  }
+
+  remove(from: string, { members }: MembersParams, deadline: number): Promise<MembersResult> {
+    return this.#changeMembers({ kind: 'remove', from, members }, deadline);
+  }
+
+  async leaveGroup(from: string, _params: LeaveGroupParams, deadline: number): Promise<object> {
+    await this.#changeMembers({ kind: 'leave', from }, deadline);
+    return {};
+  }
+
+  async rename(from: string, { name }: RenameGroupParams, deadline: number): Promise<object> {
+    await this.#submit({ kind: 'rename', from, name }, 'done', deadline);
+    return {};
+  }
+
+  async setRole(from: string, { userId, role }: SetRoleParams, deadline: number): Promise<object> {
+    await this.#submit({ kind: 'setRole', from, userId, role }, 'done', deadline);
+    return {};
+  }
+
+  async send(from: string, params: SendMessageParams, deadline: number): Promise<SendMessageResult> {
+    const message = outgoing(params);
+    const { seq, timestamp, duplicate } = await this.#submit(
+      { kind: 'send', from, message },
+      'sent',
+      deadline,
+    );
+    const { conversationId, messageId } = params;
+    return { conversationId, messageId, seq, timestamp, duplicate };
+  }
+
+  async messages(from: string, params: GetMessagesParams, deadline: number): Promise<GetMessagesResult> {
+    return (await this.#query({ kind: 'messages', from, params }, 'page', deadline)).page;
+  }
+
+  async members(
+    from: string,
+    { limit, offset }: GetMembersParams,
+    deadline: number,
+  ): Promise<GetMembersResult> {
+    const roster = await this.#query({ kind: 'roster', from, limit, offset }, 'roster', deadline);
+    const userIds = roster.members.map(({ userId }) => userId);
+    const cards = await this.#host.members.cards(this.entityId, userIds, deadline);
+    const members = roster.members.map(({ userId, role }, index) => {
+      const { name = '', deliveredSeq = 0, readSeq = 0 } = cards[index] ?? {};
+      return { userId, name, role, deliveredSeq, readSeq };
+    });
+    return { members, hasMore: roster.hasMore };
+  }
+
+  /** What one member's mailbox lacks that knows all up to `known`. */
+  async news(userId: string, known: number, deadline: number): Promise<MemberNews> {
+    return (await this.#query({ kind: 'memberNews', userId, known }, 'memberNews', deadline)).news;
+  }
+
+  /** What one member sees of the messages with `above < seq <= upTo`, oldest first. */
+  async range(
+    from: string,
+    bounds: { readonly above: number; readonly upTo: number },
+    deadline: number,
+  ): Promise<readonly Message[]> {
+    return (await this.#query({ kind: 'range', from, ...bounds }, 'range', deadline)).messages;
+  }
+
+  /** All of them have to be users with room for one more conversation. */
+  async #checkNewcomers(userIds: readonly string[], deadline: number): Promise<void> {
+    if (userIds.length > this.#host.groupLimits.membersMax) {
+      const why = `a group has at most ${this.#host.groupLimits.membersMax} members`;
+      throw new ProtocolError('too_large', why, { path: 'members' });
+    }
+    const cards = await this.#host.members.cards(this.entityId, userIds, deadline);
+    cards.forEach((card, index) => {
+      const userId = userIds[index] ?? '';
+      if (card === undefined) throw new ProtocolError('not_found', `no such user: ${userId}`);
+      if (card.isFull) throw new ProtocolError('forbidden', `${userId} takes no new conversations`);
+    });
+  }
+
+  /** Answers when the mailboxes of those who come or go know of it, or after a while all the same. */
+  async #changeMembers(input: GroupInput, deadline: number): Promise<MembersResult> {
+    const { members, affected } = await this.#submit(input, 'members', deadline);
+    await this.#fanOut.told(affected, deadline);
+    return { members };
+  }
+
+  async #submit<Kind extends Exclude<GroupResult['kind'], 'refused'>>(
+    input: GroupInput,
+    kind: Kind,
+    deadline: number,
+  ): Promise<ResultOf<Kind>> {
+    const result = accepted(await this.#actor.submit(input, deadline));
+    if (result.kind !== kind) throw unexpected(result.kind);
+    return result as ResultOf<Kind>;
+  }
+
+  async #query<Kind extends Exclude<GroupAnswer['kind'], 'refused'>>(
+    query: GroupQuery,
+    kind: Kind,
+    deadline: number,
+  ): Promise<AnswerOf<Kind>> {
+    const answer = accepted(await this.#actor.query(query, deadline));
+    if (answer.kind !== kind) throw unexpected(answer.kind);
+    return answer as AnswerOf<Kind>;
+  }
+
+  #account(): void {
+    this.#host.accounted(this.entityId, this.bytes);
+  }
+}

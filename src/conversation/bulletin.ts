@@ -1,0 +1,49 @@
+import type { GroupMessage } from './group-message.ts';
+
+/**
+ * What a group tells the mailboxes of its members, which keep an index entry each. It may come late, twice or not at
+ * all: receivers go by `lastSeq` and `event`, and skip what is not newer than what they have.
+ */
+export interface Bulletin {
+  readonly groupId: string;
+  readonly name: string;
+  /** Number of the last event (created, renamed, members changed) that this knows of; it only grows. */
+  readonly event: number;
+  /** The last message that this knows of, and what the list shows of it; 0 and '' before the first. */
+  readonly lastSeq: number;
+  readonly lastTimestamp: number;
+  readonly lastFrom: string;
+  readonly snippet: string;
+  /** Contiguous up to `lastSeq`. Every receiver knows of its own messages below the first of these. */
+  readonly messages: readonly GroupMessage[];
+}
+
+/** Whether a user belongs to a group since an event. The one with the greater event counts, whatever comes late. */
+export type Enrolment =
+  | {
+      readonly kind: 'joined';
+      readonly event: number;
+      /** The group's last seq at that time: what lies above it is new to the member. */
+      readonly seq: number;
+      /** Nothing at or below `seq` is shown to the member. */
+      readonly sinceJoin: boolean;
+    }
+  | { readonly kind: 'left'; readonly event: number };
+
+/** What a group tells one member: beside the news what it owes to this one alone. */
+export interface MemberNews {
+  readonly kind: 'groupNews';
+  readonly bulletin: Bulletin;
+  readonly enrolment?: Enrolment;
+  /** The group has more messages than this tells of. */
+  readonly isPartial?: true;
+}
+
+/** What a group wants to know of a user. */
+export interface MemberCard {
+  readonly name: string;
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+  /** The user has as many conversations as there may be, and is in no group more. */
+  readonly isFull: boolean;
+}

@@ -1,0 +1,44 @@
+import { dedupEntryBytes, growDedup } from '../conversation/dedup-window.ts';
+import type { RowVersion } from '../row/row-version.ts';
+import type { GroupDraft } from './group-draft.ts';
+import { groupDedupMax, groupMessageBytes, memberBytes, type GroupState } from './group-state.ts';
+
+/** Makes a draft that is durable by now the state of the group. */
+export function applyGroupDraft(state: GroupState, draft: GroupDraft, version: RowVersion): void {
+  // By the state that the draft stands on.
+  const cleared = [...draft.clearedEnrolments()];
+  const mark = draft.nextMark;
+  state.version = version;
+  state.info = draft.info;
+  state.mark = mark;
+  for (const userId of cleared) {
+    state.owed.delete(userId);
+    state.confirmedEnrolments.delete(userId);
+  }
+  for (const [userId, owed] of draft.owed) {
+    state.owed.set(userId, owed);
+    state.confirmedEnrolments.delete(userId);
+  }
+  for (const [userId, member] of draft.members) {
+    state.bytes += memberBytes * (Number(member !== undefined) - Number(state.members.has(userId)));
+    if (member === undefined) state.members.delete(userId);
+    else state.members.set(userId, member);
+  }
+  for (const message of draft.added) {
+    state.messages.push(message);
+    state.bytes += groupMessageBytes(message);
+  }
+  state.bytes += growDedup(state.dedup, draft.dedup, groupDedupMax) * dedupEntryBytes;
+}
+
+/** Mailboxes of all members know all up to here. Never goes back. */
+export function noteConfirmedMark(state: GroupState, seq: number, event: number): void {
+  const { confirmed } = state;
+  if (seq <= confirmed.seq && event <= confirmed.event) return;
+  state.confirmed = { seq: Math.max(seq, confirmed.seq), event: Math.max(event, confirmed.event) };
+}
+
+/** A mailbox knows of its user's coming or going. */
+export function noteConfirmedEnrolment(state: GroupState, userId: string, event: number): void {
+  if (state.owed.get(userId)?.event === event) state.confirmedEnrolments.set(userId, event);
+}

@@ -1,0 +1,16 @@
+import { refusal, type Refusal } from '../protocol/protocol-error.ts';
+import type { GroupMember } from './group-state.ts';
+
+/** The one answer to whoever is not a member: whether there is such a group is nobody else's business. */
+export function noSuchGroup(): Refusal {
+  return refusal('not_found', 'no such conversation');
+}
+
+/** Owner and admins add, remove and rename. */
+export function mayManage(member: GroupMember): boolean {
+  return member.role !== 'member';
+}
+
+export function notAllowed(): Refusal {
+  return refusal('forbidden', 'only the owner and admins of the group may do that');
+}

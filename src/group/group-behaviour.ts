@@ -1,0 +1,143 @@
+import type { Bulletin, MemberNews } from '../conversation/bulletin.ts';
+import { wireGroupMessage } from '../conversation/group-message.ts';
+import type { GetMessagesParams, GetMessagesResult, GroupRole } from '../protocol/calls.ts';
+import type { Message } from '../protocol/message.ts';
+import type { Refusal } from '../protocol/protocol-error.ts';
+import type { CellRange } from '../row/cell.ts';
+import type { LoadedRanges } from '../row/loaded-ranges.ts';
+import { done, type Step } from '../row/step.ts';
+import { mayManage, noSuchGroup, notAllowed } from './group-access.ts';
+import { groupHeadRanges } from './group-cells.ts';
+import type { GroupDraft } from './group-draft.ts';
+import type { GroupInput, GroupResult } from './group-input.ts';
+import { groupDedupMax, type GroupLimits, type GroupState } from './group-state.ts';
+import { queryBulletin, queryMemberNews } from './query-bulletin.ts';
+import {
+  groupMessagesBetween,
+  groupReadMax,
+  queryGroupMessages,
+  visibleAbove,
+} from './query-group-messages.ts';
+import { stepGroupSend } from './step-group-send.ts';
+import { stepAdd, stepCreate, stepLeave, stepRemove, stepRename, stepSetRole } from './step-membership.ts';
+
+export type GroupQuery =
+  | { readonly kind: 'messages'; readonly from: string; readonly params: GetMessagesParams }
+  /** What `from` sees of the messages with `above < seq <= upTo`. */
+  | { readonly kind: 'range'; readonly from: string; readonly above: number; readonly upTo: number }
+  | { readonly kind: 'roster'; readonly from: string; readonly limit: number; readonly offset: number }
+  /** Of these, who is not in yet; refused to whoever may not add them. */
+  | { readonly kind: 'newcomers'; readonly from: string; readonly members: readonly string[] }
+  | { readonly kind: 'bulletin'; readonly above: number }
+  | { readonly kind: 'memberNews'; readonly userId: string; readonly known: number };
+
+export interface RosterEntry {
+  readonly userId: string;
+  readonly role: GroupRole;
+}
+
+export type GroupAnswer =
+  | { readonly kind: 'page'; readonly page: GetMessagesResult }
+  | { readonly kind: 'range'; readonly messages: readonly Message[] }
+  | { readonly kind: 'roster'; readonly members: readonly RosterEntry[]; readonly hasMore: boolean }
+  | { readonly kind: 'newcomers'; readonly members: readonly string[] }
+  | { readonly kind: 'bulletin'; readonly bulletin: Bulletin | undefined }
+  | { readonly kind: 'memberNews'; readonly news: MemberNews }
+  | Refusal;
+
+export function groupRowRanges({ membersMax, pendingMax }: GroupLimits): readonly CellRange[] {
+  return groupHeadRanges(membersMax, pendingMax, groupDedupMax / 2);
+}
+
+/** One input on a draft: pure, cannot wait. */
+export function stepGroup(
+  draft: GroupDraft,
+  input: GroupInput,
+  loaded: LoadedRanges,
+  limits: GroupLimits,
+): Step<GroupResult> {
+  switch (input.kind) {
+    case 'create':
+      return done(stepCreate(draft, input, limits));
+    case 'send':
+      return stepGroupSend(draft, input, loaded, limits);
+    case 'add':
+      return done(stepAdd(draft, input, limits));
+    case 'remove':
+      return done(stepRemove(draft, input));
+    case 'leave':
+      return done(stepLeave(draft, input));
+    case 'rename':
+      return done(stepRename(draft, input));
+    case 'setRole':
+      return done(stepSetRole(draft, input));
+    case 'settle':
+      draft.isSettling = true;
+      return done({ kind: 'done' });
+    case 'claim':
+      draft.isClaim = true;
+      return done({ kind: 'done' });
+  }
+}
+
+function queryRange(
+  state: GroupState,
+  { from, above, upTo }: Extract<GroupQuery, { kind: 'range' }>,
+  loaded: LoadedRanges,
+): Step<GroupAnswer> {
+  const floor = visibleAbove(state, from);
+  if (floor === undefined) return done(noSuchGroup());
+  const below = Math.min(upTo, above + groupReadMax) + 1;
+  const step = groupMessagesBetween(state, Math.max(floor, above), below, loaded);
+  if (step.kind === 'need') return step;
+  const messages = step.result.map((message) => wireGroupMessage(state.groupId, message));
+  return done({ kind: 'range', messages });
+}
+
+/** In the order in which they came. */
+function queryRoster(
+  { members }: GroupState,
+  { from, limit, offset }: Extract<GroupQuery, { kind: 'roster' }>,
+): GroupAnswer {
+  if (!members.has(from)) return noSuchGroup();
+  const page: RosterEntry[] = [];
+  let index = 0;
+  // Members are kept in no order of their own; those of a page are few, those passed over are only counted.
+  const oldestFirst = [...members].sort(([, a], [, b]) => a.joinEvent - b.joinEvent);
+  for (const [userId, { role }] of oldestFirst) {
+    if (index >= offset && page.length < limit) page.push({ userId, role });
+    index++;
+  }
+  return { kind: 'roster', members: page, hasMore: members.size > offset + page.length && page.length > 0 };
+}
+
+/** One read of the durable state: pure, cannot wait. */
+export function queryGroup(state: GroupState, query: GroupQuery, loaded: LoadedRanges): Step<GroupAnswer> {
+  switch (query.kind) {
+    case 'messages': {
+      const step = queryGroupMessages(state, query.from, query.params, loaded);
+      if (step.kind === 'need' || 'kind' in step.result) return step as Step<Refusal>;
+      return done({ kind: 'page', page: step.result });
+    }
+    case 'range':
+      return queryRange(state, query, loaded);
+    case 'roster':
+      return done(queryRoster(state, query));
+    case 'newcomers': {
+      const member = state.members.get(query.from);
+      if (member === undefined) return done(noSuchGroup());
+      if (!mayManage(member)) return done(notAllowed());
+      const members = query.members.filter((userId) => !state.members.has(userId));
+      return done({ kind: 'newcomers', members });
+    }
+    case 'bulletin': {
+      const step = queryBulletin(state, query.above, loaded);
+      return step.kind === 'need' ? step : done({ kind: 'bulletin', bulletin: step.result });
+    }
+    case 'memberNews': {
+      const step = queryMemberNews(state, query.userId, query.known, loaded);
+      if (step.kind === 'need') return step;
+      return done(step.result === undefined ? noSuchGroup() : { kind: 'memberNews', news: step.result });
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type {
+  CreateGroupParams,
+  CreateGroupResult,
+  GetMembersParams,
+  GetMembersResult,
+  GetMessagesParams,
+  GetMessagesResult,
+  LeaveGroupParams,
+  MembersParams,
+  MembersResult,
+  RenameGroupParams,
+  SendMessageParams,
+  SendMessageResult,
+  SetRoleParams,
+} from '../protocol/calls.ts';
+
+interface Shape<Params, Result extends object> {
+  readonly params: Params;
+  readonly result: Result;
+}
+
+/** What each call on a group takes and answers, once its params were checked; the group is told who asks beside. */
+export interface GroupCalls {
+  readonly createGroup: Shape<CreateGroupParams, CreateGroupResult>;
+  readonly addMembers: Shape<MembersParams, MembersResult>;
+  readonly removeMembers: Shape<MembersParams, MembersResult>;
+  readonly leaveGroup: Shape<LeaveGroupParams, object>;
+  readonly renameGroup: Shape<RenameGroupParams, object>;
+  readonly setRole: Shape<SetRoleParams, object>;
+  readonly getMembers: Shape<GetMembersParams, GetMembersResult>;
+  readonly sendMessage: Shape<SendMessageParams, SendMessageResult>;
+  readonly getMessages: Shape<GetMessagesParams, GetMessagesResult>;
+}
+
+export type GroupCallName = keyof GroupCalls;
+export type GroupParamsOf<Name extends GroupCallName> = GroupCalls[Name]['params'];
+export type GroupResultOf<Name extends GroupCallName> = GroupCalls[Name]['result'];
+
+const names: { readonly [Name in GroupCallName]: true } = {
+  ...{ createGroup: true, addMembers: true, removeMembers: true, leaveGroup: true },
+  ...{ renameGroup: true, setRole: true, getMembers: true, sendMessage: true, getMessages: true },
+};
+
+export function isGroupCallName(name: unknown): name is GroupCallName {
+  return typeof name === 'string' && Object.hasOwn(names, name);
+}

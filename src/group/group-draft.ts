@@ -1,0 +1,134 @@
+import { dedupCell, type DedupEntry } from '../conversation/dedup-window.ts';
+import type { GroupMessage } from '../conversation/group-message.ts';
+import type { GroupRole } from '../protocol/calls.ts';
+import type { Cell } from '../row/cell.ts';
+import { groupMessageCell, infoCell, markCell, memberCell, owedCell } from './group-cells.ts';
+import {
+  groupMessageBytes,
+  type FanOutMark,
+  type GroupInfo,
+  type GroupMember,
+  type GroupState,
+  type OwedEnrolment,
+} from './group-state.ts';
+
+/** The mark in the row lags behind what is confirmed by at most so many messages: what a new owner tells again. */
+const markLagMax = 64;
+
+/** One commit in preparation: what the inputs of a batch change, on top of a state that stays as it is. */
+export class GroupDraft {
+  readonly state: GroupState;
+  /** Time of this commit, epoch ms, never before an earlier commit of the row. */
+  readonly nowMs: number;
+  readonly added: GroupMessage[] = [];
+  readonly dedup = new Map<string, DedupEntry>();
+  /** undefined: that user is out. */
+  readonly members = new Map<string, GroupMember | undefined>();
+  readonly owed = new Map<string, OwedEnrolment>();
+  info: GroupInfo | undefined;
+  /** Commits the row though nothing in it changes. */
+  isClaim = false;
+  /** Clears the mark where everything is confirmed. */
+  isSettling = false;
+  /** As it was when the draft began: what comes in meanwhile is for the next commit. */
+  readonly confirmed: FanOutMark;
+  readonly confirmedEnrolments: ReadonlyMap<string, number>;
+  #bytes = 0;
+
+  constructor(state: GroupState, wallMs: number) {
+    this.state = state;
+    this.nowMs = Math.max(wallMs, state.info?.updatedAt ?? 0);
+    this.info = state.info;
+    this.confirmed = state.confirmed;
+    this.confirmedEnrolments = new Map(state.confirmedEnrolments);
+  }
+
+  get size(): { readonly bytes: number; readonly changes: number } {
+    return { bytes: this.#bytes, changes: this.added.length };
+  }
+
+  member(userId: string): GroupMember | undefined {
+    return this.members.has(userId) ? this.members.get(userId) : this.state.members.get(userId);
+  }
+
+  *memberIds(): Generator<string> {
+    for (const userId of this.state.members.keys()) if (this.member(userId) !== undefined) yield userId;
+    for (const [userId, member] of this.members) {
+      if (member !== undefined && !this.state.members.has(userId)) yield userId;
+    }
+  }
+
+  get memberCount(): number {
+    let count = this.state.members.size;
+    for (const [userId, member] of this.members) {
+      count += Number(member !== undefined) - Number(this.state.members.has(userId));
+    }
+    return count;
+  }
+
+  /** One more event. @returns its number */
+  event(info: GroupInfo): number {
+    const event = info.event + 1;
+    this.info = { ...info, event, updatedAt: this.nowMs };
+    return event;
+  }
+
+  join(userId: string, role: GroupRole): void {
+    const { info } = this;
+    if (info === undefined) return;
+    const joinEvent = this.event(info);
+    this.members.set(userId, { role, joinEvent, joinSeq: info.lastSeq });
+    this.owed.set(userId, { kind: 'joined', event: joinEvent });
+    this.#bytes += 100;
+  }
+
+  leave(userId: string): void {
+    if (this.info === undefined) return;
+    this.members.set(userId, undefined);
+    this.owed.set(userId, { kind: 'left', event: this.event(this.info) });
+    this.#bytes += 100;
+  }
+
+  add(message: GroupMessage, fingerprint: number): void {
+    const { seq, timestamp, messageId } = message;
+    this.added.push(message);
+    this.dedup.set(messageId, { seq, timestamp, fingerprint });
+    if (this.info !== undefined) this.info = { ...this.info, lastSeq: seq, updatedAt: this.nowMs };
+    this.#bytes += groupMessageBytes(message);
+  }
+
+  /** Users whose owed cell this commit clears. */
+  *clearedEnrolments(): Generator<string> {
+    for (const [userId, event] of this.confirmedEnrolments) {
+      if (!this.owed.has(userId) && this.state.owed.get(userId)?.event === event) yield userId;
+    }
+  }
+
+  /** The mark that the row has after this commit. */
+  get nextMark(): FanOutMark | undefined {
+    const { state, confirmed, info, isSettling } = this;
+    if (info === undefined) return undefined;
+    const isBehind = confirmed.seq < info.lastSeq || confirmed.event < info.event;
+    if (state.mark === undefined) return isBehind ? confirmed : undefined;
+    if (isSettling && !isBehind) return undefined;
+    return confirmed.seq - state.mark.seq >= markLagMax || isSettling ? confirmed : state.mark;
+  }
+
+  /** All cells of the commit; none where the inputs changed nothing. */
+  cells(): Cell[] {
+    const cells: Cell[] = [];
+    const { info, state } = this;
+    if (info === undefined) return cells;
+    if (info !== state.info || this.isClaim) cells.push(infoCell(info));
+    for (const [userId, member] of this.members) cells.push(memberCell(userId, member));
+    for (const message of this.added) cells.push(groupMessageCell(message));
+    for (const [messageId, entry] of this.dedup) cells.push(dedupCell(messageId, entry));
+    for (const [userId, owed] of this.owed) cells.push(owedCell(userId, owed));
+    // What is owed is worked off beside: that alone is worth a commit only where it is asked for.
+    if (cells.length === 0 && !this.isSettling) return cells;
+    for (const userId of this.clearedEnrolments()) cells.push(owedCell(userId, undefined));
+    const mark = this.nextMark;
+    if (mark !== state.mark) cells.push(markCell(mark));
+    return cells;
+  }
+}

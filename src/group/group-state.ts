@@ -1,0 +1,116 @@
+import { newDedupWindow, type DedupWindow } from '../conversation/dedup-window.ts';
+import type { GroupMessage } from '../conversation/group-message.ts';
+import type { GroupHistory, GroupRole } from '../protocol/calls.ts';
+import type { RowVersion } from '../row/row-version.ts';
+
+/** The group itself: what its `h` `g` cell holds. */
+export interface GroupInfo {
+  readonly name: string;
+  readonly history: GroupHistory;
+  readonly createdAt: number;
+  readonly creator: string;
+  readonly requestId: string;
+  /** 0 before the first message. */
+  readonly lastSeq: number;
+  /** Number of the last event: created, renamed, somebody in, out, or in another role. */
+  readonly event: number;
+  /** Time of the last commit, epoch ms; never runs back. */
+  readonly updatedAt: number;
+}
+
+export interface GroupMember {
+  readonly role: GroupRole;
+  /** The event that let the member in; so the member with the least one is the oldest. */
+  readonly joinEvent: number;
+  /** The group's last seq by then. */
+  readonly joinSeq: number;
+}
+
+/** A user whose mailbox may not know of its last coming or going. */
+export interface OwedEnrolment {
+  readonly kind: 'joined' | 'left';
+  readonly event: number;
+}
+
+/** How far the mailboxes of all members have come. */
+export interface FanOutMark {
+  readonly seq: number;
+  readonly event: number;
+}
+
+/** The durable state of one group in memory. Changed only by `applyGroupDraft`, by the cache and by confirmations. */
+export interface GroupState {
+  readonly groupId: string;
+  version: RowVersion | undefined;
+  /** undefined: there is no such group. */
+  info: GroupInfo | undefined;
+  readonly members: Map<string, GroupMember>;
+  /** As the row has it; a user's entry goes when the mailbox has confirmed it and a commit has cleared its cell. */
+  readonly owed: Map<string, OwedEnrolment>;
+  /** As the row has it: mailboxes know all up to here. undefined: nothing is owed, they know everything. */
+  mark: FanOutMark | undefined;
+  /** What mailboxes have confirmed since the row was loaded: the mark that the next commit may write. */
+  confirmed: FanOutMark;
+  /** Of `owed`: the event that the mailbox has confirmed. */
+  readonly confirmedEnrolments: Map<string, number>;
+  /** Contiguous and ascending, up to the last one; those at or below `runAbove` are in the store only. */
+  messages: GroupMessage[];
+  runAbove: number;
+  dedup: DedupWindow;
+  /** Memory taken, bytes, estimated. */
+  bytes: number;
+}
+
+/** Every limit of a group. */
+export interface GroupLimits {
+  readonly membersMax: number;
+  /** Messages, and members come or gone, that mailboxes have not confirmed. */
+  readonly pendingMax: number;
+  /** How far back a messageId may lie, ms. */
+  readonly dedupWindowMs: number;
+}
+
+export const groupDedupMax = 4_096;
+/** Of a group with nothing in it. */
+export const groupOverheadBytes = 1_500;
+export const memberBytes = 250;
+const messageOverheadBytes = 200;
+
+export function groupMessageBytes({ messageId, text, mediaRef }: GroupMessage): number {
+  return messageOverheadBytes + messageId.length + text.length + (mediaRef?.ref.length ?? 0);
+}
+
+export function emptyGroup(groupId: string): GroupState {
+  return {
+    groupId,
+    version: undefined,
+    info: undefined,
+    members: new Map(),
+    owed: new Map(),
+    mark: undefined,
+    confirmed: { seq: 0, event: 0 },
+    confirmedEnrolments: new Map(),
+    messages: [],
+    runAbove: 0,
+    dedup: newDedupWindow(),
+    bytes: groupOverheadBytes,
+  };
+}
+
+/** Is there something that mailboxes have not confirmed? */
+export function isFanOutDue({ info, confirmed, owed, confirmedEnrolments }: GroupState): boolean {
+  if (info === undefined) return false;
+  if (confirmed.seq < info.lastSeq || confirmed.event < info.event) return true;
+  return owed.size > confirmedEnrolments.size;
+}
+
+/** Forgets messages at or below `seq` but never the last one; they stay in the store. */
+export function forgetGroupMessages(state: GroupState, seq: number): boolean {
+  const last = state.messages.at(-1);
+  const upTo = Math.min(seq, (last?.seq ?? 0) - 1);
+  const cut = state.messages.findIndex((message) => message.seq > upTo);
+  if (cut <= 0) return false;
+  for (const message of state.messages.splice(0, cut)) state.bytes -= groupMessageBytes(message);
+  state.runAbove = Math.max(state.runAbove, upTo);
+  return true;
+}

@@ -1,0 +1,43 @@
+import { dedupEntryBytes, restoreDedup } from '../conversation/dedup-window.ts';
+import type { CellRange } from '../row/cell.ts';
+import { StoreError, type RowImage } from '../row/row-store.ts';
+import { groupMessageOf, infoOf, isInfoCell, markOf, memberOf, owedOf, userOf } from './group-cells.ts';
+import { emptyGroup, groupMessageBytes, memberBytes, type GroupState } from './group-state.ts';
+
+/**
+ * Makes the state of an image of the head ranges (`h`, `o`, `d`, `m`, in that order).
+ * @throws StoreError `corrupt`
+ */
+export function restoreGroup(groupId: string, image: RowImage, ranges: readonly CellRange[]): GroupState {
+  const state = emptyGroup(groupId);
+  state.version = image.version;
+  const [head = [], outbox = [], dedup = [], messages = []] = image.ranges;
+  if (head.length >= (ranges[0]?.limit ?? Infinity)) {
+    // Going on with half of the members would shut the others out.
+    throw new StoreError('corrupt', `${groupId} has more members than its limit`);
+  }
+  for (const cell of head) {
+    const userId = userOf(cell);
+    if (userId !== undefined) state.members.set(userId, memberOf(cell));
+    else if (isInfoCell(cell)) state.info = infoOf(cell);
+  }
+  for (const cell of outbox) {
+    const userId = userOf(cell);
+    if (userId !== undefined) state.owed.set(userId, owedOf(cell));
+    else state.mark = markOf(cell);
+  }
+  const { lastSeq, event } = state.info ?? { lastSeq: 0, event: 0 };
+  state.confirmed = state.mark ?? { seq: lastSeq, event };
+  state.dedup = restoreDedup(dedup, ranges[2]?.limit ?? Infinity);
+  state.messages = messages.map(groupMessageOf).reverse();
+  state.runAbove = (state.messages[0]?.seq ?? 1) - 1;
+  if (state.messages.some(({ seq }, index) => seq !== state.runAbove + 1 + index)) {
+    throw new StoreError('corrupt', `G3: the messages of ${groupId} are not contiguous`);
+  }
+  if ((state.messages.at(-1)?.seq ?? 0) !== lastSeq) {
+    throw new StoreError('corrupt', `G3: ${groupId} does not end at message ${lastSeq}`);
+  }
+  state.bytes += state.members.size * memberBytes + state.dedup.entries.size * dedupEntryBytes;
+  state.bytes += state.messages.reduce((sum, message) => sum + groupMessageBytes(message), 0);
+  return state;
+}

@@ -1,0 +1,53 @@
+import { DedupLookUp } from '../conversation/dedup-window.ts';
+import { refuseByIds } from '../conversation/outgoing-message.ts';
+import { refusal } from '../protocol/protocol-error.ts';
+import type { LoadedRanges } from '../row/loaded-ranges.ts';
+import { done, type Step } from '../row/step.ts';
+import { noSuchGroup } from './group-access.ts';
+import type { GroupDraft } from './group-draft.ts';
+import type { GroupInput, GroupResult } from './group-input.ts';
+import type { GroupLimits } from './group-state.ts';
+
+/**
+ * The group's commit decides: who is out gets nothing, then dedup (G2), window, `after` and limits; it gives the next
+ * seq (G3). So sends, and coming and going, have one order.
+ */
+export function stepGroupSend(
+  draft: GroupDraft,
+  { from, message }: Extract<GroupInput, { kind: 'send' }>,
+  loaded: LoadedRanges,
+  limits: GroupLimits,
+): Step<GroupResult> {
+  const { info, state } = draft;
+  if (info === undefined || draft.member(from) === undefined) return done(noSuchGroup());
+  const lookUp = new DedupLookUp(state.dedup, draft.dedup, loaded, state.version?.number ?? 0);
+  const unmet = lookUp.missing([message]);
+  if (unmet !== undefined) return unmet;
+  const first = lookUp.entry(message.messageId);
+  if (first !== undefined) {
+    if (first.fingerprint !== message.fingerprint) {
+      return done(refusal('conflict', 'this messageId was used for another content'));
+    }
+    const { seq, timestamp } = first;
+    return done({ kind: 'sent', seq, timestamp, duplicate: true });
+  }
+  const isKnown = (messageId: string): boolean => lookUp.entry(messageId) !== undefined;
+  const refused = refuseByIds(message, draft.nowMs - limits.dedupWindowMs, isKnown);
+  if (refused !== undefined) return done(refused);
+  if (info.lastSeq - draft.confirmed.seq >= limits.pendingMax) {
+    const why = 'the mailboxes of members have not caught up with this group';
+    return done(refusal('overloaded', why, { retryAfterMs: 1_000 }));
+  }
+  const { messageId, text, mediaRef, replyTo, fingerprint } = message;
+  const seq = info.lastSeq + 1;
+  const timestamp = draft.nowMs;
+  draft.add(
+    {
+      ...{ seq, messageId, text, timestamp },
+      ...(mediaRef && { mediaRef }),
+      ...(replyTo !== undefined && { replyTo }),
+    },
+    fingerprint,
+  );
+  return done({ kind: 'sent', seq, timestamp, duplicate: false });
+}

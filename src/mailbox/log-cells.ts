@@ -1,0 +1,133 @@
+import { encodeValue, decodeValue } from '../conversation/cell-value.ts';
+import type { Conversation } from '../protocol/message.ts';
+import type { Cell, CellRange } from '../row/cell.ts';
+import type { LogCommit, LogEntry } from './mailbox-state.ts';
+
+/**
+ * Slots of the change log. Part of the format: with another number the slots of what is stored are elsewhere.
+ */
+export const logCommitsMax = 1024;
+
+const logKinds = {
+  message: 0,
+  read: 1,
+  receipt: 2,
+  edited: 3,
+  deleted: 4,
+  groupRange: 5,
+  conversation: 6,
+} as const;
+type MessageKind = 'message' | 'edited' | 'deleted';
+type LogEntryFields =
+  // Kinds but that of a message since format 2.
+  | [kind: (typeof logKinds)[MessageKind], local: number, seq: number]
+  | [kind: typeof logKinds.read, local: number, readSeq: number, unread: number]
+  // Since format 2.
+  | [kind: typeof logKinds.receipt, local: number, deliveredSeq: number, readSeq: number]
+  // Since format 3.
+  | [kind: typeof logKinds.groupRange, local: number, above: number, upTo: number]
+  | [
+      kind: typeof logKinds.conversation,
+      local: number,
+      left: 0 | 1,
+      name: string,
+      lastSeq: number,
+      lastTimestamp: number,
+      updatedAt: number,
+      snippet: string,
+      lastFrom: string,
+      unread: number,
+      readSeq: number,
+    ];
+type LogFields = [version: number, entries: LogEntryFields[]];
+const logFormat = 3;
+/** Of commits without anything of groups, so that nodes of the former release can read them. */
+const logFormatWithoutGroups = 2;
+
+function isOfGroup({ kind }: LogEntry): boolean {
+  return kind === 'groupRange' || kind === 'conversation';
+}
+
+function slotQualifier(slot: number): Buffer {
+  const qualifier = Buffer.allocUnsafe(4);
+  qualifier.writeUInt32BE(slot, 0);
+  return qualifier;
+}
+
+function fieldsOf(entry: LogEntry, localOf: (conversationId: string) => number): LogEntryFields {
+  switch (entry.kind) {
+    case 'message':
+    case 'edited':
+    case 'deleted':
+      return [logKinds[entry.kind], localOf(entry.conversationId), entry.seq];
+    case 'read':
+      return [logKinds.read, localOf(entry.conversationId), entry.readSeq, entry.unread];
+    case 'receipt':
+      return [logKinds.receipt, localOf(entry.conversationId), entry.deliveredSeq, entry.readSeq];
+    case 'groupRange':
+      return [logKinds.groupRange, localOf(entry.conversationId), entry.above, entry.upTo];
+    case 'conversation': {
+      const { conversationId, name, lastSeq, lastTimestamp, updatedAt, ...rest } = entry.conversation;
+      const { snippet, lastFrom, unread, readSeq } = rest;
+      const left = entry.left === true ? 1 : 0;
+      const shown = [name, lastSeq, lastTimestamp, updatedAt, snippet, lastFrom, unread, readSeq] as const;
+      return [logKinds.conversation, localOf(conversationId), left, ...shown];
+    }
+  }
+}
+
+function entryOf(fields: LogEntryFields, conversationOfLocal: (local: number) => string): LogEntry {
+  const conversationId = conversationOfLocal(fields[1]);
+  switch (fields[0]) {
+    case logKinds.message:
+      return { kind: 'message', conversationId, seq: fields[2] };
+    case logKinds.edited:
+      return { kind: 'edited', conversationId, seq: fields[2] };
+    case logKinds.deleted:
+      return { kind: 'deleted', conversationId, seq: fields[2] };
+    case logKinds.read:
+      return { kind: 'read', conversationId, readSeq: fields[2], unread: fields[3] };
+    case logKinds.receipt:
+      return { kind: 'receipt', conversationId, deliveredSeq: fields[2], readSeq: fields[3] };
+    case logKinds.groupRange:
+      return { kind: 'groupRange', conversationId, above: fields[2], upTo: fields[3] };
+    case logKinds.conversation: {
+      const [, , left, name, lastSeq, lastTimestamp, updatedAt, snippet, lastFrom, unread, readSeq] = fields;
+      const conversation: Conversation = {
+        ...{ conversationId, type: 'group', name, lastSeq, lastTimestamp, updatedAt, snippet, lastFrom },
+        ...{ unread, readSeq },
+      };
+      return { kind: 'conversation', conversation, ...(left === 1 && { left: true }) };
+    }
+  }
+}
+
+/** `l` version number modulo the slots of the log (u32): bounded without a delete */
+export function logCell(commit: LogCommit, localOf: (conversationId: string) => number): Cell {
+  const entries = commit.entries.map((entry) => fieldsOf(entry, localOf));
+  const fields: LogFields = [commit.version, entries];
+  const format = commit.entries.some(isOfGroup) ? logFormat : logFormatWithoutGroups;
+  return {
+    family: 'l',
+    qualifier: slotQualifier(commit.version % logCommitsMax),
+    value: encodeValue(fields, format),
+  };
+}
+
+export function logOf(cell: Cell, conversationOfLocal: (local: number) => string): LogCommit {
+  const [version, entries] = decodeValue(cell, logFormat) as LogFields;
+  return { version, entries: entries.map((fields) => entryOf(fields, conversationOfLocal)) };
+}
+
+/** Slots of the log for versions first..last (at most one turn), as one or two ranges. */
+export function logRanges(first: number, last: number): readonly CellRange[] {
+  const range = (from: number, to: number): CellRange => ({
+    family: 'l',
+    from: slotQualifier(from),
+    to: slotQualifier(to + 1),
+    limit: to - from + 1,
+  });
+  const [firstSlot, lastSlot] = [first % logCommitsMax, last % logCommitsMax];
+  if (firstSlot <= lastSlot) return [range(firstSlot, lastSlot)];
+  return [range(firstSlot, logCommitsMax - 1), range(0, lastSlot)];
+}

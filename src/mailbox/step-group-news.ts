@@ -1,0 +1,79 @@
+import type { Bulletin, MemberNews, Enrolment } from '../conversation/bulletin.ts';
+import { senderOf } from '../protocol/message-id.ts';
+import { wireGroup, type GroupEntry } from './group-entry.ts';
+import type { MailboxDraft } from './mailbox-draft.ts';
+import { withOwn, type OwnRuns } from './own-runs.ts';
+
+/** What has come late, or twice, changes nothing: a enrolment goes by its event, messages by the last seq. */
+export function stepGroupNews(draft: MailboxDraft, { bulletin, enrolment }: MemberNews): void {
+  const known = draft.group(bulletin.groupId);
+  if (enrolment !== undefined && enrolment.event > (known?.enrolmentEvent ?? 0)) {
+    takeEnrolment(draft, known, bulletin, enrolment);
+  }
+  const entry = draft.group(bulletin.groupId);
+  if (entry?.isIn === true) takeBulletin(draft, entry, bulletin);
+}
+
+function takeEnrolment(
+  draft: MailboxDraft,
+  known: GroupEntry | undefined,
+  bulletin: Bulletin,
+  enrolment: Enrolment,
+): void {
+  const { groupId: conversationId, name } = bulletin;
+  const local = known?.local ?? draft.takeLocal();
+  const enrolmentEvent = enrolment.event;
+  if (enrolment.kind === 'left') {
+    const left = known ?? newEntry(conversationId, local, draft.nowMs, name);
+    const entry: GroupEntry = { ...left, isIn: false, enrolmentEvent, updatedAt: draft.nowMs };
+    draft.setGroup(entry);
+    if (known?.isIn === true) {
+      draft.log.push({ kind: 'conversation', conversation: wireGroup(entry), left: true });
+    }
+    return;
+  }
+  const { seq: joinSeq, sinceJoin } = enrolment;
+  // Nothing of what was before is shown to whoever sees only what comes.
+  const isShown = !sinceJoin && bulletin.lastSeq === joinSeq && joinSeq > 0;
+  const shown = isShown ? bulletin : { lastTimestamp: draft.nowMs, lastFrom: '', snippet: '' };
+  const { lastTimestamp, lastFrom, snippet } = shown;
+  draft.setGroup({
+    ...newEntry(conversationId, local, draft.nowMs, name),
+    ...{ isIn: true, enrolmentEvent, joinSeq, lastSeq: joinSeq, lastTimestamp, lastFrom, snippet },
+  });
+}
+
+function newEntry(conversationId: string, local: number, nowMs: number, name: string): GroupEntry {
+  return {
+    ...{ conversationId, local, name, isIn: false, enrolmentEvent: 0, joinSeq: 0, event: 0 },
+    ...{ lastSeq: 0, lastTimestamp: nowMs, lastFrom: '', snippet: '', updatedAt: nowMs },
+    ...{ deliveredSeq: 0, readSeq: 0, own: [] },
+  };
+}
+
+function takeBulletin(draft: MailboxDraft, entry: GroupEntry, bulletin: Bulletin): void {
+  const { conversationId } = entry;
+  let next = entry;
+  if (bulletin.lastSeq > entry.lastSeq) {
+    const { lastSeq, lastTimestamp, lastFrom, snippet, messages } = bulletin;
+    const own = ownIn(draft.state.userId, entry, messages);
+    next = { ...next, lastSeq, lastTimestamp, lastFrom, snippet, own };
+    draft.log.push({ kind: 'groupRange', conversationId, above: entry.lastSeq, upTo: lastSeq });
+    draft.fresh.set(conversationId, messages);
+  }
+  if (bulletin.event > entry.event) {
+    next = { ...next, event: bulletin.event, name: bulletin.name };
+  }
+  if (next === entry) return;
+  next = { ...next, updatedAt: draft.nowMs };
+  draft.setGroup(next);
+  if (next.event > entry.event) draft.log.push({ kind: 'conversation', conversation: wireGroup(next) });
+}
+
+function ownIn(userId: string, { own, lastSeq }: GroupEntry, messages: Bulletin['messages']): OwnRuns {
+  let runs = own;
+  for (const { seq, messageId } of messages) {
+    if (seq > lastSeq && senderOf(messageId) === userId) runs = withOwn(runs, seq);
+  }
+  return runs;
+}

@@ -1,0 +1,117 @@
+import type { Circular } from '../actor/group-host.ts';
+import type { Bulletin, MemberCard, MemberNews, Enrolment } from '../conversation/bulletin.ts';
+import type { GroupMessage } from '../conversation/group-message.ts';
+import { Items, countOf, textOf } from './packed-items.ts';
+import { PeerFault } from './peer-fault.ts';
+import { packMedia, unpackMedia } from './envelope-codec.ts';
+
+/*
+ * What groups and mailboxes tell each other, as in docs/wire-peer.md: arrays whose positions are never reused; new
+ * items go to the end and may be missing.
+ */
+const enrolmentTags = { joined: 1, left: 2 } as const;
+
+export function packCircular({ bulletin, userIds, enrolments }: Circular): readonly unknown[] {
+  const packed = [...enrolments].map(([userId, enrolment]) => [userId, ...packEnrolment(enrolment)]);
+  return [packBulletin(bulletin), userIds, packed];
+}
+
+/** @throws PeerFault */
+export function unpackCircular(body: unknown): Circular {
+  const items = new Items(body);
+  const bulletin = unpackBulletin(items.list((item) => item));
+  const userIds = items.list(textOf);
+  const enrolments = items.list((item): [string, Enrolment] => {
+    const fields = new Items(item);
+    return [fields.text(), unpackEnrolment(fields)];
+  });
+  return { bulletin, userIds, enrolments: new Map(enrolments) };
+}
+
+export function packMemberNews({ bulletin, enrolment, isPartial }: MemberNews): readonly unknown[] {
+  return [
+    packBulletin(bulletin),
+    enrolment === undefined ? null : packEnrolment(enrolment),
+    isPartial === true,
+  ];
+}
+
+/** @throws PeerFault */
+export function unpackMemberNews(body: unknown): MemberNews {
+  const items = new Items(body);
+  const bulletin = unpackBulletin(items.list((item) => item));
+  const enrolment = items.optional((item) => unpackEnrolment(new Items(item)));
+  const isPartial = items.flag();
+  return {
+    kind: 'groupNews',
+    bulletin,
+    ...(enrolment !== undefined && { enrolment }),
+    ...(isPartial && { isPartial }),
+  };
+}
+
+export function packCard(card: MemberCard | undefined): readonly unknown[] | null {
+  return card === undefined ? null : [card.name, card.deliveredSeq, card.readSeq, card.isFull];
+}
+
+/** @throws PeerFault */
+export function unpackCard(value: unknown): MemberCard | undefined {
+  if (value === null || value === undefined) return undefined;
+  const items = new Items(value);
+  const [name, deliveredSeq, readSeq] = [items.text(), items.count(), items.count()];
+  return { name, deliveredSeq, readSeq, isFull: items.flag() };
+}
+
+function packBulletin(bulletin: Bulletin): readonly unknown[] {
+  const { groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages } = bulletin;
+  return [groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages.map(packMessage)];
+}
+
+function unpackBulletin(value: unknown): Bulletin {
+  const items = new Items(value);
+  const [groupId, name, event] = [items.text(), items.text(), items.count()];
+  const [lastSeq, lastTimestamp] = [items.count(), items.count()];
+  const [lastFrom, snippet] = [items.text(), items.text()];
+  const messages = items.list(unpackMessage);
+  return { groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages };
+}
+
+function packMessage(message: GroupMessage): readonly unknown[] {
+  const { seq, messageId, text, timestamp, mediaRef, replyTo } = message;
+  const packed = [seq, messageId, text, timestamp];
+  return mediaRef === undefined && replyTo === undefined
+    ? packed
+    : [...packed, packMedia(mediaRef), replyTo ?? null];
+}
+
+function unpackMessage(value: unknown): GroupMessage {
+  const items = new Items(value);
+  const [seq, messageId] = [items.count(), items.text()];
+  const message = { seq, messageId, text: items.text(), timestamp: items.count() };
+  if (items.isAtEnd) return message;
+  const mediaRef = items.optional(unpackMedia);
+  const replyTo = items.optional(countOf);
+  return {
+    ...message,
+    ...(mediaRef !== undefined && { mediaRef }),
+    ...(replyTo !== undefined && { replyTo }),
+  };
+}
+
+function packEnrolment(enrolment: Enrolment): readonly unknown[] {
+  const { kind, event } = enrolment;
+  if (kind === 'left') return [enrolmentTags.left, event];
+  return [enrolmentTags.joined, event, enrolment.seq, enrolment.sinceJoin];
+}
+
+function unpackEnrolment(items: Items): Enrolment {
+  const [tag, event] = [items.count(), items.count()];
+  switch (tag) {
+    case enrolmentTags.left:
+      return { kind: 'left', event };
+    case enrolmentTags.joined:
+      return { kind: 'joined', event, seq: items.count(), sinceJoin: items.flag() };
+    default:
+      throw new PeerFault('protocol', `no enrolment has tag ${tag}`);
+  }
+}

@@ -1,0 +1,86 @@
+import {
+  createGroupParams,
+  getMembersParams,
+  leaveGroupParams,
+  membersParams,
+  renameGroupParams,
+  setRoleParams,
+} from '../protocol/call-schemas.ts';
+import { isGroupId } from '../protocol/conversation-id.ts';
+import { refusal, type Refusal } from '../protocol/protocol-error.ts';
+import { call } from './call-table.ts';
+import type { Call } from './call-table.ts';
+import { wellFormed } from './outgoing-message.ts';
+
+/** Why this is no group that anybody can be in. */
+function refuseOther(conversationId: string): Refusal | undefined {
+  return isGroupId(conversationId) ? undefined : refusal('not_found', 'no such group');
+}
+
+/** The calls of the protocol that are about groups and their members. */
+export function groupCalls(): readonly Call[] {
+  return [
+    call('write', 'createGroup', createGroupParams, ({ mailbox }, params, deadline) => {
+      const { name, members, requestId, history = 'all' } = params;
+      return mailbox.createGroup({ name: wellFormed(name), members, requestId, history }, deadline);
+    }),
+
+    call(
+      'write',
+      'addMembers',
+      membersParams,
+      ({ mailbox }, { conversationId, members }, deadline) =>
+        refuseOther(conversationId) ??
+        mailbox.callGroup(conversationId, 'addMembers', { conversationId, members }, deadline),
+    ),
+
+    call(
+      'write',
+      'removeMembers',
+      membersParams,
+      ({ mailbox }, { conversationId, members }, deadline) =>
+        refuseOther(conversationId) ??
+        mailbox.callGroup(conversationId, 'removeMembers', { conversationId, members }, deadline),
+    ),
+
+    call(
+      'write',
+      'leaveGroup',
+      leaveGroupParams,
+      ({ mailbox }, { conversationId }, deadline) =>
+        refuseOther(conversationId) ??
+        mailbox.callGroup(conversationId, 'leaveGroup', { conversationId }, deadline),
+    ),
+
+    call(
+      'write',
+      'renameGroup',
+      renameGroupParams,
+      ({ mailbox }, { conversationId, name }, deadline) =>
+        refuseOther(conversationId) ??
+        mailbox.callGroup(
+          conversationId,
+          'renameGroup',
+          { conversationId, name: wellFormed(name) },
+          deadline,
+        ),
+    ),
+
+    call(
+      'write',
+      'setRole',
+      setRoleParams,
+      ({ mailbox }, { conversationId, userId, role }, deadline) =>
+        refuseOther(conversationId) ??
+        mailbox.callGroup(conversationId, 'setRole', { conversationId, userId, role }, deadline),
+    ),
+
+    call('read', 'getMembers', getMembersParams, ({ mailbox }, params, deadline) => {
+      const { conversationId, limit = 50, offset = 0 } = params;
+      return (
+        refuseOther(conversationId) ??
+        mailbox.callGroup(conversationId, 'getMembers', { conversationId, limit, offset }, deadline)
+      );
+    }),
+  ];
+}

@@ -1,0 +1,44 @@
+import type { EntityRegistry } from '../../src/actor/entity-registry.ts';
+import type { FanOutTiming, MemberPort } from '../../src/actor/group-host.ts';
+import { LocalMembers } from '../../src/actor/local-members.ts';
+import type { GroupPort } from '../../src/actor/mailbox-host.ts';
+import { ProtocolError } from '../../src/protocol/protocol-error.ts';
+import type { GroupLimits } from '../../src/group/group-state.ts';
+
+export const ordinaryGroupLimits: GroupLimits = {
+  membersMax: 1_000,
+  pendingMax: 10_000,
+  dedupWindowMs: 86_400_000,
+};
+
+export const ordinaryFanOutTiming: FanOutTiming = {
+  retryFirstMs: 100,
+  retryMaxMs: 10_000,
+  clearAfterMs: 10_000,
+  enrolmentWaitMs: 2_000,
+  roundMs: 8_000,
+};
+
+/** Groups and mailboxes of one registry reach each other at once. */
+export function localGroups(
+  registry: () => EntityRegistry,
+  alarm: (error: unknown, what: string) => void,
+): { groups: GroupPort; members: MemberPort } {
+  const local = (): LocalMembers => new LocalMembers(registry(), alarm);
+  return {
+    groups: {
+      news: (groupId, userId, known, deadline) => registry().group(groupId).news(userId, known, deadline),
+      range: (groupId, userId, bounds, deadline) => registry().group(groupId).range(userId, bounds, deadline),
+    },
+    members: {
+      nodeOf: () => 'n1',
+      tell: (_nodeId, circular, deadline) => local().tell(circular, deadline),
+      cards: (groupId, userIds, deadline) => local().cards(groupId, userIds, deadline),
+    },
+  };
+}
+
+/** For stand-ins of mailboxes that are in no group. */
+export function noGroup(): Promise<never> {
+  return Promise.reject(new ProtocolError('not_found', 'no such conversation'));
+}
