@@ -150,6 +150,22 @@ export class ChatStore {
     this.#changed();
   }
 
+  /** Gives an own message another text. */
+  edit({ conversationId, seq }: Message, text: string): void {
+    const messageId = this.#ids.next();
+    this.#client.call('editMessage', { conversationId, seq, text, messageId }).catch((error: unknown) => {
+      this.#failed(error);
+    });
+  }
+
+  /** Takes an own message back, for everyone. */
+  remove({ conversationId, seq }: Message): void {
+    const messageId = this.#ids.next();
+    this.#client.call('deleteMessage', { conversationId, seq, messageId }).catch((error: unknown) => {
+      this.#failed(error);
+    });
+  }
+
   /** The user has the open conversation before their eyes. */
   seen(conversationId: string): void {
     const conversation = this.conversations.get(conversationId);
@@ -266,6 +282,11 @@ export class ChatStore {
         if (message.from !== this.userId) this.#deliveries.arrived(message.conversationId, message.seq);
         break;
       }
+      case 'edited':
+      case 'deleted':
+        this.timeline(change.message.conversationId).replace(change.message);
+        this.conversations.amendMessage(change.message);
+        break;
       case 'receipt':
         if (change.userId !== this.userId) {
           this.conversations.markReceipt(change.conversationId, change.deliveredSeq, change.readSeq);

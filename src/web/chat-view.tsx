@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { peerInDm } from '../protocol/conversation-id.ts';
+import type { Message } from '../protocol/message.ts';
 import { Avatar } from './chat-list.tsx';
 import type { ChatStore } from './chat-store.ts';
 import { Composer } from './composer.tsx';
@@ -14,6 +15,7 @@ export function ChatView(props: { readonly store: ChatStore; readonly conversati
   const name = conversation?.name ?? peer;
   const timeline = store.timeline(conversationId);
   const unread = conversation?.unread ?? 0;
+  const [editing, setEditing] = useState<Message>();
 
   // What is before the eyes is read: in a window that has the focus, now or when it gets it.
   useEffect(() => {
@@ -52,10 +54,22 @@ export function ChatView(props: { readonly store: ChatStore; readonly conversati
           readSeq: conversation?.peerReadSeq ?? 0,
         }}
         onTop={() => store.loadOlder(conversationId)}
-        onRetry={(messageId) => store.retry(messageId)}
-        onDiscard={(messageId) => store.discard(messageId)}
+        actions={{
+          retry: (messageId) => store.retry(messageId),
+          discard: (messageId) => store.discard(messageId),
+          edit: setEditing,
+          remove: (message) => store.remove(message),
+        }}
       />
-      <Composer onSend={(text) => store.send(conversationId, text)} />
+      <Composer
+        edited={editing?.text}
+        onSend={(text) => {
+          if (editing === undefined) store.send(conversationId, text);
+          else if (text !== editing.text) store.edit(editing, text);
+          setEditing(undefined);
+        }}
+        onCancel={() => setEditing(undefined)}
+      />
     </section>
   );
 }

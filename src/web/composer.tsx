@@ -4,11 +4,20 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 const textBytesMax = 8192;
 const encoder = new TextEncoder();
 
-/** Where a message is written: Enter sends, Shift+Enter begins a new line. */
-export function Composer({ onSend }: { readonly onSend: (text: string) => void }): JSX.Element {
+/** Where a message is written or changed: Enter sends, Shift+Enter begins a new line, Esc leaves a message as it is. */
+export function Composer(props: {
+  /** The text of a message that is changed; undefined: a new one is written. */
+  readonly edited: string | undefined;
+  readonly onSend: (text: string) => void;
+  readonly onCancel: () => void;
+}): JSX.Element {
+  const { edited, onSend, onCancel } = props;
   const [text, setText] = useState('');
   const input = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => input.current?.focus(), []);
+  useEffect(() => {
+    setText(edited ?? '');
+    input.current?.focus();
+  }, [edited]);
 
   // Grows with its text, up to the limit that the style sheet sets.
   useEffect(() => {
@@ -43,6 +52,10 @@ export function Composer({ onSend }: { readonly onSend: (text: string) => void }
         dir="auto"
         onInput={(event) => setText(event.currentTarget.value)}
         onKeyDown={(event) => {
+          if (event.key === 'Escape' && edited !== undefined) {
+            event.stopPropagation(); // It would close the chat.
+            onCancel();
+          }
           // While a word is being composed, Enter belongs to the input method.
           if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
           event.preventDefault();
@@ -50,9 +63,21 @@ export function Composer({ onSend }: { readonly onSend: (text: string) => void }
         }}
       />
       <button type="submit" class="primary" disabled={text.trim() === '' || isTooLong}>
-        Send
+        {edited === undefined ? 'Send' : 'Save'}
       </button>
+      {edited !== undefined && <EditHint onCancel={onCancel} />}
       {isTooLong && <p class="problem">This is too long for one message.</p>}
     </form>
+  );
+}
+
+function EditHint({ onCancel }: { readonly onCancel: () => void }): JSX.Element {
+  return (
+    <p class="hint">
+      You are changing a message.{' '}
+      <button type="button" class="link" onClick={onCancel}>
+        Cancel
+      </button>
+    </p>
   );
 }

@@ -1,5 +1,7 @@
 import type { Conversation, Message } from '../protocol/message.ts';
 
+const snippetChars = 120;
+
 /** The user's conversation list as far as it is on this device, kept right by the change feed. */
 export class ConversationBook {
   readonly #byId = new Map<string, Conversation>();
@@ -57,11 +59,18 @@ export class ConversationBook {
       lastSeq: message.seq,
       lastTimestamp: message.timestamp,
       updatedAt: Math.max(known.updatedAt, message.timestamp),
-      snippet: message.text.slice(0, 120),
+      snippet: message.text.slice(0, snippetChars),
       lastFrom: message.from,
       unread: message.from === ownId ? known.unread : known.unread + 1,
     });
     return true;
+  }
+
+  /** A message is another than it was: where it is the last one, the list shows it. */
+  amendMessage(message: Message): void {
+    const known = this.#byId.get(message.conversationId);
+    if (known?.lastSeq !== message.seq) return;
+    this.#byId.set(message.conversationId, { ...known, snippet: message.text.slice(0, snippetChars) });
   }
 
   /** Takes a read mark; marks never move back, and one that is known says nothing about later messages. */

@@ -8,6 +8,14 @@ import type { Timeline } from './timeline.ts';
 const nearTopPixels = 400;
 const nearBottomPixels = 80;
 
+/** What can be done with own messages: with those on their way, and with those that are stored. */
+export interface MessageActions {
+  readonly retry: (messageId: string) => void;
+  readonly discard: (messageId: string) => void;
+  readonly edit: (message: Message) => void;
+  readonly remove: (message: Message) => void;
+}
+
 /** The messages of a conversation, oldest on top, then those that are still on their way. */
 export function MessageList(props: {
   readonly ownId: string;
@@ -15,10 +23,9 @@ export function MessageList(props: {
   readonly outbox: readonly OutboxEntry[];
   readonly peer: PeerMarks;
   readonly onTop: () => void;
-  readonly onRetry: (messageId: string) => void;
-  readonly onDiscard: (messageId: string) => void;
+  readonly actions: MessageActions;
 }): JSX.Element {
-  const { ownId, timeline, outbox } = props;
+  const { ownId, timeline, outbox, actions } = props;
   const { messages, isLoaded, isLoading, hasOlder } = timeline;
   const box = useRef<HTMLDivElement>(null);
   /** How the list was last seen: whether at its end, and how far the end of it was away. */
@@ -64,15 +71,11 @@ export function MessageList(props: {
           previous={messages[place - 1]}
           isOwn={message.from === ownId}
           progress={progressOf(message.seq, props.peer)}
+          actions={actions}
         />
       ))}
       {outbox.map((entry) => (
-        <OutboxRow
-          key={entry.messageId}
-          entry={entry}
-          onRetry={() => props.onRetry(entry.messageId)}
-          onDiscard={() => props.onDiscard(entry.messageId)}
-        />
+        <OutboxRow key={entry.messageId} entry={entry} actions={actions} />
       ))}
     </div>
   );
@@ -105,8 +108,9 @@ function MessageRow(props: {
   readonly previous: Message | undefined;
   readonly isOwn: boolean;
   readonly progress: Progress;
+  readonly actions: MessageActions;
 }): JSX.Element {
-  const { message, previous, isOwn, progress } = props;
+  const { message, previous, isOwn, progress, actions } = props;
   const { from, text, timestamp, editedAt, deletedAt } = message;
   const isNewDay = previous === undefined || dayOf(previous.timestamp) !== dayOf(timestamp);
   const isGrouped = !isNewDay && previous.from === from && timestamp - previous.timestamp < groupMs;
@@ -118,7 +122,17 @@ function MessageRow(props: {
           {deletedAt === undefined ? text : 'This message was deleted.'}
         </p>
         <footer>
-          {editedAt !== undefined && 'edited '}
+          {isOwn && deletedAt === undefined && (
+            <span class="actions">
+              <button type="button" class="link" onClick={() => actions.edit(message)}>
+                Edit
+              </button>{' '}
+              <button type="button" class="link" onClick={() => actions.remove(message)}>
+                Delete
+              </button>{' '}
+            </span>
+          )}
+          {editedAt !== undefined && deletedAt === undefined && 'edited '}
           <time>{clockTime(timestamp)}</time>
           {isOwn && deletedAt === undefined && (
             <span class={`progress ${progress}`} title={progressTitles[progress]}>
@@ -131,12 +145,9 @@ function MessageRow(props: {
   );
 }
 
-function OutboxRow(props: {
-  readonly entry: OutboxEntry;
-  readonly onRetry: () => void;
-  readonly onDiscard: () => void;
-}): JSX.Element {
-  const { text, writtenAt, status } = props.entry;
+function OutboxRow(props: { readonly entry: OutboxEntry; readonly actions: MessageActions }): JSX.Element {
+  const { actions } = props;
+  const { messageId, text, writtenAt, status } = props.entry;
   return (
     <article class={`message own waiting ${status.kind}`}>
       <p class="text" dir="auto">
@@ -146,10 +157,10 @@ function OutboxRow(props: {
         {status.kind === 'failed' ? (
           <span class="problem">
             Not sent. {status.reason}{' '}
-            <button type="button" class="link" onClick={props.onRetry}>
+            <button type="button" class="link" onClick={() => actions.retry(messageId)}>
               Try again
             </button>{' '}
-            <button type="button" class="link" onClick={props.onDiscard}>
+            <button type="button" class="link" onClick={() => actions.discard(messageId)}>
               Discard
             </button>
           </span>

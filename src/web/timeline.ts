@@ -25,6 +25,11 @@ export class Timeline {
     this.#messages = [...bySeq.values()].sort((one, other) => one.seq - other.seq);
   }
 
+  /** Puts a message in the place of what it was before, where that is here. */
+  replace(message: Message): void {
+    this.#messages = this.#messages.map((known) => (known.seq === message.seq ? message : known));
+  }
+
   has(messageId: string): boolean {
     return this.#messages.some((message) => message.messageId === messageId);
   }

@@ -122,6 +122,34 @@ describe('the web client', () => {
     expect(await annPage.getByRole('heading', { name: 'Bob Müller' }).count()).toBe(1);
   });
 
+  test('an own message can be changed and taken back, for both', async () => {
+    const [ann, bob] = names();
+    const annPage = await register(ann, 'Ann Lee');
+    const bobPage = await register(bob, 'Bob');
+    await startChat(annPage, bob);
+    for (const text of ['keep', 'wrnog', 'regret']) await say(annPage, text);
+    await stored(annPage, 'regret');
+    await bobPage.getByRole('button', { name: /Ann Lee/ }).click();
+    await stored(bobPage, 'regret');
+    const action = (text: string, name: string) =>
+      annPage.locator('.message', { hasText: text }).getByRole('button', { name }).click();
+
+    await action('wrnog', 'Edit');
+    await say(annPage, 'right');
+    await stored(bobPage, 'right');
+    await action('keep', 'Edit');
+    await annPage.keyboard.press('Escape');
+    await action('regret', 'Delete');
+    for (const page of [annPage, bobPage]) {
+      await page.getByText('This message was deleted.').waitFor();
+      expect(await textsIn(page)).toEqual(['keep', 'right', 'This message was deleted.']);
+      await page.locator('.message', { hasText: 'right' }).getByText('edited').waitFor();
+    }
+    // Also from the list of chats.
+    expect(await bobPage.getByRole('navigation').getByText('regret').count()).toBe(0);
+    expect(await bobPage.getByRole('button', { name: 'Edit' }).count()).toBe(0);
+  });
+
   test('a reload keeps the user and the history', async () => {
     const [ann, bob] = names();
     const annPage = await register(ann, 'Ann Lee');
