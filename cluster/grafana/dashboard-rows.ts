@@ -193,6 +193,60 @@ const cache: DashboardRow = {
   ],
 };
 
+const handoff: DashboardRow = {
+  title: 'Hand-off',
+  panels: [
+    graph(
+      'Moves of mailboxes a second',
+      'Came into memory as they were sent ahead, or were loaded from the store.',
+      'ops',
+      rateOfAll('mailring_mailbox_revivals_total', 'sent ahead'),
+      rateOfAll('mailring_mailbox_activations_total', 'loaded'),
+    ),
+    graph(
+      'Sent ahead',
+      'Bytes a second from each node; its limit is `ring.handoffBytesPerSecond`.',
+      'Bps',
+      ratePerNode('mailring_handoff_sent_bytes_total'),
+    ),
+    graph(
+      'Waiting for its users',
+      'Bytes that others have sent ahead.',
+      'bytes',
+      level('mailring_handoff_kept_bytes'),
+    ),
+    graph(
+      'Rows sent ahead in vain, a minute',
+      'Found no room, later commits did not fit on them, or nobody asked for them: they are loaded from the store.',
+      'none',
+      lines(`sum(increase(mailring_handoff_copies_refused_total{${chosen}}[1m]))`, 'no room'),
+      lines(`sum(increase(mailring_handoff_copies_spoilt_total{${chosen}}[1m]))`, 'spoilt'),
+      lines(`sum(increase(mailring_handoff_copies_expired_total{${chosen}}[1m]))`, 'not asked for'),
+    ),
+    graph(
+      'Wait for the last word',
+      'What a moved user waits at most, on average; and how long it takes until all of a view is said.',
+      's',
+      lines(
+        `sum(rate(mailring_handoff_last_word_wait_seconds_total{${chosen}}[1m])) / sum(rate(mailring_handoff_last_words_heard_total{${chosen}}[1m]))`,
+        'a mailbox',
+      ),
+      lines(
+        `sum(rate(mailring_handoff_release_seconds_total{${chosen}}[1m])) / sum(rate(mailring_handoff_releases_total{${chosen}}[1m]))`,
+        'a view',
+      ),
+    ),
+    graph(
+      'Changes a minute',
+      'Of the ring, by how they ended.',
+      'none',
+      lines(`sum(increase(mailring_ring_changes_done_total{${chosen}}[1m]))`, 'done'),
+      lines(`sum(increase(mailring_ring_changes_aborted_total{${chosen}}[1m]))`, 'aborted'),
+      lines(`sum(increase(mailring_ring_changes_failed_total{${chosen}}[1m]))`, 'failed'),
+    ),
+  ],
+};
+
 const store: DashboardRow = {
   title: 'Store',
   panels: [
@@ -295,5 +349,5 @@ const sessions: DashboardRow = {
 
 /** From top to bottom. */
 export const dashboardRows: readonly DashboardRow[] = [
-  ...[overview, ring, load, latency, cache, store, peers, sessions],
+  ...[overview, ring, load, latency, cache, handoff, store, peers, sessions],
 ];

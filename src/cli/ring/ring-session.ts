@@ -30,6 +30,8 @@ const retryMs = 500;
 const detached =
   'the change goes on without this command: `mailring ring follow` shows it, `mailring ring abort` ends it';
 
+const forgotten =
+  'the node that carried the change out is gone, and nobody knows how it ended: see what `mailring ring show` says';
 const unsure = 'interrupted; `mailring ring show` has what is under way';
 
 /** What the commands of `mailring ring` do, step by step. Never rejects for what the ring or the network does. */
@@ -66,8 +68,9 @@ export class RingSession {
         screen.say({ kind: 'note', message: 'nothing was changed' });
         return 1;
       }
-      const { changeId } = await api.start(request, force);
-      return this.#follow(changeId);
+      const begun = await api.start(request, force);
+      // What moves nobody's users is done at once, and nobody keeps a record of it.
+      return begun.phase === 'finished' ? this.#conclude(begun, 'done') : this.#follow(begun.changeId);
     });
   }
 
@@ -78,13 +81,13 @@ export class RingSession {
 
   abort(changeId: string | undefined): Promise<RingVerdict> {
     return this.#attempt(async () => {
-      const { api, screen } = this.#parts;
+      const { api } = this.#parts;
       const id = changeId ?? (await api.show()).pending?.changeId;
       if (id === undefined) throw new RingApiError('no_such_change', 'no change is under way');
       const progress = await api.abort(id);
-      if (progress.phase !== 'finished') return this.#follow(id, 'aborted');
-      screen.say({ kind: 'finished', progress });
-      return progress.outcome?.kind === 'aborted' ? 0 : 1;
+      return progress.phase === 'finished'
+        ? this.#conclude(progress, 'aborted')
+        : this.#follow(id, 'aborted');
     });
   }
 
@@ -93,6 +96,11 @@ export class RingSession {
     // Which weight a running change gives a node is not told: it may be another one.
     const isSame = kind !== 'weight' && pending?.kind === kind && pending.nodeId === nodeId;
     return isSame ? pending : undefined;
+  }
+
+  #conclude(progress: RingProgress, wanted: 'done' | 'aborted'): RingVerdict {
+    this.#parts.screen.say({ kind: 'finished', progress });
+    return progress.outcome?.kind === wanted ? 0 : 1;
   }
 
   async #follow(changeId: string, wanted: 'done' | 'aborted' = 'done'): Promise<RingVerdict> {
@@ -107,10 +115,7 @@ export class RingSession {
       seen = news ?? seen;
       if (seen === undefined) continue;
       const { progress } = seen;
-      if (progress.phase === 'finished') {
-        screen.say({ kind: 'finished', progress });
-        return progress.outcome?.kind === wanted ? 0 : 1;
-      }
+      if (progress.phase === 'finished') return this.#conclude(progress, wanted);
       if (news !== undefined) screen.say({ kind: 'progress', progress });
     }
   }
@@ -124,7 +129,11 @@ export class RingSession {
         return await api.progress(changeId, etag, newsWaitMs);
       } catch (error) {
         if (interrupted.aborted) return 'detached';
-        if (!(error instanceof RingApiError) || !error.isPassing) throw error;
+        if (!(error instanceof RingApiError)) throw error;
+        if (error.code === 'no_such_change' && etag !== undefined) {
+          throw new RingApiError(error.code, forgotten, undefined, { cause: error });
+        }
+        if (!error.isPassing) throw error;
         if (time.monotonicMs() > giveUpMs) {
           throw new RingApiError(error.code, `${error.message}; ${detached}`, undefined, { cause: error });
         }

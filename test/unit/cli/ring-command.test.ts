@@ -147,6 +147,27 @@ describe('mailring ring drain, join, remove, weight', () => {
     expect(ops.control.started).toEqual([]);
   });
 
+  it('what is done at once is done, although nobody keeps a record of it', async () => {
+    const { start } = ops.control;
+    ops.control.start = async (...args) => {
+      await start.apply(ops.control, args);
+      const finished = ops.control.goOn({ phase: 'finished', outcome: { kind: 'done', remark: undefined } });
+      ops.control.current = undefined;
+      return finished;
+    };
+    expect(await ring('remove', 'n2', '--json')).toBe(0);
+    expect(news().at(-1)).toMatchObject({ kind: 'finished', progress: { outcome: { kind: 'done' } } });
+  });
+
+  it('says so when nobody knows any more how a change ended', async () => {
+    await ops.control.start({ kind: 'drain', nodeId: 'n2' }, { force: false });
+    setTimeout(() => {
+      ops.control.current = undefined;
+    }, 300);
+    expect(await ring('follow')).toBe(1);
+    expect(err).toContain('nobody knows how it ended: see what `mailring ring show` says');
+  });
+
   it('follows the same change where it runs already', async () => {
     await ops.control.start({ kind: 'drain', nodeId: 'n2' }, { force: false });
     setTimeout(
