@@ -90,6 +90,13 @@ const ring: DashboardRow = {
       level('mailring_ring_is_member', '{{node}} is in'),
     ),
     graph(
+      'Weights and changes',
+      'Weight of each node, 0 where it serves nobody; and who carries out a change.',
+      'none',
+      level('mailring_ring_weight'),
+      lines('mailring_ring_change_running > 0', '{{node}} carries out a change'),
+    ),
+    graph(
       'Removals and troubles a minute',
       'Nodes removed without a sign of life, nodes removed while they lived, failed rounds by what they were for.',
       'none',
@@ -213,7 +220,7 @@ const handoff: DashboardRow = {
       'Waiting for its users',
       'Bytes that others have sent ahead.',
       'bytes',
-      level('mailring_handoff_kept_bytes'),
+      level('mailring_handoff_copies_bytes'),
     ),
     graph(
       'Rows sent ahead in vain, a minute',
@@ -228,7 +235,7 @@ const handoff: DashboardRow = {
       'What a moved user waits at most, on average; and how long it takes until all of a view is said.',
       's',
       lines(
-        `sum(rate(mailring_handoff_last_word_wait_seconds_total{${chosen}}[1m])) / sum(rate(mailring_handoff_last_words_heard_total{${chosen}}[1m]))`,
+        `sum(rate(mailring_handoff_wait_seconds_total{${chosen}}[1m])) / sum(rate(mailring_handoff_waits_answered_total{${chosen}}[1m]))`,
         'a mailbox',
       ),
       lines(
@@ -347,7 +354,22 @@ const sessions: DashboardRow = {
   ],
 };
 
+const push: DashboardRow = {
+  title: 'Notices to sleeping devices',
+  panels: [
+    graph('Waiting', 'Users whose notice waits to be delivered.', 'short', level('mailring_push_waiting')),
+    graph(
+      'Notices a second',
+      'Taken by the receiver; refused, given up or too many; requests that failed and are made again.',
+      'ops',
+      rateOfAll('mailring_push_delivered_total', 'delivered'),
+      rateOfAll('mailring_push_dropped_total', 'dropped'),
+      rateOfAll('mailring_push_failed_requests_total', 'failed requests'),
+    ),
+  ],
+};
+
 /** From top to bottom. */
 export const dashboardRows: readonly DashboardRow[] = [
-  ...[overview, ring, load, latency, cache, handoff, store, peers, sessions],
+  ...[overview, ring, load, latency, cache, handoff, store, peers, sessions, push],
 ];

@@ -81,13 +81,14 @@ export async function runScenario(
     const verdict = await load.verify();
     const { messages } = load.ledger;
     const moves = { ...movesSince(load.clients, disturbedMs), activations: watch.total('activations') };
-    tell(scenario.name, { load, watch, verdict, moves, onProgress });
+    const calm = pauses(messages.values(), beginMs, disturbedMs);
+    tell(scenario.name, { load, watch, verdict, moves, calm, onProgress });
     const takeover = kill && takeoverMs(messages.values(), kill.users, kill.atMs);
     return {
       errors: [...load.errors.values()].reduce((sum, count) => sum + count, 0),
       lost: verdict.lost,
       doubled: verdict.doubled,
-      pauseMs: pauses(messages.values(), timeline),
+      pauseMs: pauses(messages.values(), disturbedMs, timeline.endMs),
       ackP99Ratio: ackP99Ratio(messages.values(), timeline, moves.moved) ?? null,
       warmShare: warmShare(moves) ?? null,
       ...(takeover === undefined ? {} : { takeoverMs: takeover }),
@@ -117,17 +118,19 @@ interface Details {
   readonly load: LoadRun;
   readonly watch: CounterWatch;
   readonly verdict: Verdict;
-  readonly moves: { readonly userMoves: number; readonly activations: number };
+  readonly moves: { readonly userMoves: number };
+  /** Pauses before the disturbance: what this machine does by itself. */
+  readonly calm: Spread;
   readonly onProgress: (line: string) => void;
 }
 
 /** What the figures are made of, for people. */
-function tell(name: string, { load, watch, verdict, moves, onProgress }: Details): void {
-  const { userMoves, activations } = moves;
+function tell(name: string, { load, watch, verdict, moves, calm, onProgress }: Details): void {
   onProgress(
-    `${name}: ${load.ledger.messages.size} messages, ${userMoves} moves of users, ${activations} mailboxes loaded, ` +
+    `${name}: ${load.ledger.messages.size} messages, ${moves.userMoves} moves of users; ${watch.summary}; ` +
       `at most ${watch.greatestPerSecond('storeReads')} reads of the store a second`,
   );
+  onProgress(`${name}: pauses before: p50 ${calm.p50}, p99 ${calm.p99}, max ${calm.max} ms`);
   if (load.errors.size > 0) onProgress(`${name}: clients were told: ${text(load.errors)}`);
   for (const detail of verdict.details) onProgress(`${name}: VIOLATION ${detail}`);
 }

@@ -5,17 +5,27 @@ const timeoutMs = 2_000;
 
 const watched = {
   activations: 'mailring_mailbox_activations_total',
+  revivals: 'mailring_mailbox_revivals_total',
+  copiesSent: 'mailring_handoff_copies_sent_total',
+  copiesSpoilt: 'mailring_handoff_copies_spoilt_total',
+  copiesRefused: 'mailring_handoff_copies_refused_total',
+  lastWordWaits: 'mailring_handoff_waits_total',
+  lastWordsHeard: 'mailring_handoff_waits_answered_total',
+  conflicts: 'mailring_commit_conflicts_total',
   storeReads: 'mailring_store_duration_seconds_count{operation="read"}',
 } as const;
 type Counter = keyof typeof watched;
 const counters = Object.keys(watched) as Counter[];
 
+const zeroes = (): Record<Counter, number> =>
+  Object.fromEntries(counters.map((counter) => [counter, 0])) as Record<Counter, number>;
+
 /** Counters of all nodes together, over their deaths and restarts; and how fast they grew at most. */
 export class CounterWatch {
   readonly #nodes: readonly NodeProcess[];
   readonly #last = new Map<string, number>();
-  readonly #totals: Record<Counter, number> = { activations: 0, storeReads: 0 };
-  readonly #greatest: Record<Counter, number> = { activations: 0, storeReads: 0 };
+  readonly #totals = zeroes();
+  readonly #greatest = zeroes();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
 
@@ -53,6 +63,12 @@ export class CounterWatch {
 
   total(counter: Counter): number {
     return this.#totals[counter];
+  }
+
+  /** All that moved, for people. */
+  get summary(): string {
+    const moved = counters.filter((counter) => this.#totals[counter] > 0);
+    return moved.map((counter) => `${counter} ${this.#totals[counter]}`).join(', ');
   }
 
   /** The most that was seen in a second. */

@@ -38,18 +38,21 @@ const rounded = (value: number): number => Math.round(value * 10) / 10;
 
 const conversationOf = ({ from, to }: LedgerMessage): string => `${Math.min(from, to)}:${Math.max(from, to)}`;
 
-/** How long somebody waited: until the sender was answered and the recipient's device had it. */
+/**
+ * How long somebody waited: until the sender was answered and the recipient's device had it.
+ * @param endMs for what never was
+ */
 function waitMs({ dueMs, ackedMs, deliveredMs }: LedgerMessage, endMs: number): number {
   return Math.max(ackedMs ?? endMs, deliveredMs ?? endMs) - dueMs;
 }
 
-/** The longest wait that each conversation saw after the disturbance began. */
-export function pauses(messages: Iterable<LedgerMessage>, { disturbedMs, endMs }: Timeline): Spread {
+/** The longest wait that each conversation saw, of the messages that were due from one time until another. */
+export function pauses(messages: Iterable<LedgerMessage>, fromMs: number, untilMs: number): Spread {
   const longest = new Map<string, number>();
   for (const message of messages) {
-    if (message.dueMs < disturbedMs) continue;
+    if (message.dueMs < fromMs || message.dueMs >= untilMs) continue;
     const conversation = conversationOf(message);
-    longest.set(conversation, Math.max(longest.get(conversation) ?? 0, waitMs(message, endMs)));
+    longest.set(conversation, Math.max(longest.get(conversation) ?? 0, waitMs(message, untilMs)));
   }
   return spreadOf([...longest.values()]);
 }

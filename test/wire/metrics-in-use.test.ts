@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -33,7 +33,11 @@ describe('the metrics of a running node', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'mailring-metrics-'));
-    node = await NodeProcess.prepare({ id: 'n1', folder, settings: [] });
+    // What is off by default has metrics as well.
+    const secretFile = join(folder, 'push-secret');
+    await writeFile(secretFile, 'x'.repeat(32));
+    const settings = ['--push-url', 'http://127.0.0.1:9/', '--push-secret-file', secretFile];
+    node = await NodeProcess.prepare({ id: 'n1', folder, settings });
     await node.process.start();
     const client = await WireClient.connect(node.wsUrl);
     await client.call('no.such.call', {});

@@ -115,7 +115,8 @@ describe('the figures', () => {
       sent({ from: 2, to: 3, dueMs: 2_200, ackAfterMs: 20 }),
       sent({ from: 4, to: 5, dueMs: 9_000 }), // never answered
     ];
-    expect(pauses(messages, timeline)).toEqual({ p50: 70, p99: 1_000, max: 1_000 });
+    expect(pauses(messages, 2_000, 10_000)).toEqual({ p50: 70, p99: 1_000, max: 1_000 });
+    expect(pauses(messages, 1_000, 2_000)).toEqual({ p50: 900, p99: 900, max: 900 });
   });
 
   it('compares acknowledgements of those who stayed, after and before', () => {
