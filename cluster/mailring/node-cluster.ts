@@ -15,18 +15,22 @@ export interface NodeClusterOptions {
 /** Nodes n1, n2, … of one cluster as processes on this machine. */
 export class NodeCluster {
   readonly nodes: readonly NodeProcess[];
+  readonly #options: NodeClusterOptions;
+  #spares = 0;
 
-  private constructor(nodes: readonly NodeProcess[]) {
+  private constructor(nodes: readonly NodeProcess[], options: NodeClusterOptions) {
     this.nodes = nodes;
+    this.#options = options;
   }
 
   /** Resolves when all of them are in one view. */
-  static async start({ count, folder, settings }: NodeClusterOptions): Promise<NodeCluster> {
+  static async start(options: NodeClusterOptions): Promise<NodeCluster> {
+    const { count, folder, settings } = options;
     const nodes: NodeProcess[] = [];
     for (let number = 1; number <= count; number++) {
       nodes.push(await NodeProcess.prepare({ id: `n${number}`, folder: join(folder, 'nodes'), settings }));
     }
-    const cluster = new NodeCluster(nodes);
+    const cluster = new NodeCluster(nodes, options);
     try {
       await Promise.all(nodes.map(({ process }) => process.start()));
       await cluster.untilAgreed(nodes, 30_000);
@@ -35,6 +39,13 @@ export class NodeCluster {
       throw error;
     }
     return cluster;
+  }
+
+  /** One more node of this cluster; it does not run yet, and is not among `nodes`. */
+  spare(): Promise<NodeProcess> {
+    const { count, folder, settings } = this.#options;
+    const id = `n${count + ++this.#spares}`;
+    return NodeProcess.prepare({ id, folder: join(folder, 'nodes'), settings });
   }
 
   get wsUrls(): string[] {

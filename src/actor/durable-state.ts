@@ -125,7 +125,11 @@ export class DurableState<T extends EntityTypes> {
       if (this.#phase.kind === 'cold') await this.revived();
       const phase = this.#phase;
       if (phase.kind === 'ready') return phase.state;
-      if (phase.kind === 'cold') return this.#begin(this.#read(deadline));
+      if (phase.kind === 'cold') {
+        // What another node owns is not read into memory just to be refused.
+        this.#waitMs(undefined);
+        return this.#begin(this.#read(deadline));
+      }
       try {
         return await phase.loaded;
       } catch (error) {
@@ -261,8 +265,8 @@ export class DurableState<T extends EntityTypes> {
   }
 
   /** For how long this commit or read has to wait for the row's last writer to be out of the way; 0: no longer. */
-  #waitMs(state: T['state']): number {
-    const admission = this.#ports.tenure.mayServe(this.#entityId, state.version);
+  #waitMs(state: T['state'] | undefined): number {
+    const admission = this.#ports.tenure.mayServe(this.#entityId, state?.version);
     if (admission.kind === 'wrongOwner') {
       throw new ProtocolError('moved', 'another node serves this user now');
     }

@@ -30,7 +30,7 @@ export const defaultHandoffLimits: HandoffLimits = {
   settleMs: 5_000,
   silentMs: 3_000,
   requestMs: 2_000,
-  lastWordMs: 60,
+  lastWordMs: 150,
   bytesPerSecond: 64 << 20,
   batchBytes: 256 << 10,
   rowBytesMax: 2 << 20,

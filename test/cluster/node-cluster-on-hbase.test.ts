@@ -19,13 +19,18 @@ describeNodeCluster('HBase and Redis', async () => {
   );
   const secretFile = join(folder, 'secret');
   await writeFile(secretFile, randomBytes(32).toString('hex'));
+  const operatorToken = randomBytes(32).toString('hex');
+  const tokenFile = join(folder, 'operator-token');
+  await writeFile(tokenFile, operatorToken);
   const settings = [
+    ...['--operator-token-file', tokenFile],
     ...['--store', 'hbase', '--hbase', servers.join(','), '--hbase-namespace', namespace],
     ...['--redis', await ensureRedis(), '--cluster-secret-file', secretFile, '--ring-lease-ms', '3000'],
   ];
   const cluster = await NodeCluster.start({ count: 3, folder, settings });
   return {
     cluster,
+    operatorToken,
     stop: async () => {
       await cluster.stop();
       await rm(folder, { recursive: true, force: true });

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NodeCluster } from '../../cluster/mailring/node-cluster.ts';
 import type { NodeProcess } from '../../cluster/mailring/node-process.ts';
 import { ReplayRun } from '../../scripts/replay/replay-run.ts';
+import type { RingRequest } from '../../src/admin/control-api.ts';
+import { RingApi } from '../../src/cli/ring/ring-api.ts';
 import { describeMessenger } from './messenger.contract.ts';
 import { itKeepsGroups } from './group-cluster.contract.ts';
 import { errorText, messageId, WireClient } from '../support/wire-client.ts';
@@ -10,6 +12,7 @@ import type { Json } from '../support/wire-client.ts';
 /** What the suite runs on: nodes on a store, with `ring.leaseMs` 3000. */
 export interface ContractCluster {
   readonly cluster: NodeCluster;
+  readonly operatorToken: string;
   /** Ends everything. */
   stop(): Promise<void>;
 }
@@ -18,6 +21,7 @@ const startMaxMs = 180_000;
 const testMaxMs = 240_000;
 /** A lease, its margin and the look at who is dead. */
 const removedMaxMs = 60_000;
+const changeMaxMs = 60_000;
 
 /** What a cluster of three nodes promises, whatever it keeps its rows in. */
 export function describeNodeCluster(name: string, start: () => Promise<ContractCluster>): void {
@@ -170,6 +174,62 @@ export function describeNodeCluster(name: string, start: () => Promise<ContractC
           await n2.process.kill('SIGKILL');
           await cluster.untilAgreed([n1, n3], removedMaxMs);
           await n2.process.start();
+          await cluster.untilAgreed(cluster.nodes, removedMaxMs);
+        }),
+      testMaxMs,
+    );
+
+    /** Asks any node for a change of the ring, and waits for its end. */
+    const changed = async (request: RingRequest): Promise<void> => {
+      const opsUrls = cluster.nodes.map(({ opsUrl }) => opsUrl);
+      const { signal } = new AbortController();
+      const api = new RingApi({ opsUrls, token: contract.operatorToken, signal });
+      await expect.poll(async () => (await api.show()).pending, { timeout: changeMaxMs }).toBeUndefined();
+      const { changeId } = await api.start(request, false);
+      const finished = async (): Promise<unknown> => (await api.progress(changeId, undefined, 0))?.progress;
+      await expect
+        .poll(finished, { timeout: changeMaxMs })
+        .toMatchObject({ phase: 'finished', outcome: { kind: 'done' } });
+    };
+
+    const total = async (metric: string): Promise<number> => {
+      const values = await Promise.all(cluster.nodes.map((node) => node.metric(metric)));
+      return values.reduce((sum, value) => sum + value, 0);
+    };
+
+    it(
+      'G1 to G9: users move while they chat: a weight, a drain, and back; state goes ahead of them',
+      () =>
+        replay(15, 2_500, async (untilAcked) => {
+          await untilAcked(300);
+          const before = await total('mailring_mailbox_revivals_total');
+          await changed({ kind: 'weight', nodeId: 'n2', weight: 30 });
+          await changed({ kind: 'drain', nodeId: 'n3' });
+          await untilAcked(900);
+          await changed({ kind: 'join', nodeId: 'n3' });
+          await changed({ kind: 'weight', nodeId: 'n2', weight: 100 });
+          expect(await total('mailring_mailbox_revivals_total')).toBeGreaterThan(before);
+          expect(await total('mailring_handoff_copies_spoilt_total')).toBe(0);
+        }),
+      testMaxMs,
+    );
+
+    it(
+      'G1 to G9: a fourth node comes and goes in good order, then all others stop and start again in turn',
+      () =>
+        replay(16, 3_000, async (untilAcked) => {
+          await untilAcked(200);
+          const fourth = await cluster.spare();
+          await fourth.process.start();
+          await cluster.untilAgreed([...cluster.nodes, fourth], removedMaxMs);
+          expect(await fourth.metric('mailring_mailbox_revivals_total')).toBeGreaterThan(0);
+          await untilAcked(600);
+          await fourth.process.stop();
+          await cluster.untilAgreed(cluster.nodes, removedMaxMs);
+          for (const { process } of cluster.nodes) {
+            await process.stop();
+            await process.start();
+          }
           await cluster.untilAgreed(cluster.nodes, removedMaxMs);
         }),
       testMaxMs,

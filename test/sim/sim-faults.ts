@@ -44,6 +44,16 @@ export class SimFaults {
     const share = this.#random.pick([0.2, 0.5, 1]);
     const kinds = all.filter(() => this.#random.chance(share)).flat();
     this.#kinds = kinds.length > 0 ? kinds : this.#random.pick(all);
+    if (this.#random.chance(0.3)) this.#keepMoving();
+  }
+
+  /** In some runs users move all the time, whatever else happens. */
+  #keepMoving(): void {
+    this.#later(this.#random.below(400), () => {
+      if (this.#isOver) return;
+      if (!this.#cluster.sky.isCalm) this.#operator.act();
+      this.#keepMoving();
+    });
   }
 
   /** Something happens now and then, until `heal`. */
