@@ -1,10 +1,11 @@
 import type { GetMessagesParams } from '../../src/protocol/calls.ts';
-import { dmIdOf } from '../../src/protocol/conversation-id.ts';
+import { dmIdOf, isGroupId } from '../../src/protocol/conversation-id.ts';
 import { ProtocolError } from '../../src/protocol/protocol-error.ts';
 import { isEarlier } from '../support/feed-listener.ts';
 import { MailboxHistory } from '../support/mailbox-history.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { SimCluster } from './sim-cluster.ts';
+import { SimGroups } from './sim-groups.ts';
 import { isRetryable, SimDevice, type SendingStyle } from './sim-device.ts';
 
 const names = ['ann', 'bob', 'cat', 'dan'];
@@ -16,6 +17,7 @@ export class SimClients {
   readonly history = new MailboxHistory();
   readonly userIds: readonly string[];
   readonly devices: SimDevice[] = [];
+  readonly groups: SimGroups;
   readonly #cluster: SimCluster;
   readonly #random: SeededRandom;
   readonly #cursors = new Map<string, string[]>();
@@ -26,6 +28,7 @@ export class SimClients {
     this.#cluster = cluster;
     this.#random = cluster.random;
     this.userIds = names.slice(0, cluster.climate.users);
+    this.groups = new SimGroups(cluster, this.userIds);
   }
 
   /** Makes the accounts and opens the devices. */
@@ -43,10 +46,14 @@ export class SimClients {
         const style = random.pick(styles);
         const deviceId = `d${number}`;
         this.devices.push(
-          new SimDevice({ cluster: this.#cluster, history: this.history, userId, deviceId, style }),
+          new SimDevice({
+            ...{ cluster: this.#cluster, history: this.history, groups: this.groups },
+            ...{ userId, deviceId, style },
+          }),
         );
       }
     }
+    await this.groups.begin(node.member.router.mailbox(this.userIds[0] ?? ''), time.monotonicMs() + 10_000);
   }
 
   /** So many operations, one after the other or at once. Resolves when the last one has begun. */
@@ -68,7 +75,7 @@ export class SimClients {
 
   async #act(device: SimDevice): Promise<void> {
     try {
-      const kind = this.#random.below(45);
+      const kind = this.#random.below(60);
       if (kind < 18) await this.#send(device);
       else if (kind < 21) await this.#repeat(device);
       else if (kind < 26) await this.#mark(device);
@@ -76,6 +83,7 @@ export class SimClients {
       else if (kind < 36) await this.#readList(device);
       else if (kind < 39) await this.#readChanges(device);
       else if (kind < 44) await this.#change(device);
+      else if (kind < 59) await this.groups.act(device);
       else device.disconnect();
     } catch (error) {
       if (isRetryable(error)) return;
@@ -181,7 +189,7 @@ export class SimClients {
     }
     history.sawList(
       userId,
-      list,
+      { ...list, conversations: list.conversations.filter(({ type }) => type === 'dm') },
       (id) => must.get(id) ?? new Set(),
       (id) => marks.get(id) ?? 0,
     );
@@ -198,7 +206,9 @@ export class SimClients {
     for (const change of page.changes) {
       if (!isEarlier(position, change.cursor)) throw new Error(`C8: ${change.cursor} after ${position}`);
       position = change.cursor;
-      if (change.kind === 'message') this.history.saw(userId, change.message);
+      if (!('message' in change)) continue;
+      if (isGroupId(change.message.conversationId)) this.groups.heard(userId, change);
+      else this.history.saw(userId, change.message);
     }
     cursors.push(page.cursor);
   }

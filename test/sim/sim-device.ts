@@ -1,7 +1,8 @@
 import type { SendMessageParams, SendMessageResult } from '../../src/protocol/calls.ts';
+import { isGroupId } from '../../src/protocol/conversation-id.ts';
 import type { Change } from '../../src/protocol/message.ts';
 import { ProtocolError, type ErrorKind } from '../../src/protocol/protocol-error.ts';
-import type { MailboxPort } from '../../src/router/mailbox-port.ts';
+import type { UserPort } from '../../src/router/mailbox-port.ts';
 import { isEarlier } from '../support/feed-listener.ts';
 import type { AttemptedChange } from '../support/message-changes.ts';
 import type { Attempted, MailboxHistory } from '../support/mailbox-history.ts';
@@ -31,6 +32,8 @@ interface Changing {
 export interface DeviceParts {
   readonly cluster: SimCluster;
   readonly history: MailboxHistory;
+  /** Told of what comes of groups. */
+  readonly groups: { heard(userId: string, change: Change): void };
   readonly userId: string;
   readonly deviceId: string;
   readonly style: SendingStyle;
@@ -73,8 +76,8 @@ export class SimDevice {
   }
 
   /** One try over the connection there is. Rejects with ProtocolError or LinkError. */
-  async ask<T>(call: (mailbox: MailboxPort, deadline: number) => Promise<T>): Promise<T> {
-    return (await this.#connected()).call(call);
+  async ask<T>(call: (mailbox: UserPort, deadline: number) => Promise<T>): Promise<T> {
+    return (await this.connected()).call(call);
   }
 
   /** Sends one more message, for as long as it takes (G4). */
@@ -97,8 +100,8 @@ export class SimDevice {
     const { cluster } = this.#parts;
     const { messageId } = send.params;
     for (let tries = 1; ; tries++) {
-      const link = this.#link?.isOpen === true ? this.#link : await this.#connected();
-      const issued = ++this.#issued;
+      const link = this.#link?.isOpen === true ? this.#link : await this.connected();
+      const issued = this.nextIssue();
       try {
         const result = await link.call((mailbox, deadline) =>
           mailbox.call('sendMessage', send.params, deadline),
@@ -152,12 +155,25 @@ export class SimDevice {
     });
     send.seq = seq;
     if (issued === undefined || duplicate) return;
+    this.noteOrder(link, { lane: conversationId, issued, seq });
+  }
+
+  /** Numbers what is sent in the order in which that is done. */
+  nextIssue(): number {
+    return ++this.#issued;
+  }
+
+  /** C3: what was taken at its first try on a connection has the order of that connection. */
+  noteOrder(link: SimLink, taken: SimLink['taken'][number]): void {
+    const { lane, issued, seq } = taken;
     for (const other of link.taken) {
-      if (other.lane === conversationId && other.issued < issued !== other.seq < seq) {
-        cluster.log.violation(`C3: ${this.label} sent ${other.seq} and ${seq} in the other order`);
+      if (other.lane === lane && other.issued < issued !== other.seq < seq) {
+        this.#parts.cluster.log.violation(
+          `C3: ${this.label} sent ${other.seq} and ${seq} in the other order`,
+        );
       }
     }
-    link.taken.push({ lane: conversationId, issued, seq });
+    link.taken.push(taken);
   }
 
   #mayRetry(error: unknown, messageId: string): void {
@@ -224,7 +240,8 @@ export class SimDevice {
     return nodes.find(({ nodeId }) => nodeId === owner?.nodeId) ?? any;
   }
 
-  async #connected(): Promise<SimLink> {
+  /** The connection there is, or the next one. */
+  async connected(): Promise<SimLink> {
     while (this.#link === undefined) {
       await new Promise<void>((resolve) => {
         this.#resumed.push(resolve);
@@ -234,7 +251,7 @@ export class SimDevice {
   }
 
   #hear(change: Change): void {
-    const { cluster, history } = this.#parts;
+    const { cluster, groups, history } = this.#parts;
     if (!isEarlier(this.#position, change.cursor)) {
       cluster.log.violation(`C8: ${this.label} got ${change.cursor} after ${this.#position}`);
       return;
@@ -244,7 +261,8 @@ export class SimDevice {
     if (change.kind !== 'message') return;
     cluster.log.trace(`${this.label} hears ${change.message.messageId} at ${change.cursor}`);
     this.#checked(() => {
-      history.saw(this.userId, change.message);
+      if (isGroupId(change.message.conversationId)) groups.heard(this.userId, change);
+      else history.saw(this.userId, change.message);
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Change } from '../../src/protocol/message.ts';
-import type { MailboxPort } from '../../src/router/mailbox-port.ts';
+import type { UserPort } from '../../src/router/mailbox-port.ts';
 import { FeedFollower } from '../../src/session/feed-follower.ts';
 import type { SimCluster, SimNode } from './sim-cluster.ts';
 
@@ -30,7 +30,7 @@ export class SimLink {
   /** First tries of this connection that were taken: in which order they were made, and what they got. */
   readonly taken: { readonly lane: string; readonly issued: number; readonly seq: number }[] = [];
   readonly #cluster: SimCluster;
-  readonly #mailbox: MailboxPort;
+  readonly #mailbox: UserPort;
   readonly #events: LinkEvents;
   readonly #pending = new Set<(error: LinkError) => void>();
   #follower: FeedFollower | undefined;
@@ -55,7 +55,7 @@ export class SimLink {
   }
 
   /** Makes a call on the node. Rejects with what it rejects with, or LinkError. */
-  call<T>(ask: (mailbox: MailboxPort, deadline: number) => Promise<T>): Promise<T> {
+  call<T>(ask: (mailbox: UserPort, deadline: number) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const fail = (error: LinkError): void => {
         cancel();
@@ -129,7 +129,7 @@ export class SimLink {
   }
 
   /** What the gateway would catch as well. */
-  async #asked<T>(ask: (mailbox: MailboxPort, deadline: number) => Promise<T>, deadline: number): Promise<T> {
+  async #asked<T>(ask: (mailbox: UserPort, deadline: number) => Promise<T>, deadline: number): Promise<T> {
     return ask(this.#mailbox, deadline);
   }
 

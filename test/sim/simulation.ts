@@ -1,3 +1,4 @@
+import { isGroupId } from '../../src/protocol/conversation-id.ts';
 import type { Change } from '../../src/protocol/message.ts';
 import { audit, feedKey, viewOf, type MailboxView } from '../support/mailbox-audit.ts';
 import { MailboxRig } from '../support/mailbox-rig.ts';
@@ -130,7 +131,7 @@ export class Simulation {
 
   /** C1 to C5, C8, C9: what the rows have, as a process sees it that was never there before. */
   async #checkRows(): Promise<void> {
-    const { devices, history, userIds } = this.#clients;
+    const { devices, groups, history, userIds } = this.#clients;
     const heard = devices.map((device) => device.heard.slice());
     const rig = new MailboxRig({
       table: (time) => new NodeTable(this.#cluster.table, time, () => undefined),
@@ -138,6 +139,10 @@ export class Simulation {
     const views = await audit(rig, rig.node, userIds, history, 50);
     devices.forEach((device, index) => {
       this.#compareFeed(device.label, heard[index] ?? [], views.get(device.userId));
+    });
+    await groups.audit(rig, (userId) => {
+      const { conversations = [], changes = [] } = views.get(userId) ?? {};
+      return { conversations, changes };
     });
     this.#checkChains();
     const [node] = this.#cluster.up.values();
@@ -152,8 +157,13 @@ export class Simulation {
     }
   }
 
-  #compareFeed(label: string, heard: readonly Change[], view: MailboxView | undefined): void {
-    const changes = view?.changes ?? [];
+  #compareFeed(label: string, all: readonly Change[], view: MailboxView | undefined): void {
+    const whole = view?.changes ?? [];
+    // Who has left a group is shown nothing of it any more, also where it was there before.
+    const hasLeft = whole.some((change) => change.kind === 'conversation' && change.left === true);
+    const isShown = (change: Change): boolean =>
+      !hasLeft || !('message' in change) || !isGroupId(change.message.conversationId);
+    const [changes, heard] = [whole.filter(isShown), all.filter(isShown)];
     const at = changes.findIndex((change, index) => !isSameChange(change, heard[index]));
     if (at >= 0 || heard.length !== changes.length) {
       const missing = changes[at]?.cursor ?? 'the end';

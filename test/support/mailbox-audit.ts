@@ -1,5 +1,6 @@
 import type { Change, Conversation, Message } from '../../src/protocol/message.ts';
 import { rowHashCount } from '../../src/row/row-key.ts';
+import { isGroupId } from '../../src/protocol/conversation-id.ts';
 import type { MailboxPort } from '../../src/router/mailbox-port.ts';
 import type { MailboxHistory } from './mailbox-history.ts';
 import type { MailboxRig, RigNode } from './mailbox-rig.ts';
@@ -65,7 +66,9 @@ export async function viewOf(mailbox: MailboxPort, limit: number, deadline: numb
     ({ hasMore } = page);
   }
   const messages = new Map<string, readonly Message[]>();
-  for (const { conversationId } of conversations) {
+  for (const { conversationId, type } of conversations) {
+    // Those of a group are in its own row.
+    if (type === 'group') continue;
     messages.set(conversationId, await allMessages(mailbox, conversationId, limit, deadline));
   }
   return { conversations, messages, changes: await allChanges(mailbox, '0', limit, deadline) };
@@ -96,6 +99,12 @@ function auditConversation(userId: string, entry: Conversation, messages: readon
   check(entry.lastTimestamp === last.timestamp, 'the time of another message');
 }
 
+/** Groups have an audit of their own. */
+function isOfGroup(change: Change): change is Extract<Change, { kind: 'conversation' }> {
+  if (change.kind === 'conversation') return true;
+  return isGroupId('message' in change ? change.message.conversationId : change.conversationId);
+}
+
 /** The feed has every message of the history once, and read marks that only move on and count exactly. */
 function auditFeed(userId: string, view: MailboxView): void {
   if (view.changes === undefined) return;
@@ -104,6 +113,7 @@ function auditFeed(userId: string, view: MailboxView): void {
   const changed = new Set<string>();
   const receipts = new Map<string, { deliveredSeq: number; readSeq: number }>();
   for (const change of view.changes) {
+    if (isOfGroup(change)) continue;
     if ('message' in change && change.kind === 'message') {
       const { conversationId } = change.message;
       told.set(conversationId, [...(told.get(conversationId) ?? []), change.message]);
@@ -125,7 +135,6 @@ function auditFeed(userId: string, view: MailboxView): void {
       receipts.set(change.conversationId, { deliveredSeq, readSeq });
       continue;
     }
-    if (change.kind === 'conversation') continue;
     const { conversationId, readSeq, unread } = change;
     check(readSeq > (marks.get(conversationId) ?? 0), 'G9: a mark that does not move on');
     marks.set(conversationId, readSeq);
@@ -143,7 +152,8 @@ function auditFeed(userId: string, view: MailboxView): void {
       check(!isChanged || isTold, `G8: ${userId} was not told that ${seq} of ${conversationId} is ${kind}`);
     }
   }
-  for (const { conversationId, peerDeliveredSeq, peerReadSeq } of view.conversations) {
+  for (const { conversationId, type, peerDeliveredSeq, peerReadSeq } of view.conversations) {
+    if (type === 'group') continue;
     const told = receipts.get(conversationId) ?? { deliveredSeq: 0, readSeq: 0 };
     const listed = { deliveredSeq: peerDeliveredSeq, readSeq: peerReadSeq };
     check(same(told, listed), `G8: the receipts of ${userId} in ${conversationId} are not its list`);
@@ -153,7 +163,8 @@ function auditFeed(userId: string, view: MailboxView): void {
 /** Each side knows exactly how far the other has got. */
 function auditReceipts(views: ReadonlyMap<string, MailboxView>, history: MailboxHistory): void {
   for (const [userId, view] of views) {
-    for (const { conversationId, peer = '', peerReadSeq, peerDeliveredSeq = 0 } of view.conversations) {
+    for (const { conversationId, peer, peerReadSeq, peerDeliveredSeq = 0 } of view.conversations) {
+      if (peer === undefined) continue;
       const theirs = views.get(peer)?.conversations.find((entry) => entry.conversationId === conversationId);
       const read = theirs?.readSeq ?? 0;
       check(peerReadSeq === read, `G5: ${peer} has read ${read}, ${userId} was told ${String(peerReadSeq)}`);
@@ -179,6 +190,7 @@ export async function audit(
     const view = await rig.time.drive(viewOf(node.mailbox(userId), limit, rig.deadline(600_000)));
     views.set(userId, view);
     for (const entry of view.conversations) {
+      if (entry.type === 'group') continue;
       auditConversation(userId, entry, view.messages.get(entry.conversationId) ?? []);
     }
     auditFeed(userId, view);

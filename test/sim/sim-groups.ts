@@ -1,0 +1,226 @@
+import type { Change, Conversation, Message } from '../../src/protocol/message.ts';
+import { ProtocolError } from '../../src/protocol/protocol-error.ts';
+import { groupIdOf } from '../../src/router/group-id.ts';
+import type { UserPort } from '../../src/router/mailbox-port.ts';
+import { GroupHistory } from '../support/group-history.ts';
+import type { MailboxRig } from '../support/mailbox-rig.ts';
+import type { SimCluster } from './sim-cluster.ts';
+import { isRetryable, type SimDevice } from './sim-device.ts';
+
+/** A user may be out as long as this is open: while a call that puts it out, or in, is under way. */
+interface Belonging {
+  isIn: boolean;
+  isChanging: boolean;
+  /** Comings and goings so far. */
+  changes: number;
+}
+
+/** A group of all users: what they do to it, and what they may expect. The first user owns it and stays. */
+export class SimGroups {
+  readonly #cluster: SimCluster;
+  readonly #userIds: readonly string[];
+  readonly #owner: string;
+  readonly #groupId: string;
+  readonly #history: GroupHistory;
+  readonly #belonging = new Map<string, Belonging>();
+  #typed = 0;
+
+  constructor(cluster: SimCluster, userIds: readonly string[]) {
+    const [owner = ''] = userIds;
+    this.#cluster = cluster;
+    this.#userIds = userIds;
+    this.#owner = owner;
+    this.#groupId = groupIdOf(owner, 'sim');
+    this.#history = new GroupHistory(this.#groupId);
+    for (const userId of userIds) this.#belonging.set(userId, { isIn: true, isChanging: false, changes: 0 });
+  }
+
+  /** Makes the group, with nobody disturbing. */
+  async begin(mailbox: UserPort, deadline: number): Promise<void> {
+    const members = this.#userIds.slice(1);
+    await mailbox.createGroup({ name: 'G0', members, requestId: 'sim', history: 'all' }, deadline);
+  }
+
+  /** One operation of a device. Throws what a client must not get. */
+  async act(device: SimDevice): Promise<void> {
+    const kind = this.#cluster.random.below(20);
+    if (kind < 11) await this.#sayAll(device);
+    else if (kind < 14) await this.#mark(device);
+    else if (kind < 17) await this.#read(device);
+    else if (device.userId === this.#owner) await this.#manage(device);
+  }
+
+  /** Something of a feed, or of a list. */
+  heard(userId: string, change: Change): void {
+    if ('message' in change) this.#history.saw(userId, change.message);
+  }
+
+  /** Where the user is certainly in, or out, from the beginning of a call to its end, that decides its outcome. */
+  async #asMember<T>(userId: string, ask: () => Promise<T>): Promise<T | undefined> {
+    const belonging = this.#of(userId);
+    const { isIn, isChanging, changes } = belonging;
+    const isCertain = (): boolean => !isChanging && belonging.changes === changes;
+    try {
+      const answer = await ask();
+      if (isCertain() && !isIn) throw new Error(`${userId} is out, and was served`);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.kind !== 'not_found') throw error;
+      if (isCertain() && isIn) throw new Error(`${userId} is in, and was refused`, { cause: error });
+      return undefined;
+    }
+  }
+
+  /** One message, or several in a row. */
+  async #sayAll(device: SimDevice): Promise<void> {
+    const count = this.#cluster.random.pick([1, 1, 1, 4]);
+    await Promise.all(Array.from({ length: count }, () => this.#say(device)));
+  }
+
+  async #say(device: SimDevice): Promise<void> {
+    const { userId, deviceId, style } = device;
+    const { random, world, log } = this.#cluster;
+    const number = ++this.#typed;
+    const messageId = `${world.wallMs()}.${userId}.${deviceId}.g${number}`;
+    const text = `${device.label} to all ${number} ${'x'.repeat(random.below(60))}`;
+    const attempt = this.#history.attempt(messageId, userId, text);
+    log.trace(`${device.label} says ${messageId}`);
+    const params = { conversationId: this.#groupId, messageId, text };
+    const repeats = random.chance(0.1) ? 2 : 1;
+    for (let tries = 1, acks = 0; acks < repeats; tries++) {
+      const issued = device.nextIssue();
+      try {
+        const link = await device.connected();
+        const sent = await this.#asMember(userId, () =>
+          link.call((mailbox, deadline) => mailbox.callGroup(this.#groupId, 'sendMessage', params, deadline)),
+        );
+        if (sent === undefined) return;
+        this.#history.acknowledged(attempt, sent);
+        log.trace(`${device.label} ${messageId} is acknowledged as ${sent.seq}`);
+        if (acks++ === 0 && tries === 1 && !sent.duplicate && style === 'pipelined') {
+          device.noteOrder(link, { lane: this.#groupId, issued, seq: sent.seq });
+        }
+      } catch (error) {
+        if (!isRetryable(error)) throw error;
+        await this.#pause(20 + random.below(Math.min(400, 20 * 2 ** tries)));
+      }
+    }
+  }
+
+  async #mark(device: SimDevice): Promise<void> {
+    const { userId } = device;
+    const seen = this.#history.seenBy(userId);
+    const seq = Math.max(1, this.#cluster.random.below(seen + 3));
+    const params = { conversationId: this.#groupId, seq };
+    const { changes } = this.#of(userId);
+    const result = await this.#asMember(userId, () =>
+      device.ask((mailbox, deadline) => mailbox.call('markRead', params, deadline)),
+    );
+    // Whoever came in anew meanwhile has another mark.
+    const isSame = this.#of(userId).changes === changes && !this.#of(userId).isChanging;
+    if (result !== undefined && isSame) this.#history.marked(userId, seq, seen, result);
+  }
+
+  async #read(device: SimDevice): Promise<void> {
+    const { userId } = device;
+    const { random } = this.#cluster;
+    const seen = this.#history.seenBy(userId);
+    const isNewest = random.chance(0.6);
+    const where = isNewest ? {} : { before: 1 + random.below(seen + 3) };
+    const params = { conversationId: this.#groupId, limit: random.pick([2, 5, 50]), ...where };
+    const page = await this.#asMember(userId, () =>
+      device.ask((mailbox, deadline) => mailbox.callGroup(this.#groupId, 'getMessages', params, deadline)),
+    );
+    if (page !== undefined) this.#history.sawPage(userId, page.messages, seen, isNewest);
+  }
+
+  /** The owner puts somebody out, or in, or gives the group another name; insists until that is done. */
+  async #manage(device: SimDevice): Promise<void> {
+    const { random } = this.#cluster;
+    const conversationId = this.#groupId;
+    if (random.chance(0.3)) {
+      const name = `G${++this.#typed}`;
+      await this.#insist(device, (mailbox, deadline) =>
+        mailbox.callGroup(conversationId, 'renameGroup', { conversationId, name }, deadline),
+      );
+      return;
+    }
+    const userId = random.pick(this.#userIds.slice(1));
+    const belonging = this.#of(userId);
+    if (belonging.isChanging) return;
+    const call = belonging.isIn ? 'removeMembers' : 'addMembers';
+    belonging.isChanging = true;
+    belonging.changes++;
+    this.#cluster.log.trace(`${device.label} ${call} ${userId}`);
+    await this.#insist(device, (mailbox, deadline) =>
+      mailbox.callGroup(conversationId, call, { conversationId, members: [userId] }, deadline),
+    );
+    if (call === 'addMembers') this.#history.rejoined(userId);
+    belonging.isIn = !belonging.isIn;
+    belonging.isChanging = false;
+    belonging.changes++;
+  }
+
+  async #insist(
+    device: SimDevice,
+    ask: (mailbox: UserPort, deadline: number) => Promise<object>,
+  ): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await device.ask(ask);
+        return;
+      } catch (error) {
+        if (!isRetryable(error)) throw error;
+        await this.#pause(20 + this.#cluster.random.below(Math.min(400, 20 * 2 ** tries)));
+      }
+    }
+  }
+
+  /** After everything has come to rest: as a process sees the rows that was never there before. */
+  async audit(
+    rig: MailboxRig,
+    viewed: (userId: string) => { conversations: readonly Conversation[]; changes: readonly Change[] },
+  ): Promise<void> {
+    const group = rig.node.registry.group(this.#groupId);
+    const messages: Message[] = [];
+    for (let hasMore = true; hasMore;) {
+      const params = { conversationId: this.#groupId, limit: 50, after: messages.length };
+      const page = await rig.time.drive(group.messages(this.#owner, params, rig.deadline(600_000)));
+      messages.push(...page.messages);
+      ({ hasMore } = page);
+    }
+    const members = group.state?.members;
+    const inside = this.#userIds.filter((userId) => this.#of(userId).isIn);
+    const stored = [...(members?.keys() ?? [])].sort().join();
+    if (stored !== inside.toSorted().join()) throw new Error(`members ${stored}, expected ${inside.join()}`);
+    const views = inside.map((userId) => {
+      const { conversations, changes } = viewed(userId);
+      const entry = conversations.find(({ conversationId }) => conversationId === this.#groupId);
+      const fed = changes.flatMap((change) =>
+        'message' in change && change.message.conversationId === this.#groupId ? [change.message] : [],
+      );
+      const joinSeq = members?.get(userId)?.joinSeq ?? 0;
+      if (entry !== undefined && entry.name !== group.state?.info?.name) throw new Error('an old name');
+      return { userId, joinSeq, entry, fed, isWhole: true };
+    });
+    this.#history.audit(messages, views);
+    for (const userId of this.#userIds.filter((userId) => !this.#of(userId).isIn)) {
+      const { conversations, changes } = viewed(userId);
+      if (conversations.some(({ type }) => type === 'group')) throw new Error(`${userId} lists what it left`);
+      const last = changes.findLast(({ kind }) => kind === 'conversation');
+      if (last?.kind !== 'conversation' || last.left !== true) throw new Error(`${userId} was not told`);
+    }
+  }
+
+  #of(userId: string): Belonging {
+    const belonging = this.#belonging.get(userId);
+    if (belonging === undefined) throw new Error(`${userId} is nobody`);
+    return belonging;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#cluster.world.after(ms, resolve);
+    });
+  }
+}

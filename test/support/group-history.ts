@@ -1,0 +1,151 @@
+import type { MarkResult, SendMessageResult } from '../../src/protocol/calls.ts';
+import type { Conversation, Message } from '../../src/protocol/message.ts';
+
+/** One message that somebody tried to send to a group, over all of its tries. */
+export interface GroupAttempt {
+  readonly messageId: string;
+  readonly from: string;
+  readonly text: string;
+  /** The greatest seq that its author had seen, or had acknowledged, when it was first tried. */
+  readonly above: number;
+  acked: boolean;
+  firsts: number;
+}
+
+interface Fact {
+  readonly seq: number;
+  readonly timestamp: number;
+}
+
+function check(isRight: boolean, what: string): asserts isRight {
+  if (!isRight) throw new Error(what);
+}
+
+/** What came of one member at the end of a run, as the store has it. */
+export interface MemberView {
+  readonly userId: string;
+  readonly joinSeq: number;
+  /** undefined: not in the list. */
+  readonly entry: Conversation | undefined;
+  /** Messages of the group in the member's feed, in its order. */
+  readonly fed: readonly Message[];
+  /** The feed names every message since the member joined: that was at the beginning, and for good. */
+  readonly isWhole: boolean;
+}
+
+/** What clients did to one group and saw of it, and an independent idea of what may come of that. */
+export class GroupHistory {
+  readonly groupId: string;
+  readonly attempts = new Map<string, GroupAttempt>();
+  readonly #facts = new Map<string, Fact>();
+  readonly #idAt = new Map<number, string>();
+  /** By user: the greatest seq seen or acknowledged. */
+  readonly #seen = new Map<string, number>();
+  readonly #marks = new Map<string, number>();
+
+  constructor(groupId: string) {
+    this.groupId = groupId;
+  }
+
+  attempt(messageId: string, from: string, text: string): GroupAttempt {
+    const attempt = { messageId, from, text, above: this.seenBy(from), acked: false, firsts: 0 };
+    this.attempts.set(messageId, attempt);
+    return attempt;
+  }
+
+  seenBy(userId: string): number {
+    return this.#seen.get(userId) ?? 0;
+  }
+
+  acknowledged(attempt: GroupAttempt, result: SendMessageResult): void {
+    const { messageId, from, above } = attempt;
+    this.#observe(messageId, result);
+    check(result.seq > above, `G3: ${messageId} got ${result.seq}, its author had seen ${above}`);
+    if (!result.duplicate) attempt.firsts++;
+    check(attempt.firsts <= 1, `G2: ${messageId} was new twice`);
+    attempt.acked = true;
+    this.#noteSeen(from, result.seq);
+  }
+
+  saw(userId: string, message: Message): void {
+    const { messageId, seq, text, from } = message;
+    const attempt = this.attempts.get(messageId);
+    check(attempt?.from === from && attempt.text === text, `${messageId} comes from nowhere`);
+    this.#observe(messageId, message);
+    this.#noteSeen(userId, seq);
+  }
+
+  /** A page, and the greatest seq that its reader had seen before it was asked for. */
+  sawPage(userId: string, messages: readonly Message[], seenBefore: number, isNewest: boolean): void {
+    messages.forEach((message, index) => {
+      const previous = messages[index - 1];
+      check(previous === undefined || message.seq === previous.seq - 1, 'G3: a page with a gap');
+      this.saw(userId, message);
+    });
+    const newest = messages[0]?.seq ?? 0;
+    check(!isNewest || newest >= seenBefore, `G7: ${userId} read up to ${newest} of ${seenBefore}`);
+  }
+
+  marked(userId: string, wanted: number, seenBefore: number, result: MarkResult): void {
+    const before = this.#marks.get(userId) ?? 0;
+    check(result.seq >= Math.min(wanted, seenBefore), `G9: marked ${wanted}, got ${result.seq}`);
+    check(result.unread >= 0, `G9: unread ${result.unread}`);
+    this.#marks.set(userId, Math.max(before, result.seq));
+  }
+
+  /** Who comes in again begins anew. */
+  rejoined(userId: string): void {
+    this.#marks.delete(userId);
+  }
+
+  /** After everything has come to rest. `messages`: all that the group has, oldest first. */
+  audit(messages: readonly Message[], members: readonly MemberView[]): void {
+    messages.forEach((message, index) => {
+      check(message.seq === index + 1, `G3: message ${index + 1} of ${this.groupId} has seq ${message.seq}`);
+      this.saw('', message);
+    });
+    const ids = messages.map(({ messageId }) => messageId);
+    check(new Set(ids).size === ids.length, 'G2: a message is there twice');
+    for (const { messageId, acked } of this.attempts.values()) {
+      check(!acked || ids.includes(messageId), `G1: ${messageId} was acknowledged and is not there`);
+    }
+    for (const member of members) this.#auditMember(messages, member);
+  }
+
+  #auditMember(messages: readonly Message[], member: MemberView): void {
+    const { userId, joinSeq, entry, fed, isWhole } = member;
+    check(entry !== undefined, `${this.groupId} is not in the list of ${userId}`);
+    const last = messages.at(-1);
+    const { lastSeq, readSeq, unread } = entry;
+    check(lastSeq === messages.length, `${userId} knows ${lastSeq} of ${messages.length} messages`);
+    check(readSeq >= (this.#marks.get(userId) ?? 0), `G9: ${userId} reads ${readSeq} again`);
+    const mark = Math.max(readSeq, joinSeq);
+    const counted = messages.filter(({ from, seq }) => from !== userId && seq > mark).length;
+    check(unread === counted, `G9: ${userId} has ${unread} unread, but ${counted} are there`);
+    const isShown = last === undefined || last.seq === joinSeq || entry.lastFrom === last.from;
+    check(isShown, 'a foreign snippet');
+    fed.forEach((message, index) => {
+      check(message.seq > (fed[index - 1]?.seq ?? 0), `G8: ${message.seq} comes again to ${userId}`);
+    });
+    const due = messages.filter(({ seq }) => seq > joinSeq).map(({ seq }) => seq);
+    const told = fed.map(({ seq }) => seq).filter((seq) => seq > joinSeq);
+    const isTold = JSON.stringify(due) === JSON.stringify(told);
+    check(!isWhole || isTold, `G8: the feed of ${userId} has ${told.join()} of ${due.join()}`);
+  }
+
+  #observe(messageId: string, { seq, timestamp }: Fact): void {
+    const known = this.#facts.get(messageId);
+    if (known === undefined) this.#facts.set(messageId, { seq, timestamp });
+    else {
+      const isSame = known.seq === seq && known.timestamp === timestamp;
+      check(isSame, `G2: ${messageId} is at ${known.seq} and at ${seq}`);
+    }
+    const other = this.#idAt.get(seq);
+    check(other === undefined || other === messageId, `G3: ${seq} is ${String(other)} and ${messageId}`);
+    this.#idAt.set(seq, messageId);
+  }
+
+  #noteSeen(userId: string, seq: number): void {
+    this.#seen.set(userId, Math.max(this.seenBy(userId), seq));
+  }
+}
