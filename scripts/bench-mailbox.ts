@@ -93,7 +93,7 @@ function openRegistry(table: RowTable): { registry: EntityRegistry; commits: () 
       },
       alarm,
     },
-    { budgetBytes: 1 << 30, recentMs: 86_400_000 },
+    { budgetBytes: 1 << 30, recentMs: 86_400_000, loadsAtOnceMax: 64, loadsWaitingMax: 2_048 },
   );
   return { registry, commits: () => tally.commits };
 }

@@ -17,6 +17,13 @@ export function observeMember(metrics: NodeMetrics, node: MemberNode): void {
     gauge('cache_mailboxes', 'Mailboxes in memory.', () => registry.stats.mailboxes),
     counter('cache_hits', 'Reads of a mailbox answered from memory.', () => tally.queryHits),
     counter('cache_misses', 'Reads of a mailbox that had to ask the store.', () => tally.queryMisses),
+    gauge('cache_loads', 'Mailboxes being read from the store.', () => registry.loads.running),
+    gauge('cache_loads_waiting', 'Mailboxes that wait for that.', () => registry.loads.waiting),
+    counter(
+      'cache_loads_refused',
+      'Mailboxes that were not read: too many waited.',
+      () => registry.loads.refused,
+    ),
     counter('cache_evicted_tiers', 'Steps of eviction within a mailbox.', () => registry.stats.evictedTiers),
     counter('cache_evicted_mailboxes', 'Mailboxes evicted.', () => registry.stats.evictedMailboxes),
     counter('mailbox_activations', 'Mailboxes read into memory.', () => tally.activations),

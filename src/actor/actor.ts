@@ -45,9 +45,9 @@ function toProtocolError(error: unknown): ProtocolError {
   return new ProtocolError('internal', 'internal error');
 }
 
-/** Refused before anything was written: another node owns the row. */
-function isMoved(error: unknown): boolean {
-  return error instanceof ProtocolError && error.kind === 'moved';
+/** Refused before anything was written: another node owns the row, or too many are being loaded. */
+function isRefusedBefore(error: unknown): boolean {
+  return error instanceof ProtocolError && (error.kind === 'moved' || error.kind === 'overloaded');
 }
 
 /**
@@ -210,7 +210,7 @@ export class Actor<T extends EntityTypes> {
         for (const ticket of tickets) await this.#process([ticket], deadline);
         return [];
       }
-      if (!isMoved(error)) this.#ports.lost();
+      if (!isRefusedBefore(error)) this.#ports.lost();
       this.#report(error, tickets.map(({ input }) => input.kind).join());
       for (const ticket of tickets) ticket.reject(toProtocolError(error));
       return [];

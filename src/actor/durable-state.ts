@@ -8,6 +8,7 @@ import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { ActorTally } from './actor-tally.ts';
 import type { Behaviour, EntityTypes } from './behaviour.ts';
 import type { HandoffPort } from './handoff-port.ts';
+import type { LoadGate } from './load-gate.ts';
 import type { Tenure } from './tenure.ts';
 
 export interface DurableStatePorts<T extends EntityTypes> {
@@ -16,6 +17,7 @@ export interface DurableStatePorts<T extends EntityTypes> {
   readonly tenure: Tenure;
   readonly tally: ActorTally;
   readonly handoff: HandoffPort;
+  readonly loads: LoadGate;
   /** Called after each load (`effects` undefined) and each durable commit; must not throw. */
   readonly changed: (state: T['state'], effects: T['effects'] | undefined) => void;
 }
@@ -128,7 +130,7 @@ export class DurableState<T extends EntityTypes> {
       if (phase.kind === 'cold') {
         // What another node owns is not read into memory just to be refused.
         this.#waitMs(undefined);
-        return this.#begin(this.#read(deadline));
+        return this.#begin(this.#ports.loads.run(() => this.#read(deadline), deadline));
       }
       try {
         return await phase.loaded;

@@ -5,10 +5,11 @@ import type { Entity } from './entity.ts';
 import { EvictionPolicy } from './eviction-policy.ts';
 import { Group } from './group.ts';
 import type { GroupHost } from './group-host.ts';
+import { LoadGate, type LoadLimits } from './load-gate.ts';
 import { Mailbox } from './mailbox.ts';
 import type { MailboxHost } from './mailbox-host.ts';
 
-export interface CacheLimits {
+export interface CacheLimits extends LoadLimits {
   readonly budgetBytes: number;
   /** Messages older than this go first, ms. */
   readonly recentMs: number;
@@ -28,7 +29,10 @@ export interface HotEntity {
   readonly bytes: number;
 }
 
-export type RegistryHost = Omit<MailboxHost & GroupHost, 'isWatched' | 'publish' | 'unheard' | 'accounted'>;
+export type RegistryHost = Omit<
+  MailboxHost & GroupHost,
+  'isWatched' | 'publish' | 'unheard' | 'accounted' | 'loads'
+>;
 
 /** Evictions in one tick, so that a burst doesn't hold up messages. */
 const evictionsPerTick = 64;
@@ -37,6 +41,8 @@ const releasePollMs = 250;
 
 /** The entities that are active on this node, within one budget of bytes, and who listens on the feeds of its users. */
 export class EntityRegistry {
+  /** What is being read into memory. */
+  readonly loads: LoadGate;
   readonly #host: MailboxHost & GroupHost;
   readonly #limits: CacheLimits;
   readonly #entities = new Map<string, Mailbox | Group>();
@@ -52,8 +58,10 @@ export class EntityRegistry {
   constructor(host: RegistryHost, limits: CacheLimits) {
     this.#limits = limits;
     this.#policy = new EvictionPolicy(limits.budgetBytes);
+    this.loads = new LoadGate({ limits, time: host.time, random: host.random });
     this.#host = {
       ...host,
+      loads: this.loads,
       isWatched: (userId) => this.isWatched(userId),
       unheard: (userId) => {
         this.#unheard(userId);

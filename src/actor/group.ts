@@ -78,6 +78,7 @@ export class Group implements Entity {
       limits: host.actorLimits,
       tally: host.tally,
       handoff: host.handoff,
+      loads: host.loads,
       changed: (state) => {
         this.#account();
         this.#fanOut.changed(state);

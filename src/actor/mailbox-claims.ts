@@ -18,7 +18,7 @@ export interface ClaimParts {
  */
 const roundsMs = [250, 1_000, 3_000, 8_000, 20_000];
 /** Claims at once, beside the commits of those who chat. */
-const claimsAtOnce = 32;
+const claimsAtOnce = 16;
 
 /**
  * Claims the mailboxes that this node has taken over and on which somebody listens. A former owner that has not heard

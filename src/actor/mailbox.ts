@@ -79,6 +79,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
       limits: host.actorLimits,
       tally: host.tally,
       handoff: host.handoff,
+      loads: host.loads,
       changed: (state, commit) => {
         this.#changed(state, commit);
       },

@@ -21,6 +21,7 @@ export interface SweeperTiming {
 }
 
 const pageRows = 100;
+const wokenAtOnce = 8;
 const retryMaxMs = 30_000;
 /**
  * From the first turn after a take-over to the second: what a former owner had under way has come to its row by then,
@@ -76,7 +77,7 @@ export class OutboxSweeper {
     try {
       const deadline = this.#ports.time.monotonicMs() + this.#timing.deadlineMs;
       const page = await this.#ports.store.scanOutbox(this.#slice, after, pageRows, deadline);
-      await Promise.all(page.entityIds.map((entityId) => this.#wake(entityId)));
+      await this.#wakeAll(page.entityIds);
       this.#failures = 0;
       if (turn !== this.#turn) return;
       const pauseMs = page.entityIds.length > 0 ? this.#timing.pagePauseMs : 0;
@@ -93,6 +94,14 @@ export class OutboxSweeper {
     this.#againInRow = this.#isAgain ? this.#againInRow + 1 : 0;
     this.#isAgain = false;
     return this.#againInRow === 0 ? everyMs : Math.min(everyMs, againMs * 2 ** (this.#againInRow - 1));
+  }
+
+  /** A few at a time: those whom somebody waits for are to be loaded before. */
+  async #wakeAll(entityIds: readonly string[]): Promise<void> {
+    for (let first = 0; first < entityIds.length; first += wokenAtOnce) {
+      const some = entityIds.slice(first, first + wokenAtOnce);
+      await Promise.all(some.map((entityId) => this.#wake(entityId)));
+    }
   }
 
   /** A row that can't be activated now is found again at the next turn. */

@@ -178,6 +178,18 @@ export const settingsSchema = group('Settings of a node.', {
       30 * days,
       'Messages younger than this are preferred to be kept in memory.',
     ),
+    loadsAtOnceMax: amount(
+      64,
+      1,
+      10_000,
+      'Mailboxes read from the store at once, as after another node has died; others wait their turn.',
+    ),
+    loadsWaitingMax: amount(
+      2048,
+      1,
+      million,
+      'Mailboxes that wait to be read from the store; beyond it callers get `overloaded`, and when to come back.',
+    ),
   }),
   inbox: group('Inputs that wait for a mailbox.', {
     inputsMax: amount(1024, 1, million, 'Inputs waiting at one mailbox; beyond it callers get `overloaded`.'),

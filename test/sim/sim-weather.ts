@@ -57,6 +57,8 @@ export class SimClimate {
     this.cacheLimits = {
       budgetBytes: random.pick([1, 6_000, 64 << 20, 64 << 20]),
       recentMs: random.pick([200, 1e9]),
+      loadsAtOnceMax: random.pick([1, 64]),
+      loadsWaitingMax: random.pick([2, 2_048]),
     };
     this.handoffLimits = {
       ...{ prepareMs: 2_000, settleMs: 800, silentMs: 400, requestMs: 300 },

@@ -142,7 +142,10 @@ export class RigNode {
           rig.alarms.push({ error, what });
         },
       },
-      { budgetBytes: 64 << 20, recentMs: 24 * hour, ...options.cacheLimits },
+      {
+        ...{ budgetBytes: 64 << 20, recentMs: 24 * hour, loadsAtOnceMax: 64, loadsWaitingMax: 2_048 },
+        ...options.cacheLimits,
+      },
     );
     this.sweeper = new OutboxSweeper(
       { fromHash: 0, toHash: rowHashCount },

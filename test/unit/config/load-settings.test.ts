@@ -46,8 +46,8 @@ describe('where settings come from', () => {
     const flags = { 'cache-budget-bytes': '14000000' };
     const cacheOf = (sources: SettingsSources) => loadSettings(sources).cache;
     expect(cacheOf({}).budgetBytes).toBe(256 * 1024 ** 2);
-    expect(cacheOf({ preset })).toEqual({ budgetBytes: 11_000_000, recentMs: 1 });
-    expect(cacheOf({ preset, file })).toEqual({ budgetBytes: 12_000_000, recentMs: 1 });
+    expect(cacheOf({ preset })).toMatchObject({ budgetBytes: 11_000_000, recentMs: 1 });
+    expect(cacheOf({ preset, file })).toMatchObject({ budgetBytes: 12_000_000, recentMs: 1 });
     expect(cacheOf({ preset, file, env }).budgetBytes).toBe(13_000_000);
     expect(cacheOf({ preset, file, env, flags }).budgetBytes).toBe(14_000_000);
     expect(loadSettings({ preset, file, env, flags }).id).toBe('variable');
