@@ -1,4 +1,13 @@
 import type {
+  CreateGroupParams,
+  CreateGroupResult,
+  GetMembersResult,
+  GroupHistory,
+  LeaveGroupParams,
+  MembersParams,
+  MembersResult,
+  RenameGroupParams,
+  SetRoleParams,
   DeleteMessageParams,
   DeleteMessageResult,
   EditMessageParams,
@@ -40,6 +49,19 @@ export interface CallMap {
   readonly deleteMessage: { params: DeleteMessageParams; result: DeleteMessageResult };
   readonly markRead: { params: MarkParams; result: MarkResult };
   readonly markDelivered: { params: MarkParams; result: MarkResult };
+  readonly createGroup: {
+    params: Omit<CreateGroupParams, 'history'> & { readonly history?: GroupHistory };
+    result: CreateGroupResult;
+  };
+  readonly addMembers: { params: MembersParams; result: MembersResult };
+  readonly removeMembers: { params: MembersParams; result: MembersResult };
+  readonly leaveGroup: { params: LeaveGroupParams; result: object };
+  readonly renameGroup: { params: RenameGroupParams; result: object };
+  readonly setRole: { params: SetRoleParams; result: object };
+  readonly getMembers: {
+    params: { conversationId: string; limit?: number; offset?: number };
+    result: GetMembersResult;
+  };
 }
 
 export type CallName = keyof CallMap;

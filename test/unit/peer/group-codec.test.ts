@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest';
+import type { Circular } from '../../../src/actor/group-host.ts';
+import type { Bulletin, MemberNews } from '../../../src/conversation/bulletin.ts';
+import {
+  packCard,
+  packCircular,
+  packMemberNews,
+  unpackCard,
+  unpackCircular,
+  unpackMemberNews,
+} from '../../../src/peer/group-codec.ts';
+
+const bulletin: Bulletin = {
+  ...{ groupId: 'grp:g', name: 'G', event: 7, lastSeq: 3, lastTimestamp: 30, lastFrom: 'bob', snippet: 'hi' },
+  messages: [
+    { seq: 2, messageId: '1.ann.d', text: 'a', timestamp: 20 },
+    { seq: 3, messageId: '2.bob.d', text: 'hi', timestamp: 30, replyTo: 2 },
+  ],
+};
+const packed = [
+  ...['grp:g', 'G', 7, 3, 30, 'bob', 'hi'],
+  [
+    [2, '1.ann.d', 'a', 20],
+    [3, '2.bob.d', 'hi', 30, null, 2],
+  ],
+];
+
+it('a circular, as docs/wire-peer.md has it', () => {
+  const circular: Circular = {
+    bulletin,
+    userIds: ['ann', 'bob', 'cat'],
+    enrolments: new Map([
+      ['bob', { kind: 'joined', event: 6, seq: 1, sinceJoin: true }],
+      ['cat', { kind: 'left', event: 7 }],
+    ]),
+  };
+  const wire = [
+    packed,
+    ['ann', 'bob', 'cat'],
+    [
+      ['bob', 1, 6, 1, true],
+      ['cat', 2, 7],
+    ],
+  ];
+  expect(packCircular(circular)).toEqual(wire);
+  expect(unpackCircular(wire)).toEqual(circular);
+});
+
+it('the news of one member, and cards', () => {
+  const news: MemberNews = {
+    ...{ kind: 'groupNews', bulletin, isPartial: true },
+    enrolment: { kind: 'joined', event: 6, seq: 1, sinceJoin: false },
+  };
+  expect(unpackMemberNews(packMemberNews(news))).toEqual(news);
+  const plain: MemberNews = { kind: 'groupNews', bulletin };
+  expect(unpackMemberNews(packMemberNews(plain))).toEqual(plain);
+  const card = { name: 'ANN', deliveredSeq: 4, readSeq: 3, isFull: false };
+  expect(unpackCard(packCard(card))).toEqual(card);
+  expect(unpackCard(packCard(undefined))).toBeUndefined();
+});
+
+it('whatever makes no sense is a fault', () => {
+  for (const body of [
+    null,
+    [],
+    [packed],
+    [packed, [1], []],
+    [packed, [], [['bob', 9, 1]]],
+    [['grp:g'], [], []],
+  ]) {
+    expect(() => unpackCircular(body)).toThrow();
+  }
+});
