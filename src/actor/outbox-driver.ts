@@ -251,14 +251,13 @@ export class OutboxDriver {
     });
   }
 
-  /** Marks that have moved; what doesn't get there is owed still, and settled with all else. */
+  /** Marks that have moved, or another name; what doesn't get there is owed still, and settled with all else. */
   #tell(): void {
     const untold = this.#actor.state?.untold ?? new Set<ConversationState>();
     let telling = 0;
     for (const conversation of untold) {
       if (telling++ === tellMax) return this.#scheduleTell();
       untold.delete(conversation);
-      if (!isOwing(conversation)) continue;
       this.#background(async () => {
         await this.#offer(conversation, conversation.outbox.confirmed, 0);
       });
@@ -271,7 +270,7 @@ export class OutboxDriver {
     const { seq: above, op: aboveOp } = from;
     const deadline = this.#deadline();
     let page: Pick<MissingReply, 'name' | 'owed'> = {
-      name: '',
+      name: this.#actor.state?.profile?.name ?? '',
       owed: {
         ...{ previousSeq: above, messages: [], previousOp: aboveOp, operations: [] },
         marks: marksOf(head),

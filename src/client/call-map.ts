@@ -12,12 +12,17 @@ import type {
   DeleteMessageResult,
   EditMessageParams,
   EditMessageResult,
+  GetBlockedResult,
   GetChangesResult,
+  GetContactsResult,
   GetConversationsResult,
   GetMessagesResult,
   MarkParams,
   MarkResult,
+  ProfileResult,
+  RevokeTokensParams,
   SendMessageResult,
+  UpdateProfileParams,
 } from '../protocol/calls.ts';
 import type { MediaRef } from '../protocol/message.ts';
 
@@ -47,6 +52,15 @@ export interface CallMap {
   readonly getChanges: { params: { since?: string; limit?: number }; result: GetChangesResult };
   readonly editMessage: { params: EditMessageParams; result: EditMessageResult };
   readonly deleteMessage: { params: DeleteMessageParams; result: DeleteMessageResult };
+  readonly getProfile: { params: { userId?: string }; result: ProfileResult };
+  readonly updateProfile: { params: UpdateProfileParams; result: ProfileResult };
+  readonly addContact: { params: { userId: string }; result: object };
+  readonly removeContact: { params: { userId: string }; result: object };
+  readonly getContacts: { params: { limit?: number; offset?: number }; result: GetContactsResult };
+  readonly blockUser: { params: { userId: string }; result: object };
+  readonly unblockUser: { params: { userId: string }; result: object };
+  readonly getBlocked: { params: { limit?: number; offset?: number }; result: GetBlockedResult };
+  readonly revokeTokens: { params: RevokeTokensParams; result: object };
   readonly markRead: { params: MarkParams; result: MarkResult };
   readonly markDelivered: { params: MarkParams; result: MarkResult };
   readonly createGroup: {

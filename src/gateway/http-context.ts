@@ -4,6 +4,7 @@ import type { VerifiedToken } from '../accounts/verified-token.ts';
 import { isId } from '../protocol/conversation-id.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Caller } from '../session/call-table.ts';
+import type { MailboxPort } from '../router/mailbox-port.ts';
 import type { SessionHost } from '../session/session-host.ts';
 import type { Admission } from './admission.ts';
 
@@ -43,5 +44,7 @@ export async function httpCaller(
     .of(userId, host.options.time.monotonicMs())
     .take(host.options.time.monotonicMs());
   if (retryAfterMs > 0) throw new ProtocolError('rate_limited', 'too many requests', { retryAfterMs });
-  return { userId, deviceId, mailbox: host.options.directory.mailbox(userId), token: verified };
+  const { directory } = host.options;
+  const mailboxOf = (other: string): MailboxPort => directory.mailbox(other);
+  return { userId, deviceId, mailbox: directory.mailbox(userId), mailboxOf, token: verified };
 }

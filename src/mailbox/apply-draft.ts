@@ -7,14 +7,19 @@ import {
   insertMessages,
   logCommitsInMemory,
   logEntryBytes,
+  putPerson,
   replaceMessage,
   type LogCommit,
   type MailboxState,
   type Outbox,
   putGroup,
   type CommittedChanges,
+  type Profile,
 } from './mailbox-state.ts';
 import { furthest, nothing, owedBy, type Standing } from './standing.ts';
+
+/** Peers that are told at once of another name. */
+const renameTellMax = 1_000;
 
 function applyConversation(state: MailboxState, draft: ConversationDraft, version: number): void {
   const fate = outboxFate(draft);
@@ -24,10 +29,10 @@ function applyConversation(state: MailboxState, draft: ConversationDraft, versio
     conversation.runAbove = 0;
     conversation.outbox.confirmed = nothing;
   }
-  const told = isNew ? nothing : owedBy(conversation.head);
+  const before = isNew ? nothing : owedBy(conversation.head);
   conversation.head = draft.head;
-  if (draft.head.deliveredSeq > told.delivered || draft.head.readSeq > told.read)
-    state.untold.add(conversation);
+  const { delivered, read } = owedBy(draft.head);
+  if (delivered > before.delivered || read > before.read) state.untold.add(conversation);
   const { outbox } = conversation;
   if (draft.added.length > 0) {
     conversation.touchedVersion = version;
@@ -61,6 +66,15 @@ export function noteConfirmed(outbox: Outbox, confirmed: Standing): void {
   for (const [changed, last] of outbox.operations) if (last <= op) outbox.operations.delete(changed);
 }
 
+/** Envelopes carry the name anyway: only the most recent peers are told of another one right away. */
+function applyProfile(state: MailboxState, profile: Profile): void {
+  const isRenamed = state.profile !== undefined && state.profile.name !== profile.name;
+  state.profile = profile;
+  if (!isRenamed) return;
+  const newestFirst = [...state.conversations.values()].sort((a, b) => b.head.updatedAt - a.head.updatedAt);
+  for (const conversation of newestFirst.slice(0, renameTellMax)) state.untold.add(conversation);
+}
+
 function applyLog(state: MailboxState, commit: LogCommit): void {
   if (commit.entries.length === 0) return;
   state.log.push(commit);
@@ -75,7 +89,8 @@ function applyLog(state: MailboxState, commit: LogCommit): void {
 export function applyDraft(state: MailboxState, draft: MailboxDraft, version: RowVersion): CommittedChanges {
   state.version = version;
   state.clockMs = Math.max(state.clockMs, draft.nowMs);
-  if (draft.profile !== undefined) state.profile = draft.profile;
+  if (draft.profile !== undefined) applyProfile(state, draft.profile);
+  for (const person of draft.people.values()) putPerson(state, person);
   for (const conversation of draft.conversations.values()) {
     applyConversation(state, conversation, version.number);
   }

@@ -16,6 +16,7 @@ const logKinds = {
   deleted: 4,
   groupRange: 5,
   conversation: 6,
+  contact: 7,
 } as const;
 type MessageKind = 'message' | 'edited' | 'deleted';
 type LogEntryFields =
@@ -25,6 +26,7 @@ type LogEntryFields =
   // Since format 2.
   | [kind: typeof logKinds.receipt, local: number, deliveredSeq: number, readSeq: number]
   // Since format 3.
+  | [kind: typeof logKinds.contact, userId: string, removed: 0 | 1]
   | [kind: typeof logKinds.groupRange, local: number, above: number, upTo: number]
   | [
       kind: typeof logKinds.conversation,
@@ -41,11 +43,11 @@ type LogEntryFields =
     ];
 type LogFields = [version: number, entries: LogEntryFields[]];
 const logFormat = 3;
-/** Of commits without anything of groups, so that nodes of the former release can read them. */
-const logFormatWithoutGroups = 2;
+/** Of commits without anything of groups or contacts, so that nodes of the former release can read them. */
+const formerLogFormat = 2;
 
-function isOfGroup({ kind }: LogEntry): boolean {
-  return kind === 'groupRange' || kind === 'conversation';
+function isNew({ kind }: LogEntry): boolean {
+  return kind === 'groupRange' || kind === 'conversation' || kind === 'contact';
 }
 
 function slotQualifier(slot: number): Buffer {
@@ -64,6 +66,8 @@ function fieldsOf(entry: LogEntry, localOf: (conversationId: string) => number):
       return [logKinds.read, localOf(entry.conversationId), entry.readSeq, entry.unread];
     case 'receipt':
       return [logKinds.receipt, localOf(entry.conversationId), entry.deliveredSeq, entry.readSeq];
+    case 'contact':
+      return [logKinds.contact, entry.userId, entry.removed === true ? 1 : 0];
     case 'groupRange':
       return [logKinds.groupRange, localOf(entry.conversationId), entry.above, entry.upTo];
     case 'conversation': {
@@ -77,6 +81,9 @@ function fieldsOf(entry: LogEntry, localOf: (conversationId: string) => number):
 }
 
 function entryOf(fields: LogEntryFields, conversationOfLocal: (local: number) => string): LogEntry {
+  if (fields[0] === logKinds.contact) {
+    return { kind: 'contact', userId: fields[1], ...(fields[2] === 1 && { removed: true }) };
+  }
   const conversationId = conversationOfLocal(fields[1]);
   switch (fields[0]) {
     case logKinds.message:
@@ -106,7 +113,7 @@ function entryOf(fields: LogEntryFields, conversationOfLocal: (local: number) =>
 export function logCell(commit: LogCommit, localOf: (conversationId: string) => number): Cell {
   const entries = commit.entries.map((entry) => fieldsOf(entry, localOf));
   const fields: LogFields = [commit.version, entries];
-  const format = commit.entries.some(isOfGroup) ? logFormat : logFormatWithoutGroups;
+  const format = commit.entries.some(isNew) ? logFormat : formerLogFormat;
   return {
     family: 'l',
     qualifier: slotQualifier(commit.version % logCommitsMax),

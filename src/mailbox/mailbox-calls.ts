@@ -3,16 +3,23 @@ import type {
   DeleteMessageResult,
   EditMessageParams,
   EditMessageResult,
+  GetBlockedResult,
   GetChangesParams,
   GetChangesResult,
+  GetContactsResult,
   GetConversationsParams,
   GetConversationsResult,
   GetMessagesParams,
   GetMessagesResult,
+  ListParams,
   MarkParams,
   MarkResult,
+  PersonParams,
+  ProfileResult,
+  RevokeTokensParams,
   SendMessageParams,
   SendMessageResult,
+  UpdateProfileParams,
 } from '../protocol/calls.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
@@ -21,7 +28,10 @@ import type { MailboxDraft } from './mailbox-draft.ts';
 import type { MailboxState, Profile } from './mailbox-state.ts';
 import { queryConversations } from './query-conversations.ts';
 import { queryMessages } from './query-messages.ts';
+import { queryBlocked, queryContacts, queryProfile } from './query-people.ts';
 import { stepCreateAccount } from './step-create-account.ts';
+import { stepAddContact, stepBlockUser, stepRemoveContact, stepUnblockUser } from './step-people.ts';
+import { stepRevokeTokens, stepUpdateProfile } from './step-profile.ts';
 import { stepMarkDelivered, stepMarkRead } from './step-mark.ts';
 
 interface Shape<Params, Result extends object> {
@@ -35,6 +45,9 @@ export interface ReadCalls {
   readonly account: Shape<null, { readonly profile?: Profile }>;
   readonly getMessages: Shape<GetMessagesParams, GetMessagesResult>;
   readonly getConversations: Shape<GetConversationsParams, GetConversationsResult>;
+  readonly getProfile: Shape<null, ProfileResult>;
+  readonly getContacts: Shape<ListParams, GetContactsResult>;
+  readonly getBlocked: Shape<ListParams, GetBlockedResult>;
 }
 
 /** Calls that one commit of one's own mailbox answers. */
@@ -43,6 +56,12 @@ export interface WriteCalls {
   readonly createAccount: Shape<Profile, object>;
   readonly markDelivered: Shape<MarkParams, MarkResult>;
   readonly markRead: Shape<MarkParams, MarkResult>;
+  readonly updateProfile: Shape<UpdateProfileParams, ProfileResult>;
+  readonly addContact: Shape<PersonParams, object>;
+  readonly removeContact: Shape<PersonParams, object>;
+  readonly blockUser: Shape<PersonParams, object>;
+  readonly unblockUser: Shape<PersonParams, object>;
+  readonly revokeTokens: Shape<RevokeTokensParams, object>;
 }
 
 /** Calls that others have a part in: who receives a message, the groups whose messages are in the feed. */
@@ -83,12 +102,21 @@ export const reads: Reads = {
   account: ({ profile }) => done({ ...(profile && { profile }) }),
   getMessages: queryMessages,
   getConversations: queryConversations,
+  getProfile: queryProfile,
+  getContacts: queryContacts,
+  getBlocked: queryBlocked,
 };
 
 export const writes: Writes = {
   createAccount: stepCreateAccount,
   markDelivered: stepMarkDelivered,
   markRead: stepMarkRead,
+  updateProfile: stepUpdateProfile,
+  addContact: stepAddContact,
+  removeContact: stepRemoveContact,
+  blockUser: stepBlockUser,
+  unblockUser: stepUnblockUser,
+  revokeTokens: stepRevokeTokens,
 };
 
 const shared: { readonly [Name in keyof SharedCalls]: true } = {

@@ -1,5 +1,6 @@
 import { decodeValue, encodeValue, u48Max, wholeFamily } from '../conversation/cell-value.ts';
 import type { Cell, CellRange } from '../row/cell.ts';
+import { peopleMax } from './people.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { GroupEntry } from './group-entry.ts';
 import type { ConversationHead, ConversationState, Outbox, Profile, StoredMessage } from './mailbox-state.ts';
@@ -7,7 +8,7 @@ import type { ConversationHead, ConversationState, Outbox, Profile, StoredMessag
 /*
  * The cells of a user's row. Qualifiers:
  *
- * - `h` `p` profile; `h` `c`|local (u32) one conversation; `h` `g`|local one group
+ * - `h` `p` profile; `h` `c`|local (u32) one conversation; `h` `g`|local one group; `h` `u`|userId see people.ts
  * - `m` local (u32) | ~seq (u48, so that newest sorts first)
  * - `d` see dedup-window.ts
  * - `o` local (u32)
@@ -62,6 +63,7 @@ type ConversationFields = [
   peerReadSeq?: number,
   ownOp?: number,
   peerOp?: number,
+  isBlocked?: boolean,
 ];
 const conversationFormat = 2;
 
@@ -87,6 +89,7 @@ export function conversationCell(head: ConversationHead): Cell {
     head.peerReadSeq,
     head.ownOp,
     head.peerOp,
+    head.isBlocked,
   ];
   return { family: 'h', qualifier, value: encodeValue(fields, conversationFormat) };
 }
@@ -114,6 +117,7 @@ export function conversationOf(cell: Cell): ConversationHead {
     peerReadSeq = 0,
     ownOp = 0,
     peerOp = 0,
+    isBlocked = false,
   ] = decodeValue(cell, conversationFormat) as ConversationFields;
   return {
     local: cell.qualifier.readUInt32BE(1),
@@ -134,6 +138,7 @@ export function conversationOf(cell: Cell): ConversationHead {
     peerReadSeq,
     ownOp,
     peerOp,
+    isBlocked,
   };
 }
 
@@ -311,8 +316,8 @@ export function outboxOf(cell: Cell): StoredOutbox & { readonly local: number } 
   return { local: cell.qualifier.readUInt32BE(0), confirmed: { seq, op, delivered, read }, operations };
 }
 
-/** The profile, cells to come, and conversations that copies open when the list is full: those are never refused. */
-const headSpareCells = 4_096;
+/** The profile, people, cells to come, and conversations that copies open when the list is full: those are never refused. */
+const headSpareCells = 4_096 + peopleMax;
 
 /** What activation reads, in one go: the index, what is owed, the newest dedup entries. */
 export function headRanges(conversationsMax: number, dedupMax: number): readonly CellRange[] {

@@ -21,6 +21,7 @@ import type {
   Profile,
   StoredMessage,
 } from './mailbox-state.ts';
+import { personCell, type Person } from './people.ts';
 import { nothing, owedBy, reaches, type Standing } from './standing.ts';
 
 /** A conversation as the commit in preparation will leave it. */
@@ -77,6 +78,8 @@ export class MailboxDraft {
   readonly fresh = new Map<string, readonly GroupMessage[]>();
   readonly dedup = new Map<string, DedupEntry>();
   readonly log: LogEntry[] = [];
+  /** People as this commit leaves them, by id. */
+  readonly people = new Map<string, Person>();
   profile: Profile | undefined;
   #nextLocal: number;
   #bytes = 0;
@@ -144,6 +147,7 @@ export class MailboxDraft {
         peerReadSeq: 0,
         ownOp: 0,
         peerOp: 0,
+        isBlocked: this.person(peer)?.isBlocked ?? false,
       },
       added: [],
       changed: new Map(),
@@ -154,6 +158,10 @@ export class MailboxDraft {
     };
     this.conversations.set(conversationId, draft);
     return draft;
+  }
+
+  person(userId: string): Person | undefined {
+    return this.people.get(userId) ?? this.state.people.get(userId);
   }
 
   get conversationCount(): number {
@@ -186,8 +194,14 @@ export class MailboxDraft {
     this.touch(conversation);
   }
 
+  /** Its entry has changed, and clients see that. */
   touch(conversation: ConversationDraft): void {
     conversation.head.updatedAt = this.nowMs;
+    this.keep(conversation);
+  }
+
+  /** Its entry has changed in what clients don't see. */
+  keep(conversation: ConversationDraft): void {
     conversation.headChanged = true;
   }
 
@@ -195,6 +209,7 @@ export class MailboxDraft {
   cells(version: number): Cell[] {
     const cells: Cell[] = [];
     if (this.profile !== undefined) cells.push(profileCell(this.profile));
+    for (const person of this.people.values()) cells.push(personCell(person));
     for (const conversation of this.conversations.values()) {
       const { head, added, changed, headChanged } = conversation;
       for (const message of added) cells.push(messageCell(head.local, message));

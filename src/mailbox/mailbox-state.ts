@@ -3,6 +3,7 @@ import type { GroupMessage } from '../conversation/group-message.ts';
 import { groupEntryBytes, type GroupEntry } from './group-entry.ts';
 import type { RowVersion } from '../row/row-version.ts';
 import type { Conversation, MediaRef } from '../protocol/message.ts';
+import { personBytes, type Person } from './people.ts';
 import { owedBy, type Standing } from './standing.ts';
 
 /** A message as this mailbox keeps it. `own`: sent by the mailbox's user. */
@@ -50,6 +51,8 @@ export interface ConversationHead {
   ownOp: number;
   /** Last change of a message of the peer's; the number is given here. */
   peerOp: number;
+  /** This user has blocked the peer. */
+  isBlocked: boolean;
 }
 
 /**
@@ -107,6 +110,7 @@ export type LogEntry =
       readonly readSeq: number;
       readonly unread: number;
     }
+  | { readonly kind: 'contact'; readonly userId: string; readonly removed?: true }
   | {
       readonly kind: 'receipt';
       readonly conversationId: string;
@@ -131,6 +135,8 @@ export interface MailboxState {
   version: RowVersion | undefined;
   profile: Profile | undefined;
   readonly conversations: Map<string, ConversationState>;
+  /** Contacts and blocked users, by id. */
+  readonly people: Map<string, Person>;
   readonly byLocal: Map<number, ConversationState>;
   /** Groups, those that were left included. */
   readonly groups: Map<string, GroupEntry>;
@@ -144,7 +150,7 @@ export interface MailboxState {
   logKnownAbove: number;
   /** Conversations whose outbox cell is not empty. */
   readonly outboxOpen: Set<ConversationState>;
-  /** Conversations whose own marks have moved: the peer is to be told soon. */
+  /** Conversations whose own marks, or whose user's name, have changed: the peer is to be told soon. */
   readonly untold: Set<ConversationState>;
   /** What is listed, most recent first; undefined: to be sorted anew. */
   recent: (ConversationState | GroupEntry)[] | undefined;
@@ -189,6 +195,7 @@ export function emptyMailbox(userId: string): MailboxState {
     version: undefined,
     profile: undefined,
     conversations: new Map(),
+    people: new Map(),
     byLocal: new Map(),
     groups: new Map(),
     groupIdByLocal: new Map(),
@@ -243,6 +250,15 @@ export function putGroup(state: MailboxState, entry: GroupEntry): void {
 /** The conversation with this number within the row. */
 export function idOfLocal(state: MailboxState, local: number): string {
   return state.byLocal.get(local)?.conversationId ?? state.groupIdByLocal.get(local) ?? '';
+}
+
+/** Puts in a person that was loaded or just committed. */
+export function putPerson(state: MailboxState, person: Person): void {
+  const isKept = person.isContact || person.isBlocked;
+  if (state.people.delete(person.userId)) state.bytes -= personBytes;
+  if (!isKept) return;
+  state.people.set(person.userId, person);
+  state.bytes += personBytes;
 }
 
 /** Index of the first message with a seq above `seq`. */

@@ -11,6 +11,7 @@ import {
   type StoredMessage,
 } from './mailbox-state.ts';
 import type { CopiedOperation } from './operation.ts';
+import { nothing, owedBy } from './standing.ts';
 
 function copyOf({ own: _, receivedCount: __, ...copied }: StoredMessage): CopiedMessage {
   return copied;
@@ -18,7 +19,8 @@ function copyOf({ own: _, receivedCount: __, ...copied }: StoredMessage): Copied
 
 /** What the peer is told of this user's marks. */
 export function marksOf(head: ConversationHead | undefined): Marks {
-  return { delivered: head?.deliveredSeq ?? 0, read: head?.readSeq ?? 0 };
+  const { delivered, read } = head === undefined ? nothing : owedBy(head);
+  return { delivered, read };
 }
 
 function isOwed(message: StoredMessage): boolean {

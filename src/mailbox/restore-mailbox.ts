@@ -11,7 +11,8 @@ import {
   groupEntryOf,
   isGroupEntryCell,
 } from './mailbox-cells.ts';
-import { addConversation, emptyMailbox, type MailboxState, putGroup } from './mailbox-state.ts';
+import { addConversation, emptyMailbox, putGroup, putPerson, type MailboxState } from './mailbox-state.ts';
+import { isPersonCell, personOf } from './people.ts';
 
 /**
  * Makes the state of an image of the head ranges (`h`, `o`, `d`, in that order).
@@ -29,6 +30,7 @@ export function restoreMailbox(userId: string, image: RowImage, ranges: readonly
   for (const cell of head) {
     if (isProfileCell(cell)) state.profile = profileOf(cell);
     else if (isGroupEntryCell(cell)) putGroup(state, groupEntryOf(cell));
+    else if (isPersonCell(cell)) putPerson(state, personOf(cell));
     else if (isConversationCell(cell)) {
       const conversation = conversationOf(cell);
       addConversation(state, dmIdOf(userId, conversation.peer), conversation);

@@ -24,10 +24,12 @@ interface Side {
   readonly ownOp: number;
   readonly peerDeliveredSeq: number;
   readonly peerReadSeq: number;
+  readonly isBlocked: boolean;
 }
 
-/** All that a mailbox has for its peer. */
-export function owedBy({ peerSeq, peerOp, deliveredSeq, readSeq }: Side): Standing {
+/** All that a mailbox has for its peer. Whom the user has blocked is not told of marks, until the block ends. */
+export function owedBy({ peerSeq, peerOp, deliveredSeq, readSeq, isBlocked }: Side): Standing {
+  if (isBlocked) return { seq: peerSeq, op: peerOp, delivered: 0, read: 0 };
   return { seq: peerSeq, op: peerOp, delivered: deliveredSeq, read: readSeq };
 }
 

@@ -65,6 +65,8 @@ function takeMarks(draft: MailboxDraft, conversation: ConversationDraft, { deliv
   if (delivered <= head.peerDeliveredSeq && read <= head.peerReadSeq) return;
   head.peerDeliveredSeq = Math.max(head.peerDeliveredSeq, delivered);
   head.peerReadSeq = Math.max(head.peerReadSeq, read);
+  // Kept, and shown when the block ends.
+  if (head.isBlocked) return draft.keep(conversation);
   draft.touch(conversation);
   const { peerDeliveredSeq: deliveredSeq, peerReadSeq: readSeq } = head;
   draft.log.push({ kind: 'receipt', conversationId, deliveredSeq, readSeq });
@@ -114,12 +116,15 @@ export function stepCopy(draft: MailboxDraft, envelope: Copy, loaded: LoadedRang
   if (counts.kind === 'need' || ranges.length > 0) return need(...ranges);
   if (fresh.copies.length > 0) {
     const known = (conversation ??= draft.openConversation(conversationId, from, fromName));
-    if (fromName !== '') known.head.name = fromName;
     fresh.copies.forEach((copy, index) => {
       addCopy(draft, known, copy, counts.result[index] ?? 0);
     });
   }
   if (conversation !== undefined) {
+    if (fromName !== '' && fromName !== conversation.head.name) {
+      conversation.head.name = fromName;
+      draft.touch(conversation);
+    }
     takeOperations(draft, conversation, fresh.operations, loaded);
     takeMarks(draft, conversation, owed.marks);
   }

@@ -21,18 +21,23 @@ function pendingIn({ base, added, confirmed }: ConversationDraft, max: number): 
   return pending.filter(isPending).length + added.filter(({ own }) => !own).length;
 }
 
+const unwelcome = refusal('forbidden', 'this user does not take your messages');
+
 function refuse(
   draft: MailboxDraft,
   message: OutgoingMessage,
+  from: string,
   conversation: ConversationDraft | undefined,
   limits: MailboxLimits,
   isKnown: (messageId: string) => boolean,
 ): Refusal | undefined {
   const refused = refuseByIds(message, draft.nowMs - limits.dedupWindowMs, isKnown);
   if (refused !== undefined) return refused;
+  // As to anybody who is not taken: why is nobody's business.
+  if (draft.person(from)?.isBlocked === true) return unwelcome;
   if (conversation === undefined) {
     if (draft.conversationCount < limits.conversationsMax) return undefined;
-    return refusal('forbidden', 'this user takes no new conversations');
+    return unwelcome;
   }
   if (pendingIn(conversation, limits.outboxPendingMax) < limits.outboxPendingMax) return undefined;
   return refusal('overloaded', 'too many messages wait for their sender to copy them', {
@@ -107,7 +112,14 @@ export function stepDeliver(
       const { seq, timestamp } = first;
       return { kind: 'accepted', seq, timestamp, duplicate: true, previousSeq: 0 };
     }
-    const refused = refuse(draft, message, conversation, limits, (id) => lookUp.entry(id) !== undefined);
+    const refused = refuse(
+      draft,
+      message,
+      envelope.from,
+      conversation,
+      limits,
+      (id) => lookUp.entry(id) !== undefined,
+    );
     if (refused !== undefined) return refused;
     conversation ??= draft.openConversation(envelope.conversationId, envelope.from, envelope.fromName);
     return append(draft, conversation, envelope, message);

@@ -26,6 +26,8 @@ function refuse(
 ): Refusal | undefined {
   if (message.own) return refusal('forbidden', 'only the author may change a message');
   if (operation.kind === 'edit') {
+    // What is deleted goes, whoever it comes from.
+    if (conversation.head.isBlocked) return refusal('forbidden', 'this user does not take your messages');
     if (message.deletedAt !== undefined) return notThere;
     if (operation.text === '' && message.mediaRef === undefined) {
       return refusal('invalid_params', 'text must not be empty', { path: 'text' });

@@ -53,8 +53,7 @@ export function wireConversation(userId: string, { conversationId, head }: Conve
     lastFrom: head.lastOwn ? userId : head.peer,
     unread: unreadOf(head),
     readSeq: head.readSeq,
-    peerReadSeq: head.peerReadSeq,
-    peerDeliveredSeq: head.peerDeliveredSeq,
+    ...(!head.isBlocked && { peerReadSeq: head.peerReadSeq, peerDeliveredSeq: head.peerDeliveredSeq }),
   };
 }
 
@@ -82,6 +81,7 @@ export function wireChange(
       const { conversationId, readSeq, unread } = entry;
       return { cursor, kind: 'read', conversationId, readSeq, unread };
     }
+    case 'contact':
     case 'conversation':
       return { cursor, ...entry };
     case 'receipt': {

@@ -11,6 +11,7 @@ const getMessagesMax = 200;
 const getConversationsMax = 100;
 const getChangesMax = 1000;
 const getMembersMax = 200;
+const getPeopleMax = 1000;
 const tokenCharsMax = 8192;
 
 const id = (description: string) => Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description });
@@ -114,11 +115,22 @@ export const getMembersParams = Type.Object({
   offset,
 });
 
+const name = Type.String({ minLength: 1, maxLength: 100, description: 'What others see.' });
+
+export const getProfileParams = Type.Object({ userId: Type.Optional(id("Whose; by default one's own.")) });
+export const updateProfileParams = Type.Object({ name });
+export const personParams = Type.Object({ userId: id('Another user.') });
+export const listParams = Type.Object({ limit: count(100, getPeopleMax), offset });
+
+export const revokeTokensParams = Type.Object({
+  before: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Epoch ms.' }),
+});
+
 const password = Type.String({ minLength: 1, maxLength: 1024 });
 
 export const registrationBody = Type.Object({
   userId: id('The new user.'),
-  name: Type.String({ minLength: 1, maxLength: 100, description: 'What others see.' }),
+  name,
   password,
 });
 

@@ -82,6 +82,22 @@ export interface MarkResult {
   readonly unread: number;
 }
 
+export interface UpdateProfileParams {
+  readonly name: string;
+}
+
+export interface ProfileResult {
+  readonly userId: string;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+/** `name`: as it was looked up, where that was needed. */
+export interface PersonParams {
+  readonly userId: string;
+  readonly name?: string;
+}
+
 export type GroupRole = 'owner' | 'admin' | 'member';
 /** What members see of a group: everything, or what was sent since they joined. */
 export type GroupHistory = 'all' | 'sinceJoin';
@@ -122,6 +138,11 @@ export interface SetRoleParams {
   readonly role: GroupRole;
 }
 
+export interface ListParams {
+  readonly limit: number;
+  readonly offset: number;
+}
+
 export interface GetMembersParams {
   readonly conversationId: string;
   readonly limit: number;
@@ -137,4 +158,25 @@ export interface GetMembersResult {
     readonly readSeq: number;
   }[];
   readonly hasMore: boolean;
+}
+
+/** Somebody in a list of people. */
+export interface ListedPerson {
+  readonly userId: string;
+  readonly name: string;
+}
+
+export interface GetContactsResult {
+  readonly contacts: readonly ListedPerson[];
+  readonly hasMore: boolean;
+}
+
+export interface GetBlockedResult {
+  readonly users: readonly ListedPerson[];
+  readonly hasMore: boolean;
+}
+
+export interface RevokeTokensParams {
+  /** Epoch ms. */
+  readonly before: number;
 }

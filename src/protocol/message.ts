@@ -51,6 +51,12 @@ export type Change =
       readonly readSeq: number;
       readonly unread: number;
     }
+  | {
+      readonly cursor: string;
+      readonly kind: 'contact';
+      readonly userId: string;
+      readonly removed?: true;
+    }
   /** How far another member has got and read. */
   | {
       readonly cursor: string;

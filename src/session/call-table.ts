@@ -1,13 +1,15 @@
 import type { Static, TObject } from 'typebox';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { shapeCheck } from '../protocol/shape-check.ts';
-import type { UserPort } from '../router/mailbox-port.ts';
+import type { MailboxPort, UserPort } from '../router/mailbox-port.ts';
 
 /** Who calls. */
 export interface Caller {
   readonly userId: string;
   readonly deviceId: string;
   readonly mailbox: UserPort;
+  /** Anybody's, for what everybody may see. */
+  readonly mailboxOf: (userId: string) => MailboxPort;
 }
 
 /** A call of the protocol: its name, its checks and what it does. */

@@ -14,6 +14,7 @@ import type { Time } from '../std/time.ts';
 import { call } from './call-table.ts';
 import type { Call, Caller } from './call-table.ts';
 import { groupCalls } from './group-calls.ts';
+import { peopleCalls } from './people-calls.ts';
 import { editedText, outgoingChange, outgoingMessage, ownConversation } from './outgoing-message.ts';
 import type { MessageLimits } from './outgoing-message.ts';
 
@@ -88,6 +89,7 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
 
     mark('markDelivered'),
     mark('markRead'),
+    ...peopleCalls(time),
   ];
   return new Map([...calls, ...groupCalls()].map((entry) => [entry.name, entry]));
 }

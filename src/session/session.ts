@@ -8,6 +8,7 @@ import type { CallRequest, RequestId } from '../protocol/json-rpc.ts';
 import { errorKinds, ProtocolError, refusal } from '../protocol/protocol-error.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { shapeCheck } from '../protocol/shape-check.ts';
+import type { MailboxPort } from '../router/mailbox-port.ts';
 import type { Cancel } from '../std/time.ts';
 import type { CallTally } from '../telemetry/node-metrics.ts';
 import { CallDesk } from './call-desk.ts';
@@ -240,7 +241,8 @@ export class Session {
       readTimeoutMs: settings.request.deadlineMs,
     });
     const opened = await feed.open(params.since, deadline);
-    const caller = { userId, deviceId: params.deviceId, mailbox };
+    const mailboxOf = (other: string): MailboxPort => directory.mailbox(other);
+    const caller = { userId, deviceId: params.deviceId, mailbox, mailboxOf };
     const bucket = this.#host.userBuckets.of(userId, startedMs);
     const desk = new CallDesk(this.#host.service, caller, bucket, this.#connection);
     return { open: { kind: 'open', userId, expiresAtMs, feed, desk }, feed: opened };

@@ -295,6 +295,8 @@ export class ChatStore {
       case 'conversation':
         this.conversations.take(change.conversation, change.left === true);
         break;
+      case 'contact':
+        break;
       case 'read':
         this.conversations.markRead(change.conversationId, change.readSeq, change.unread);
         break;

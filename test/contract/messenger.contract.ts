@@ -109,5 +109,55 @@ export function describeMessenger(where: string, ports: MessengerPorts): void {
         'forbidden',
       );
     });
+
+    it('profiles and contacts', async () => {
+      const [ann, bob] = [await stand.user('ann'), await stand.user('bob')];
+      const [a, a2, b] = [await ann.open(), await ann.open('d2'), await bob.open()];
+      const conversationId = dmOf(ann, bob);
+      const profile = { userId: ann.userId, name: 'Anna', createdAt: expect.any(Number) as number };
+      await stand.say(a, ann, bob, 'hello');
+      expect(await a.result('updateProfile', { name: 'Anna' })).toEqual(profile);
+      expect(await a.result('getProfile', {})).toEqual(profile);
+      expect(await b.result('getProfile', { userId: ann.userId })).toEqual(profile);
+      await expect.poll(() => entryOf(b, conversationId)).toMatchObject({ name: 'Anna' });
+      expect(await a.errorOf('getProfile', { userId: 'nobody' })).toBe('not_found');
+      expect(await a.errorOf('updateProfile', { name: '' })).toBe('invalid_params name');
+
+      const { userId } = bob;
+      expect(await a.result('addContact', { userId })).toEqual({});
+      expect(await a.result('addContact', { userId })).toEqual({});
+      for (const device of [a, a2]) expect(await changeOf(device, 'contact')).toMatchObject({ userId });
+      expect(await a.result('getContacts', {})).toEqual({
+        contacts: [{ userId, name: userId.toUpperCase() }],
+        hasMore: false,
+      });
+      expect(await a.errorOf('addContact', { userId: 'nobody' })).toBe('not_found');
+      expect(await a.errorOf('addContact', { userId: ann.userId })).toBe('invalid_params userId');
+      expect(await a.result('removeContact', { userId })).toEqual({});
+      for (const device of [a, a2]) {
+        expect(await changeOf(device, 'contact')).toMatchObject({ userId, removed: true });
+      }
+      expect(await a.result('getContacts', {})).toEqual({ contacts: [], hasMore: false });
+    });
+
+    it('a blocked sender is forbidden, gets no receipts, and may come back', async () => {
+      const [ann, bob] = [await stand.user('ann'), await stand.user('bob')];
+      const [a, b] = [await ann.open(), await bob.open()];
+      const conversationId = dmOf(ann, bob);
+      const { seq } = await stand.say(a, ann, bob, 'hello');
+      expect(await b.result('blockUser', { userId: ann.userId })).toEqual({});
+      expect(await b.result('getBlocked', {})).toMatchObject({ users: [{ userId: ann.userId }] });
+      const send = (suffix: string) => ({
+        ...{ to: bob.userId, text: 'again', messageId: idOf(ann.userId, suffix) },
+      });
+      expect(await a.errorOf('sendMessage', send('b1'))).toBe('forbidden');
+      await b.result('markRead', { conversationId, seq });
+      expect(await b.errorOf('blockUser', { userId: 'nobody' })).toBe('not_found');
+      expect(await b.errorOf('blockUser', { userId: bob.userId })).toBe('invalid_params userId');
+      expect(await entryOf(a, conversationId)).toMatchObject({ peerReadSeq: 0 });
+      expect(await b.result('unblockUser', { userId: ann.userId })).toEqual({});
+      expect(await changeOf(a, 'receipt')).toMatchObject({ userId: bob.userId, readSeq: seq });
+      expect(await a.errorOf('sendMessage', send('b2'))).toBe('no error');
+    });
   });
 }

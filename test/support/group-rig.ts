@@ -85,6 +85,8 @@ export class GroupRig extends MailboxRig {
         case 'read':
         case 'receipt':
           return `${change.kind} ${change.readSeq}`;
+        case 'contact':
+          return change.userId;
         case 'conversation':
           return change.left === true ? 'left' : `=${change.conversation.name}`;
       }

@@ -102,6 +102,7 @@ function auditConversation(userId: string, entry: Conversation, messages: readon
 /** Groups have an audit of their own. */
 function isOfGroup(change: Change): change is Extract<Change, { kind: 'conversation' }> {
   if (change.kind === 'conversation') return true;
+  if (change.kind === 'contact') return false;
   return isGroupId('message' in change ? change.message.conversationId : change.conversationId);
 }
 
@@ -126,6 +127,7 @@ function auditFeed(userId: string, view: MailboxView): void {
       changed.add(`${change.kind} ${conversationId}/${seq}`);
       continue;
     }
+    if (change.kind === 'contact') continue;
     if (change.kind === 'receipt') {
       const before = receipts.get(change.conversationId) ?? { deliveredSeq: 0, readSeq: 0 };
       const { deliveredSeq, readSeq } = change;

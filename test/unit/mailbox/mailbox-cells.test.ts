@@ -12,6 +12,7 @@ import {
 import type { GroupEntry } from '../../../src/mailbox/group-entry.ts';
 import { logCell, logOf } from '../../../src/mailbox/log-cells.ts';
 import type { ConversationHead, LogCommit, StoredMessage } from '../../../src/mailbox/mailbox-state.ts';
+import { personCell, personOf } from '../../../src/mailbox/people.ts';
 import type { Conversation } from '../../../src/protocol/message.ts';
 import type { Cell, Family } from '../../../src/row/cell.ts';
 
@@ -34,6 +35,7 @@ const head: ConversationHead = {
   peerReadSeq: 5,
   ownOp: 2,
   peerOp: 3,
+  isBlocked: true,
 };
 const log: LogCommit = {
   version: 3,
@@ -62,7 +64,7 @@ describe('cells as they are stored', () => {
     const bytes = [
       'h',
       '6300000007',
-      '02dc0011a3626f62a3424f4209cb427977420dc00000cb427977420dc01000a26869c304060309080809050203',
+      '02dc0012a3626f62a3424f4209cb427977420dc00000cb427977420dc01000a26869c304060309080809050203c3',
     ] as const;
     expect(hex(conversationCell(head))).toEqual(bytes);
     expect(conversationOf(cellOf(...bytes))).toEqual(head);
@@ -74,7 +76,14 @@ describe('cells as they are stored', () => {
       '6300000007',
       '019ca3626f62a3424f4209cb427977420dc00000cb427977420dc01000a26869c30406030908',
     );
-    const unknown = { deliveredSeq: 6, peerDeliveredSeq: 0, peerReadSeq: 0, ownOp: 0, peerOp: 0 };
+    const unknown = {
+      deliveredSeq: 6,
+      peerDeliveredSeq: 0,
+      peerReadSeq: 0,
+      ownOp: 0,
+      peerOp: 0,
+      isBlocked: false,
+    };
     expect(conversationOf(old)).toEqual({ ...head, ...unknown });
   });
 
@@ -129,10 +138,16 @@ describe('cells as they are stored', () => {
       entries: [
         { kind: 'groupRange', conversationId: 'c', above: 4, upTo: 9 },
         { kind: 'conversation', conversation, left: true },
+        { kind: 'contact', userId: 'bob' },
+        { kind: 'contact', userId: 'bob', removed: true },
       ],
     };
     const cell = logCell(commit, () => 7);
-    expect(hex(cell)).toEqual(['l', '00000003', '0392039294050704099b060701a147090506a173a1610102']);
+    expect(hex(cell)).toEqual([
+      'l',
+      '00000003',
+      '0392039494050704099b060701a147090506a173a16101029307a3626f62009307a3626f6201',
+    ]);
     expect(logOf(cell, () => 'c')).toEqual(commit);
   });
 
@@ -157,6 +172,14 @@ describe('cells as they are stored', () => {
       '019ea56772703a78010203a147040905a161a17306080792' + '0801',
     ]);
     expect(groupEntryOf(cell)).toEqual(entry);
+  });
+
+  it('a person', () => {
+    const person = { userId: 'bob', name: 'BOB', isContact: true, isBlocked: false };
+    const bytes = ['h', '75626f62', '0193a3424f420100'] as const;
+    expect(hex(personCell(person))).toEqual(bytes);
+    expect(personOf(cellOf(...bytes))).toEqual(person);
+    expect(personCell({ ...person, isContact: false }).value).toHaveLength(0);
   });
 
   it('a format of the future is refused', () => {

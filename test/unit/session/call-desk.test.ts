@@ -46,6 +46,8 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
   const calls = [slow('read'), slow('write'), broken].map(
     (call) => [call.name, { call, tally: metrics.call(call.name) }] as const,
   );
+  const mailboxes = new FakeMailboxes();
+  const mailboxOf = (userId: string) => mailboxes.mailbox(userId);
   const desk = new CallDesk(
     {
       calls: new Map(calls),
@@ -54,7 +56,7 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
       time,
       logger: createLogger('silent', 'n1'),
     },
-    { userId: 'ann', deviceId: 'd1', mailbox: new FakeMailboxes().mailbox('ann') },
+    { userId: 'ann', deviceId: 'd1', mailbox: mailboxOf('ann'), mailboxOf },
     bucket,
     outlet,
   );
