@@ -126,7 +126,10 @@ export class MemberEvents implements MemberNodeEvents {
         break;
       }
       case 'removed':
-        logger.warn({ nodes: event.nodeIds }, 'nodes without a sign of life were removed from the ring');
+        logger.warn(
+          { nodes: event.nodeIds, alone: event.isAlone },
+          'nodes without a sign of life were removed from the ring',
+        );
         break;
       case 'excluded':
         logger.warn({ epoch: event.view.epoch }, 'this node was removed from the ring, and joins again');

@@ -6,6 +6,7 @@ import type { LeaseBoard } from './membership/lease-board.ts';
 import type { LeaseTerms } from './membership/lease-clock.ts';
 import type { MembershipEvent, ViewChange } from './membership/membership-event.ts';
 import { Membership } from './membership/membership.ts';
+import type { RemovalTerms } from './membership/removals.ts';
 import type { ReadRule } from './membership/ring-tenure.ts';
 import type { PeerLimits } from './peer/peer-limits.ts';
 import { PeerLinks, type PeerMember } from './peer/peer-links.ts';
@@ -37,6 +38,7 @@ export interface MemberNodeParts {
   readonly board: LeaseBoard;
   readonly readRule: ReadRule;
   readonly leaseTerms: LeaseTerms;
+  readonly removal: RemovalTerms;
   readonly network: PeerNetwork;
   /** What the nodes of the cluster share, at least 32 bytes. */
   readonly secret: Uint8Array;
@@ -168,12 +170,15 @@ export class MemberNode {
 
   /** Listens for peers and joins the ring. Rejects where that is not possible before the deadline. */
   async start({ clientUrl, peer }: MemberAddresses, deadline: number): Promise<void> {
-    const { nodeId, incarnation, store, board, time, random, readRule, leaseTerms, events } = this.#parts;
+    const { nodeId, incarnation, store, board, time, random, readRule, leaseTerms, removal, events } =
+      this.#parts;
     const { host, port } = await this.#server.listen(peer);
     const peerAddress = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
     const self: Member = { nodeId, incarnation, weight: ordinaryWeight, clientUrl, peerAddress };
     this.#membership = new Membership({
       ...{ self, store, board, time, random, readRule, terms: leaseTerms, onEvent: events.membership },
+      removal,
+      unheardMs: (other) => Math.min(this.links.downMs(other), this.#server.absentMs(other)),
       ended: this.#parts.ended ?? [],
       entersEmpty: true,
     });

@@ -18,6 +18,12 @@ const edit = (name: string, file: string, find: string, replace: string): Mutant
 
 export const mutants: readonly Mutant[] = [
   edit(
+    'one that is left alone removes nobody',
+    'src/membership/death-watch.ts',
+    'return lostMs >= this.#lostLimitMs || this.#mostAdvance(incarnation);',
+    'return this.#mostAdvance(incarnation);',
+  ),
+  edit(
     'acknowledged before the commit',
     'src/actor/actor.ts',
     'const outcome = await this.#durable.commit(state, draft, cells, deadline);',

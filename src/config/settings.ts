@@ -124,6 +124,18 @@ export const settingsSchema = group('Settings of a node.', {
       5 * minutes,
       'How long a node may answer from memory without asking the store; dead nodes are removed after about twice that.',
     ),
+    aloneMs: amount(
+      20 * seconds,
+      0,
+      60 * minutes,
+      'How long most nodes have to be silent in every way until one that is left removes them; five leases at least.',
+    ),
+    removalWindowMs: amount(
+      minutes,
+      0,
+      60 * minutes,
+      'Between automatic removals of one dead node, or of a tenth of the nodes.',
+    ),
     stopMs: amount(
       8 * seconds,
       0,

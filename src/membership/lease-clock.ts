@@ -34,6 +34,8 @@ export class LeaseClock {
   readonly #leaseMs: number;
   readonly #driftMaxMs: number;
   #since: Instant | undefined;
+  /** Since when, on the monotonic clock, the lease was current at each renewal. */
+  #unbrokenSinceMs = 0;
 
   constructor(time: Time, terms: LeaseTerms) {
     this.#time = time;
@@ -43,7 +45,14 @@ export class LeaseClock {
 
   /** @param asked when the question was sent whose answer proves that the adopted view is the latest */
   renew(asked: Instant): void {
-    if (this.#since === undefined || asked.monotonicMs > this.#since.monotonicMs) this.#since = asked;
+    if (this.#since !== undefined && asked.monotonicMs <= this.#since.monotonicMs) return;
+    if (!this.isCurrent()) this.#unbrokenSinceMs = asked.monotonicMs;
+    this.#since = asked;
+  }
+
+  /** For how long it has been current without a break; 0 where it isn't. */
+  get unbrokenMs(): number {
+    return this.isCurrent() ? this.#time.monotonicMs() - this.#unbrokenSinceMs : 0;
   }
 
   isCurrent(): boolean {

@@ -10,8 +10,8 @@ export interface ViewChange {
 
 export type MembershipEvent =
   | { readonly kind: 'adopted'; readonly change: ViewChange }
-  /** Others count these as dead, and this node had them removed. */
-  | { readonly kind: 'removed'; readonly nodeIds: readonly string[] }
+  /** These count as dead, and this node had them removed; alone: while most others seemed dead as well. */
+  | { readonly kind: 'removed'; readonly nodeIds: readonly string[]; readonly isAlone: boolean }
   /** This node was removed while it lives; it asks to be let in again. */
   | { readonly kind: 'excluded'; readonly view: RingView }
   /** A later start of this node has taken its place: this process has to end. */

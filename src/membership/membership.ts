@@ -5,7 +5,6 @@ import {
   isGoneFrom,
   joinedBy,
   leftBy,
-  removedFrom,
   settledIn,
   type RingDocument,
 } from '../ring/ring-document.ts';
@@ -21,6 +20,7 @@ import type { LeaseTerms } from './lease-clock.ts';
 import { RingDocuments } from './ring-documents.ts';
 import { RingProposer } from './ring-proposer.ts';
 import type { RingChange } from './ring-proposer.ts';
+import { defaultRemovalTerms, Removals, type RemovalTerms } from './removals.ts';
 import { RingTenure } from './ring-tenure.ts';
 import type { ReadRule } from './ring-tenure.ts';
 import { RoundLoop } from './round-loop.ts';
@@ -36,6 +36,9 @@ export interface MembershipParts {
   readonly random: () => number;
   readonly readRule: ReadRule;
   readonly terms?: LeaseTerms;
+  readonly removal?: RemovalTerms;
+  /** For how long nothing came from a node but by the board, ms; 0 while there is a connection with it. */
+  readonly unheardMs: (nodeId: string) => number;
   /**
    * Comes in without users, whatever weight `self` has, and gets them later by a change of its weight: so others can send
    * ahead what they have of them. Not where it founds the ring, or takes the place of an earlier start of its node.
@@ -65,8 +68,6 @@ type Phase =
 
 export const defaultTerms: LeaseTerms = { leaseMs: 6_000, driftRatio: 0.1 };
 const roundsPerLease = 3;
-/** Between automatic removals beyond the cap of one window. */
-const removalWindowMs = 60_000;
 /** After a new view the first looks at who has adopted it come as fast as this, then twice as slow each time. */
 const firstLookMs = 25;
 
@@ -84,9 +85,8 @@ export class Membership {
   readonly #views: AdoptedViews;
   readonly #lease: LeaseClock;
   readonly #watch: DeathWatch;
+  readonly #removals: Removals;
   readonly #listeners = new Set<(change: ViewChange) => void>();
-  /** The document's removal window, and when this node first saw it. */
-  #window = { sinceEpoch: 0, seenMs: 0 };
   #adoptedMs = 0;
   #looks = 0;
   #renewals = 0;
@@ -104,7 +104,9 @@ export class Membership {
     this.#proposer = new RingProposer({ documents: this.#documents, board, time, random, onTrouble });
     this.#views = new AdoptedViews(self.incarnation);
     this.#lease = new LeaseClock(time, this.#terms);
-    this.#watch = new DeathWatch(self.incarnation, this.#terms.leaseMs);
+    const removal = parts.removal ?? defaultRemovalTerms;
+    this.#watch = new DeathWatch(self.incarnation, { ...this.#terms, ...removal });
+    this.#removals = new Removals(removal, time);
     this.tenure = new RingTenure({
       ...{ incarnation: self.incarnation, views: this.#views, lease: this.#lease, terms: this.#terms, time },
       readRule: parts.readRule,
@@ -247,8 +249,7 @@ export class Membership {
     const after = document.view;
     this.#adoptedMs = time.monotonicMs();
     this.#looks = 0;
-    const { sinceEpoch } = document.removals;
-    if (sinceEpoch !== this.#window.sinceEpoch) this.#window = { sinceEpoch, seenMs: this.#adoptedMs };
+    this.#removals.adopted(document);
     const isInOrder = this.#views.adopt(document, this.#adoptedMs);
     const change: ViewChange = { before, after, isInOrder };
     for (const adopted of this.#listeners) adopted(change);
@@ -313,7 +314,8 @@ export class Membership {
       deadline,
     );
     for (const lease of leases) if (lease) this.#views.noteAdopted(lease.incarnation, lease.adoptedEpoch);
-    this.#watch.look(members, leases, time.monotonicMs());
+    const witness = { provenMs: this.#lease.unbrokenMs, unheardMs: this.#parts.unheardMs };
+    this.#watch.look(members, leases, time.monotonicMs(), witness);
     await this.#amend(view, deadline);
   }
 
@@ -323,13 +325,14 @@ export class Membership {
     if (!this.#isIn(view)) {
       await this.propose(this.#joining.bind(this), deadline);
     } else if (dead.length > 0) {
+      const isAlone = dead.some((incarnation) => this.#watch.isAloneBeside(incarnation));
       let nodeIds: readonly string[] = [];
       await this.propose((ring, viewId) => {
-        const next = ring && removedFrom(ring, { dead, isWindowOver: this.#isOver(ring) }, viewId);
+        const next = ring && this.#removals.without(ring, dead, viewId);
         nodeIds = next ? missing(ring.view, next.view) : [];
         return next;
       }, deadline);
-      if (nodeIds.length > 0) this.#parts.onEvent({ kind: 'removed', nodeIds });
+      if (nodeIds.length > 0) this.#parts.onEvent({ kind: 'removed', nodeIds, isAlone });
     }
     await this.#settle(deadline);
   }
@@ -346,11 +349,6 @@ export class Membership {
     if (due.length === 0) return;
     await this.propose((ring) => ring && settledIn(ring, isExpired), deadline);
     this.#settledEpoch = Math.max(...due);
-  }
-
-  #isOver({ removals }: RingDocument): boolean {
-    const { sinceEpoch, seenMs } = this.#window;
-    return removals.sinceEpoch === sinceEpoch && this.#parts.time.monotonicMs() - seenMs >= removalWindowMs;
   }
 
   #joining(ring: RingDocument | undefined, viewId: string): RingDocument | undefined {

@@ -26,7 +26,7 @@ export interface AcceptedChannelOptions {
 
 type Lifecycle =
   | { readonly kind: 'open'; readonly connection: LiveConnection }
-  | { readonly kind: 'away'; readonly cancelForget: Cancel }
+  | { readonly kind: 'away'; readonly sinceMs: number; readonly cancelForget: Cancel }
   | { readonly kind: 'closed' };
 
 /** One incarnation of a peer as its requests come in: each is taken once, over any number of connections. */
@@ -49,6 +49,11 @@ export class AcceptedChannel {
 
   get isAway(): boolean {
     return this.#state.kind === 'away';
+  }
+
+  /** For how long it is without a connection; 0 while it has one. */
+  get awayMs(): number {
+    return this.#state.kind === 'away' ? this.#options.setup.time.monotonicMs() - this.#state.sinceMs : 0;
   }
 
   /** Number of the last frame taken. */
@@ -95,7 +100,12 @@ export class AcceptedChannel {
 
   #away(): Lifecycle {
     const { setup, forget } = this.#options;
-    return { kind: 'away', cancelForget: setup.time.after(setup.limits.resumeMs, forget) };
+    const { time, limits } = setup;
+    return {
+      kind: 'away',
+      sinceMs: time.monotonicMs(),
+      cancelForget: time.after(limits.resumeMs, forget),
+    };
   }
 
   #lost(fault: PeerFault): void {

@@ -53,6 +53,8 @@ export class PeerLink {
   #failures = 0;
   #lastId = 0;
   #isRetiring = false;
+  /** Of the last connection, or of this link where there was none yet. */
+  #endedMs: number;
 
   constructor(nodeId: string, address: PeerAddress, setup: PeerSetup) {
     this.nodeId = nodeId;
@@ -61,12 +63,18 @@ export class PeerLink {
     this.#pending = new PendingRequests(setup.time);
     this.#outgoing = new SendWindow(setup.limits);
     this.#incoming = new ReceiveWindow(setup.limits);
+    this.#endedMs = setup.time.monotonicMs();
     this.#beginOutage();
     this.#dial();
   }
 
   get kind(): Lifecycle['kind'] {
     return this.#state.kind;
+  }
+
+  /** For how long it is without a connection; 0 while it has one. */
+  get downMs(): number {
+    return this.#state.kind === 'open' ? 0 : this.#setup.time.monotonicMs() - this.#endedMs;
   }
 
   get pending(): number {
@@ -226,6 +234,7 @@ export class PeerLink {
     const isStable =
       this.#state.kind === 'open' && time.monotonicMs() - this.#state.sinceMs > limits.heartbeatMs;
     if (isStable) this.#failures = 0;
+    this.#endedMs = time.monotonicMs();
     if (fault.isRemote && fault.code === 'stopping') this.#failSent();
     this.#beginOutage();
     this.#pause(fault);

@@ -61,6 +61,11 @@ export class PeerLinks {
     return this.#links.get(nodeId)?.version ?? 0;
   }
 
+  /** For how long the link is without a connection, ms; 0 while it has one, or where there is no such link. */
+  downMs(nodeId: string): number {
+    return this.#links.get(nodeId)?.downMs ?? 0;
+  }
+
   /** For readiness, metrics and the operations page. */
   *states(): Iterable<{
     readonly nodeId: string;

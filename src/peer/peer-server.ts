@@ -56,6 +56,15 @@ export class PeerServer {
     for (const channel of this.#channels.values()) if (!channel.isAway) yield channel.peer;
   }
 
+  /** For how long no connection came from that node, ms; Infinity where that is forgotten. */
+  absentMs(nodeId: string): number {
+    let absentMs = Infinity;
+    for (const { peer, awayMs } of this.#channels.values()) {
+      if (peer.nodeId === nodeId) absentMs = Math.min(absentMs, awayMs);
+    }
+    return absentMs;
+  }
+
   /** Accepts no more, refuses new requests, sends the replies that are ready within `drainMs`, and says goodbye. */
   async close(drainMs: number): Promise<void> {
     this.#isClosed = true;

@@ -31,4 +31,9 @@ export const keptSeeds: readonly KeptSeed[] = [
     steps: 150,
     found: 'C8: a node showed a commit that its writer, still answering from memory, was not sure of yet',
   },
+  {
+    seed: 16,
+    steps: 60,
+    found: 'C10: all nodes but one were down for minutes, and the last one never took their users over',
+  },
 ];

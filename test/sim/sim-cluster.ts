@@ -166,6 +166,7 @@ export class SimCluster {
       board: new MemoryLeaseBoard(this.board, time, weather.board),
       readRule: climate.readRule,
       leaseTerms: { leaseMs: climate.leaseMs, driftRatio: 0.1 },
+      removal: climate.removal,
       network: new ProcessNetwork(nodeId, this.wiring, process),
       entropy: (bytes) => Uint8Array.from({ length: bytes }, () => random.below(256)),
       peerLimits,

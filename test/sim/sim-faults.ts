@@ -68,19 +68,24 @@ export class SimFaults {
 
   /** Everything works again, and every node is up. */
   heal(): void {
-    const { alive, log, sky, wiring, world } = this.#cluster;
+    this.#cluster.log.trace('everything heals');
+    this.calm();
+    this.#keepUp();
+    this.#cluster.world.after(1_000, () => {
+      this.#restore(restoresMost);
+    });
+  }
+
+  /** Nothing new goes wrong; processes that are to be started again soon still are. */
+  calm(): void {
+    const { alive, sky, wiring } = this.#cluster;
     this.#isOver = true;
-    log.trace('everything heals');
     sky.clear();
     wiring.mendAll();
     for (const node of alive) {
       node.weather.clear();
       node.process.resume();
     }
-    this.#keepUp();
-    world.after(1_000, () => {
-      this.#restore(restoresMost);
-    });
   }
 
   /** Some refuse, as a change is under way. */
@@ -171,7 +176,7 @@ export class SimFaults {
 
   #startSoon(number: number): void {
     this.#later(this.#random.below(this.#random.pick([50, 3_000])), () => {
-      if (!this.#isOver && !this.#cluster.up.has(number)) this.#cluster.start(number);
+      if (!this.#cluster.up.has(number)) this.#cluster.start(number);
     });
   }
 

@@ -1,5 +1,6 @@
 import type { BoardFault } from '../support/memory-lease-board.ts';
 import type { HandoffLimits } from '../../src/handoff/handoff-limits.ts';
+import { defaultRemovalTerms, type RemovalTerms } from '../../src/membership/removals.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { CallWeather } from './sim-table.ts';
 
@@ -21,8 +22,14 @@ export class SimClimate {
   readonly sendingLimits;
   readonly cacheLimits;
   readonly handoffLimits: HandoffLimits;
+  /** At the end all nodes but one are down for minutes. */
+  readonly hasOutage: boolean;
+  readonly removal: RemovalTerms;
 
-  constructor(random: SeededRandom) {
+  /** @param apart for what came later, so that earlier seeds draw what they drew before */
+  constructor(random: SeededRandom, apart: SeededRandom) {
+    this.hasOutage = apart.chance(0.1);
+    this.removal = this.hasOutage ? { aloneMs: 0, windowMs: 5_000 } : defaultRemovalTerms;
     this.nodes = random.pick([2, 3, 3, 4]);
     this.users = random.pick([2, 3, 3, 4]);
     this.readRule = random.pick(['held', 'held', 'verified']);

@@ -8,6 +8,7 @@ import { SimClients } from './sim-clients.ts';
 import { SimCluster } from './sim-cluster.ts';
 import { SimFaults } from './sim-faults.ts';
 import { SimLog } from './sim-log.ts';
+import { SimOutage } from './sim-outage.ts';
 import { SimClimate } from './sim-weather.ts';
 
 export interface SimulationReport {
@@ -51,16 +52,19 @@ export class Simulation {
   readonly #cluster: SimCluster;
   readonly #clients: SimClients;
   readonly #faults: SimFaults;
+  readonly #outage: SimOutage;
 
   constructor(options: SimulationOptions) {
     const random = new SeededRandom(options.seed);
     this.#options = options;
     this.#log = new SimLog(options.trace);
-    const climate = new SimClimate(random);
+    const apart = new SeededRandom(~options.seed);
+    const climate = new SimClimate(random, apart);
     this.#log.trace(JSON.stringify(climate));
     this.#cluster = new SimCluster(climate, random, this.#log);
     this.#clients = new SimClients(this.#cluster);
     this.#faults = new SimFaults(this.#cluster);
+    this.#outage = new SimOutage(this.#cluster, this.#clients, apart);
   }
 
   async run(): Promise<SimulationReport> {
@@ -99,6 +103,10 @@ export class Simulation {
       world.after(weatherMaxMs, resolve);
     });
     await world.drive(Promise.race([work, enough]));
+    if (climate.hasOutage) {
+      this.#faults.calm();
+      await this.#outage.run();
+    }
     this.#faults.heal();
     await this.#within('the work never ends', work);
     await this.#within('a send is never acknowledged', this.#clients.finish());

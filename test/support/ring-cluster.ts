@@ -24,6 +24,8 @@ export interface RingNodeFaults {
   store?: ((call: TableCall) => Fault | undefined) | undefined;
   way?: (() => WayMs | undefined) | undefined;
   board?: (() => BoardFault | undefined) | undefined;
+  /** For how long nothing was heard from a node over its link; up unless told. */
+  unheardMs?: ((nodeId: string) => number) | undefined;
 }
 
 /** One process of a node in virtual time. */
@@ -77,6 +79,7 @@ export class RingCluster {
     const membership = new Membership({
       ...{ self, store, board, time, random: this.random.next },
       ...{ readRule: options.readRule ?? 'held', ended: options.ended ?? [] },
+      unheardMs: (other) => faults.unheardMs?.(other) ?? 0,
       onEvent: (event) => events.push(event),
     });
     const node = { self, time, store, membership, events, faults };

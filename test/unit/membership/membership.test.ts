@@ -168,6 +168,51 @@ describe('a dead node', () => {
     expect(namesIn(nodes[0]!)).toHaveLength(5);
   });
 
+  describe('two of three at once', () => {
+    /** What the third one hears of the others, from now on: nothing. */
+    const lonely = async (): Promise<readonly [RingNode, RingNode, RingNode]> => {
+      const nodes = await cluster.three();
+      const [a] = nodes;
+      const sinceMs = a.time.monotonicMs();
+      a.faults.unheardMs = () => a.time.monotonicMs() - sinceMs;
+      return nodes;
+    };
+
+    it('are removed by the third, one after the other, and come back', async () => {
+      const [a, b, c] = await lonely();
+      b.time.pause();
+      c.time.pause();
+      await cluster.world.run(4.8 * leaseMs);
+      expect(namesIn(a)).toHaveLength(3);
+      await cluster.world.run(leaseMs);
+      expect(namesIn(a)).toHaveLength(2);
+      await cluster.world.run(minute + leaseMs);
+      expect(namesIn(a)).toEqual(['n1']);
+      expect(a.events.filter(({ kind }) => kind === 'removed')).toMatchObject([
+        { isAlone: true },
+        { isAlone: false },
+      ]);
+      b.time.resume();
+      c.time.resume();
+      await cluster.world.run(leaseMs);
+      for (const node of [a, b, c]) expect(namesIn(node)).toEqual(['n1', 'n2', 'n3']);
+    });
+
+    it('are not removed by one whose way to the store was broken for a lease', async () => {
+      const [a, b, c] = await lonely();
+      b.time.kill();
+      c.time.kill();
+      await cluster.world.run(2 * leaseMs);
+      a.faults.store = () => ({ kind: 'unavailable' });
+      await cluster.world.run(1.5 * leaseMs);
+      a.faults.store = undefined;
+      await cluster.world.run(4 * leaseMs);
+      expect(namesIn(a)).toHaveLength(3);
+      await cluster.world.run(2 * leaseMs);
+      expect(namesIn(a)).toHaveLength(2);
+    });
+  });
+
   it('nobody is removed while most counters stand still', async () => {
     const [a, b, c] = await cluster.three();
     b.faults.board = () => ({ kind: 'lost' });
