@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { javaArgs } from '../../../cluster/hbase/hbase-java.ts';
-import { standaloneProcess } from '../../../cluster/hbase/standalone-hbase.ts';
+import { standaloneProcess, standaloneSettings } from '../../../cluster/hbase/standalone-hbase.ts';
 import { hbaseVersionDefault } from '../../../cluster/hbase/install-hbase.ts';
 import { secretNames } from '../../../cluster/compose-secrets.ts';
 import { loadSettings } from '../../../src/config/load-settings.ts';
@@ -151,6 +151,29 @@ describe('the image of HBase', () => {
     const installation = { version: hbaseVersionDefault, libDir: '/opt/hbase/lib', java: 'java' };
     const withoutHeap = (args: readonly string[]): string[] => args.filter((arg) => !arg.startsWith('-Xmx'));
     expect(withoutHeap(entry)).toEqual(['java', ...withoutHeap(javaArgs(installation, run))]);
+  });
+
+  it('has the settings of the tests, with its own name and all of its addresses', () => {
+    const site = read('cluster/hbase/container/hbase-site.xml');
+    const property = /<property><name>(.+)<\/name><value>(.+)<\/value><\/property>/g;
+    const settings = Object.fromEntries(
+      Array.from(site.matchAll(property), ([, name = '', value]) => [name, value]),
+    );
+    const tested = standaloneSettings('/var/lib/hbase', {
+      zookeeper: 2181,
+      master: 16_000,
+      regionserver: 16_020,
+    });
+    const elsewhere = {
+      ...{ 'hbase.master.hostname': 'hbase', 'hbase.regionserver.hostname': 'hbase' },
+      ...{ 'hbase.master.ipc.address': '0.0.0.0', 'hbase.regionserver.ipc.address': '0.0.0.0' },
+      'hbase.rootdir': 'file:///var/lib/hbase/hbase',
+    };
+    const expected = Object.entries({ ...tested, ...elsewhere }).map(([name, value]) => [
+      name,
+      String(value),
+    ]);
+    expect(settings).toEqual(Object.fromEntries(expected));
   });
 
   it('does not run as root', () => {
