@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { javaArgs } from '../../../cluster/hbase/hbase-java.ts';
+import { javaArgs, type Settings } from '../../../cluster/hbase/hbase-java.ts';
 import { standaloneProcess, standaloneSettings } from '../../../cluster/hbase/standalone-hbase.ts';
 import { hbaseVersionDefault } from '../../../cluster/hbase/install-hbase.ts';
 import { secretNames } from '../../../cluster/compose-secrets.ts';
@@ -169,10 +169,8 @@ describe('the image of HBase', () => {
       ...{ 'hbase.master.ipc.address': '0.0.0.0', 'hbase.regionserver.ipc.address': '0.0.0.0' },
       'hbase.rootdir': 'file:///var/lib/hbase/hbase',
     };
-    const expected = Object.entries({ ...tested, ...elsewhere }).map(([name, value]) => [
-      name,
-      String(value),
-    ]);
+    const wanted: Settings = { ...tested, ...elsewhere };
+    const expected = Object.entries(wanted).map(([name, value]) => [name, String(value)]);
     expect(settings).toEqual(Object.fromEntries(expected));
   });
 
