@@ -10,6 +10,8 @@ interface BenchFlags {
   readonly ops?: readonly string[];
   readonly scenario: Scenario;
   readonly pairs: number;
+  readonly members: number;
+  readonly online?: number;
   readonly inflight: number;
   readonly seconds: number;
   readonly warmup: number;
@@ -52,6 +54,8 @@ export function benchCommand(): Command {
     )
     .addOption(new Option('--scenario <name>', 'what the users do').choices(scenarios).default('dm'))
     .option('--pairs <n>', 'pairs of users', atLeast(1, true), 100)
+    .option('--members <n>', 'members of the group (scenario group)', atLeast(2, true), 100)
+    .option('--online <n>', 'members that are connected and write (default: all)', atLeast(2, true))
     .option('--inflight <n>', 'requests each user keeps under way', atLeast(1, true), 16)
     .option('--seconds <n>', 'how long to measure', atLeast(0.1, false), 20)
     .option('--warmup <n>', 'seconds of load before measuring', atLeast(0, false), 2)
@@ -70,8 +74,8 @@ export function benchCommand(): Command {
 
 async function bench(command: Command, flags: BenchFlags): Promise<void> {
   const { scenario, json } = flags;
-  if (scenario === 'group') {
-    command.error('error: the group scenario is not available yet', { exitCode: usageExitCode });
+  if (flags.online !== undefined && flags.online > flags.members) {
+    command.error('error: --online is at most --members', { exitCode: usageExitCode });
   }
   if (scenario === 'connect' && flags.rate !== undefined) {
     command.error('error: --rate does not go with the connect scenario', { exitCode: usageExitCode });
@@ -83,6 +87,8 @@ async function bench(command: Command, flags: BenchFlags): Promise<void> {
       opsUrls: flags.ops ?? wsUrls.map(opsUrlOf),
       scenario,
       pairs: flags.pairs,
+      members: flags.members,
+      online: flags.online ?? flags.members,
       inflight: flags.inflight,
       seconds: flags.seconds,
       warmUpSeconds: flags.warmup,

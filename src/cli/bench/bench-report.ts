@@ -22,6 +22,11 @@ export interface BenchReport {
   /** CPU of all nodes by successful reply; null where `/metrics` cannot be read. */
   readonly nodeCpuMicrosPerMessage: number | null;
   readonly pagesPerSecond?: number;
+  /** Of a group: its members, those that are connected, commits of rows by message, and time to its last delivery. */
+  readonly members?: number;
+  readonly online?: number;
+  readonly storeWritesPerMessage?: number | null;
+  readonly allDeliveredMs?: LatencySummary;
   readonly rate?: number;
 }
 
@@ -46,6 +51,12 @@ export function reportText(report: BenchReport): string {
   ];
   if (report.scenario === 'dm' || report.scenario === 'group') {
     lines.push(`delivered/s  ${Math.round(report.deliveredPerSecond)}   (${latencyText(report.deliveryMs)})`);
+  }
+  if (report.allDeliveredMs !== undefined) {
+    const writes = report.storeWritesPerMessage ?? 'unknown';
+    lines.push(
+      `to the last member: ${latencyText(report.allDeliveredMs)}; store writes a message: ${writes}`,
+    );
   }
   const nodeCpu = report.nodeCpuMicrosPerMessage;
   lines.push(

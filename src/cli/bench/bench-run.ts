@@ -5,16 +5,20 @@ import { registerAccounts } from './load-account.ts';
 import type { LoadAccount } from './load-account.ts';
 import { LoadTally } from './load-tally.ts';
 import { LoadUser } from './load-user.ts';
-import { nodeCpuSeconds } from './node-cpu.ts';
+import { nodeUse, type NodeUse } from './node-cpu.ts';
 import { startPacer } from './pacer.ts';
-import { conversationLists, historyPages, pairMessages, spreadMessages } from './workload.ts';
+import { makeLoadGroup } from './bench-group.ts';
+import { conversationLists, groupMessages, historyPages, pairMessages, spreadMessages } from './workload.ts';
 import type { Workload } from './workload.ts';
 
 export interface BenchOptions {
   readonly wsUrls: readonly string[];
   readonly opsUrls: readonly string[];
-  readonly scenario: Exclude<Scenario, 'group'>;
+  readonly scenario: Scenario;
   readonly pairs: number;
+  /** Of the scenario `group`: members of the one group, and how many of them are connected and write. */
+  readonly members: number;
+  readonly online: number;
   readonly inflight: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
@@ -33,11 +37,12 @@ const listConversations = 20;
 
 /** Registers users, loads the nodes with them and measures. Rejects with Error where it cannot begin. */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
-  const { pairs, wsUrls, onProgress } = options;
+  const { members, online, pairs, scenario, wsUrls, onProgress } = options;
+  const count = scenario === 'group' ? members : pairs * 2;
   const run = `b${Date.now().toString(36)}`;
-  onProgress(`registering ${pairs * 2} users`);
-  const accounts = await registerAccounts(run, pairs * 2, wsUrls);
-  if (options.scenario === 'connect') {
+  onProgress(`registering ${count} users`);
+  const accounts = await registerAccounts(run, count, wsUrls);
+  if (scenario === 'connect') {
     const tally = new LoadTally();
     const loops = accounts.filter(({ index }) => index % 2 === 0).map((one) => new ConnectLoop(one, tally));
     for (const loop of loops) loop.start();
@@ -45,9 +50,9 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     await Promise.all(loops.map((loop) => loop.stop()));
     return report;
   }
-  const tally = new LoadTally();
+  const tally = new LoadTally(scenario === 'group' ? online - 1 : 1);
   const users: LoadUser[] = [];
-  for (const account of accounts) {
+  for (const account of scenario === 'group' ? accounts.slice(0, online) : accounts) {
     users.push(new LoadUser({ account, tally, inflight: options.inflight, users }));
   }
   const expiry = setInterval(() => {
@@ -56,7 +61,11 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
   try {
     await connectAll(users);
     await prepare(options, accounts, users);
-    return await load(options, accounts, users, tally);
+    const workload =
+      scenario === 'group'
+        ? groupMessages(await makeLoadGroup(run, accounts))
+        : workloadOf(scenario, accounts);
+    return await load(options, workload, users, tally);
   } finally {
     clearInterval(expiry);
     for (const user of users) user.close();
@@ -102,11 +111,10 @@ async function idle(users: readonly LoadUser[], timeoutMs: number): Promise<void
 
 async function load(
   options: BenchOptions,
-  accounts: readonly LoadAccount[],
+  workload: Workload,
   users: readonly LoadUser[],
   tally: LoadTally,
 ): Promise<BenchReport> {
-  const workload = workloadOf(options.scenario, accounts);
   let stopPacer = (): void => undefined;
   if (options.rate === undefined) {
     for (const user of users) user.run(workload);
@@ -121,7 +129,10 @@ async function load(
   return { ...report, errors: Object.fromEntries(tally.errors) };
 }
 
-function workloadOf(scenario: BenchOptions['scenario'], accounts: readonly LoadAccount[]): Workload {
+function workloadOf(
+  scenario: Exclude<Scenario, 'group' | 'connect'>,
+  accounts: readonly LoadAccount[],
+): Workload {
   switch (scenario) {
     case 'dm':
       return pairMessages(accounts);
@@ -129,8 +140,6 @@ function workloadOf(scenario: BenchOptions['scenario'], accounts: readonly LoadA
       return historyPages(accounts);
     case 'conversations':
       return conversationLists();
-    case 'connect':
-      throw new RangeError('connect has no requests');
   }
 }
 
@@ -138,7 +147,7 @@ async function measure(options: BenchOptions, tally: LoadTally): Promise<BenchRe
   const { scenario, pairs, inflight, rate, onProgress } = options;
   onProgress(`warming up for ${options.warmUpSeconds} s, then measuring for ${options.seconds} s`);
   await sleep(options.warmUpSeconds * 1000);
-  const nodeCpuBefore = await nodeCpu(options);
+  const before = await nodesUse(options);
   const cpuBefore = process.cpuUsage();
   const startedAtMs = performance.now();
   tally.start();
@@ -146,10 +155,11 @@ async function measure(options: BenchOptions, tally: LoadTally): Promise<BenchRe
   tally.stop();
   const seconds = (performance.now() - startedAtMs) / 1000;
   const { user, system } = process.cpuUsage(cpuBefore);
-  const nodeCpuAfter = nodeCpuBefore === undefined ? undefined : await nodeCpu(options);
-  const { ack, delivery } = tally;
+  const after = before === undefined ? undefined : await nodesUse(options);
+  const { ack, allDelivered, delivery } = tally;
   const ackedPerSecond = round(ack.count / seconds, 1);
-  const isCpuKnown = nodeCpuBefore !== undefined && nodeCpuAfter !== undefined && ack.count > 0;
+  const used =
+    before !== undefined && after !== undefined && ack.count > 0 ? usedBetween(before, after) : null;
   return {
     scenario,
     pairs,
@@ -161,15 +171,25 @@ async function measure(options: BenchOptions, tally: LoadTally): Promise<BenchRe
     deliveryMs: delivery.summary(),
     errors: Object.fromEntries(tally.errors),
     clientCpuShare: round((user + system) / 1e6 / seconds, 3),
-    nodeCpuMicrosPerMessage: isCpuKnown ? round(((nodeCpuAfter - nodeCpuBefore) * 1e6) / ack.count, 2) : null,
+    nodeCpuMicrosPerMessage: used && round((used.cpuSeconds * 1e6) / ack.count, 2),
+    ...(scenario === 'group' && {
+      members: options.members,
+      online: options.online,
+      storeWritesPerMessage: used && round(used.commits / ack.count, 2),
+      allDeliveredMs: allDelivered.summary(),
+    }),
     ...(scenario === 'history' ? { pagesPerSecond: ackedPerSecond } : {}),
     ...(rate === undefined ? {} : { rate }),
   };
 }
 
-async function nodeCpu({ opsUrls, onProgress }: BenchOptions): Promise<number | undefined> {
+function usedBetween(before: NodeUse, after: NodeUse): NodeUse {
+  return { cpuSeconds: after.cpuSeconds - before.cpuSeconds, commits: after.commits - before.commits };
+}
+
+async function nodesUse({ opsUrls, onProgress }: BenchOptions): Promise<NodeUse | undefined> {
   try {
-    return await nodeCpuSeconds(opsUrls);
+    return await nodeUse(opsUrls);
   } catch (error) {
     onProgress(`no CPU of the node: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;

@@ -155,7 +155,8 @@ export class LoadUser {
     if (!readLoadMessage(bytes, start, end, found) || found.sender === this.account.index) return;
     const sender = this.#options.users[found.sender];
     if (sender === undefined) return;
-    this.#options.tally.delivered(performance.now() - sender.startedAtMs(found.number));
+    const latencyMs = performance.now() - sender.startedAtMs(found.number);
+    this.#options.tally.delivered(latencyMs, found.sender, found.number);
   }
 
   /** Any other shape: errors, other orders of keys, other pushes. */

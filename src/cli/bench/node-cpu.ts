@@ -6,16 +6,29 @@ export function opsUrlOf(wsUrl: string): string {
   return `http://${url.hostname}:${Number(url.port === '' ? 80 : url.port) + 100}`;
 }
 
-/** CPU seconds used so far by the nodes together, from their `/metrics`. Rejects where one cannot be read. */
-export async function nodeCpuSeconds(opsUrls: readonly string[]): Promise<number> {
-  const seconds = await Promise.all(opsUrls.map(readOne));
-  return seconds.reduce((sum, one) => sum + one, 0);
+/** What the nodes together have used so far. */
+export interface NodeUse {
+  readonly cpuSeconds: number;
+  /** Durable commits of rows. */
+  readonly commits: number;
 }
 
-async function readOne(opsUrl: string): Promise<number> {
+/** Out of the nodes' `/metrics`. Rejects where one cannot be read. */
+export async function nodeUse(opsUrls: readonly string[]): Promise<NodeUse> {
+  const each = await Promise.all(opsUrls.map(readOne));
+  return {
+    cpuSeconds: each.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    commits: each.reduce((sum, { commits }) => sum + commits, 0),
+  };
+}
+
+async function readOne(opsUrl: string): Promise<NodeUse> {
   const response = await fetch(`${opsUrl}/metrics`, { signal: AbortSignal.timeout(timeoutMs) });
   const text = await response.text();
-  const match = /^(?:\w+_)?process_cpu_seconds_total(?:\{[^}]*\})? ([0-9.e+-]+)/m.exec(text);
-  if (!response.ok || match === null) throw new Error(`${opsUrl}/metrics has no process_cpu_seconds_total`);
-  return Number(match[1]);
+  const value = (name: string): number => {
+    const match = new RegExp(`^(?:\\w+_)?${name}(?:\\{[^}]*\\})? ([0-9.e+-]+)`, 'm').exec(text);
+    if (!response.ok || match === null) throw new Error(`${opsUrl}/metrics has no ${name}`);
+    return Number(match[1]);
+  };
+  return { cpuSeconds: value('process_cpu_seconds_total'), commits: value('mailring_commits_total') };
 }

@@ -43,8 +43,17 @@ export function spreadMessages(accounts: readonly LoadAccount[]): Workload {
   };
 }
 
-function sendHead(to: string): string {
-  return `,"method":"sendMessage","params":{"to":"${to}","text":"${messageText}","messageId":"`;
+/** Everyone writes to the group. */
+export function groupMessages(groupId: string): Workload {
+  const head = sendHead(groupId, 'conversationId');
+  return {
+    request: ({ userId }, id) =>
+      `{"jsonrpc":"2.0","id":${id}${head}${Date.now()}.${userId}.${loadDeviceId}.${id}"}}`,
+  };
+}
+
+function sendHead(to: string, key: 'to' | 'conversationId' = 'to'): string {
+  return `,"method":"sendMessage","params":{"${key}":"${to}","text":"${messageText}","messageId":"`;
 }
 
 const seqKey = Buffer.from('"seq":', 'latin1');

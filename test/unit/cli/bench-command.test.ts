@@ -117,7 +117,7 @@ describe('mailring bench', () => {
   });
 
   test.each([
-    [['--url', 'ws://127.0.0.1:1', '--scenario', 'group'], 2],
+    [['--url', 'ws://127.0.0.1:1', '--scenario', 'group', '--members', '2', '--online', '3'], 2],
     [['--url', 'http://127.0.0.1:1'], 1],
     [['--url', 'ws://127.0.0.1:1', '--pairs', '0'], 1],
     [[], 1],
