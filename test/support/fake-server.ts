@@ -170,7 +170,8 @@ export class FakeServer {
       }
       reply(200, { token: `token-${fields.userId}`, expiresAt: Date.now() + 3_600_000 });
     } else if (request.url === '/metrics') {
-      response.end(`process_cpu_seconds_total ${process.cpuUsage().user / 1e6}\n`);
+      const cpuSeconds = process.cpuUsage().user / 1e6;
+      response.end(`process_cpu_seconds_total ${cpuSeconds}\nmailring_commits_total 1\n`);
     } else {
       reply(404, {});
     }
