@@ -215,12 +215,6 @@ export const mutants: readonly Mutant[] = [
     this.#seen = copy.version.number;`,
   ),
   edit(
-    'hand-off: commits are put on a copy that they do not fit on',
-    'src/handoff/row-copies.ts',
-    'if (kept.changeId !== changeId || !sameVersion(kept.version, copy.base)) {',
-    'if (kept.changeId !== changeId) {',
-  ),
-  edit(
     'hand-off: the version is sent on, what was committed is not',
     'src/handoff/departure-lane.ts',
     'const cells = [...sent.pending.values()];',

@@ -18,7 +18,7 @@ export type SendCopies = (
 export interface DepartureLaneParts {
   readonly to: string;
   readonly changeId: string;
-  readonly registry: EntityRegistry;
+  readonly registry: Pick<EntityRegistry, 'snapshot'>;
   readonly send: SendCopies;
   readonly limits: HandoffLimits;
   readonly tally: HandoffTally;

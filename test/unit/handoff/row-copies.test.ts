@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { defaultHandoffLimits } from '../../../src/handoff/handoff-limits.ts';
+import { newHandoffTally } from '../../../src/handoff/handoff-tally.ts';
+import type { SentCopy } from '../../../src/handoff/handoff-wire.ts';
+import { RowCopies } from '../../../src/handoff/row-copies.ts';
+import type { Cell } from '../../../src/row/cell.ts';
+import { RowVersionSource, type RowVersion } from '../../../src/row/row-version.ts';
+import { incarnationOf } from '../../support/ring-parts.ts';
+import { VirtualTime } from '../../support/virtual-time.ts';
+
+const versions = new RowVersionSource(incarnationOf(1));
+const v1 = versions.next(undefined, 1);
+const v2 = versions.next(v1, 1);
+const v3 = versions.next(v2, 1);
+
+const cell = (key: string, value: string): Cell => ({
+  family: 'h',
+  qualifier: Buffer.from(key),
+  value: Buffer.from(value),
+});
+
+function sent(version: RowVersion, base: RowVersion | undefined, cells: Cell[], isLast = false): SentCopy {
+  return { entityId: 'ann', base, version, marks: base ? undefined : [7], cells, isLast };
+}
+
+const limits = { ...defaultHandoffLimits, lastWordMs: 100, keepMs: 1_000 };
+
+function rig(roomBytes = 10_000) {
+  const time = new VirtualTime();
+  const tally = newHandoffTally();
+  const revived: string[] = [];
+  const copies: RowCopies = new RowCopies({
+    ...{ time, limits, tally, roomBytes: () => roomBytes, isOwn: () => true },
+    revive: async (entityId) => {
+      await copies.lastWord(entityId);
+      if (copies.take(entityId) !== undefined) revived.push(entityId);
+    },
+  });
+  return { copies, revived, tally, time };
+}
+
+const contentOf = (cells: readonly Cell[]): string[] =>
+  cells.map(({ qualifier, value }) => `${qualifier.toString()}=${value.toString()}`);
+
+describe('rows that were sent ahead', () => {
+  test('have what was committed since on top, are given out once, and take no memory then', () => {
+    const { copies } = rig();
+    expect(
+      copies.accept('c', [sent(v1, undefined, [cell('a', '1'), cell('b', '1'), cell('c', '1')])]),
+    ).toEqual([]);
+    expect(copies.accept('c', [sent(v2, v1, [cell('b', '2'), cell('c', '')])])).toEqual([]);
+    const copy = copies.take('ann');
+    expect(copy && { ...copy, cells: contentOf(copy.cells) }).toEqual({
+      ...{ version: v2, marks: [7], cells: ['a=1', 'b=2'] },
+    });
+    expect([copies.take('ann'), copies.bytes, copies.count]).toEqual([undefined, 0, 0]);
+  });
+
+  test('G7: are of no use when a commit is missing in between', () => {
+    const { copies, tally } = rig();
+    copies.accept('c', [sent(v1, undefined, [cell('a', '1')])]);
+    expect(copies.accept('c', [sent(v3, v2, [cell('a', '3')])])).toEqual(['ann']);
+    expect([copies.take('ann'), tally.copiesSpoilt, copies.bytes]).toEqual([undefined, 1, 0]);
+  });
+
+  test('are refused where there is no room, and so is what follows', () => {
+    const { copies, tally } = rig(250);
+    expect(copies.accept('c', [sent(v1, undefined, [cell('a', 'x'.repeat(100))])])).toEqual(['ann']);
+    expect(copies.accept('c', [sent(v2, v1, [cell('a', 'y')])])).toEqual(['ann']);
+    expect([copies.count, tally.copiesRefused]).toEqual([0, 1]);
+  });
+
+  test('are waited for until the last word has come, and taken into memory when it has', async () => {
+    const { copies, revived, tally, time } = rig();
+    copies.accept('c', [sent(v1, undefined, [cell('a', '1')])]);
+    expect(copies.lastWord('ann')).toBeUndefined();
+    copies.adopted();
+    await time.run(50);
+    expect([revived, copies.lastWord('ann') === undefined]).toEqual([[], false]);
+    copies.accept('c', [sent(v2, v1, [cell('a', '2')], true)]);
+    await time.run(1);
+    expect([revived, tally.lastWordsHeard]).toEqual([['ann'], 2]);
+  });
+
+  test('are not waited for any longer than that', async () => {
+    const { copies, revived, tally, time } = rig();
+    copies.accept('c', [sent(v1, undefined, [cell('a', '1')])]);
+    copies.adopted();
+    await time.run(99);
+    expect(revived).toEqual([]);
+    await time.run(2);
+    expect([revived, tally.lastWordsHeard]).toEqual([['ann'], 0]);
+  });
+
+  test('go when their change is given up, or nobody has spoken of it for long', async () => {
+    const { copies, tally, time } = rig();
+    copies.accept('c', [sent(v1, undefined, [cell('a', '1')])]);
+    copies.cancel('another');
+    await time.run(900);
+    copies.heard('c');
+    await time.run(900);
+    expect(copies.count).toBe(1);
+    await time.run(1_000);
+    expect([copies.count, copies.bytes, tally.copiesExpired]).toEqual([0, 0, 1]);
+    copies.accept('d', [sent(v1, undefined, [cell('a', '1')])]);
+    copies.cancel('d');
+    expect(copies.count).toBe(0);
+  });
+});
