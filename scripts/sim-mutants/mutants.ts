@@ -221,12 +221,6 @@ export const mutants: readonly Mutant[] = [
     'const cells: Cell[] = [];',
   ),
   edit(
-    'hand-off: a commit of somebody else in between is not noticed',
-    'src/handoff/departure-lane.ts',
-    'if (!sameVersion(sent.version, base)) {',
-    'if (sent.version === base && base === undefined) {',
-  ),
-  edit(
     'hand-off: all messages of a conversation count as sent',
     'src/mailbox/warm-mailbox.ts',
     'runs.push([head.local, runAbove]);',
@@ -243,59 +237,5 @@ export const mutants: readonly Mutant[] = [
     'src/mailbox/warm-mailbox.ts',
     'state.logKnownAbove = logAbove;',
     'state.logKnownAbove = 0;',
-  ),
-  edit(
-    'hand-off: a copy is taken though a newer version was seen',
-    'src/actor/durable-state.ts',
-    'if (copy === undefined || moving === undefined || copy.version.number < this.#seen) return;',
-    'if (copy === undefined || moving === undefined) return;',
-  ),
-  edit(
-    'a group has no mark of what its members were not told',
-    'src/group/group-draft.ts',
-    'if (state.mark === undefined) return isBehind ? confirmed : undefined;',
-    'if (state.mark === undefined) return undefined;',
-  ),
-  edit(
-    'what comes late brings a group back to who has left it',
-    'src/mailbox/step-group-news.ts',
-    'enrolment.event > (known?.enrolmentEvent ?? 0)',
-    'enrolment.event !== (known?.enrolmentEvent ?? 0)',
-  ),
-  edit(
-    'own messages in a group count as unread',
-    'src/mailbox/step-group-news.ts',
-    'senderOf(messageId) === userId',
-    'messageId === userId',
-  ),
-  edit(
-    'a group gives one seq to two messages of a batch',
-    'src/group/step-group-send.ts',
-    'const seq = info.lastSeq + 1;',
-    'const seq = (state.info?.lastSeq ?? 0) + 1;',
-  ),
-  edit(
-    'a group does not remember the ids of messages',
-    'src/group/group-draft.ts',
-    'this.dedup.set(messageId, { seq, timestamp, fingerprint });',
-    'void fingerprint;',
-  ),
-  edit(
-    'a group takes messages of who is out',
-    'src/group/step-group-send.ts',
-    'if (info === undefined || draft.member(from) === undefined) return done(noSuchGroup());',
-    'if (info === undefined) return done(noSuchGroup());',
-  ),
-  edit(
-    'all messages of a range have one cursor',
-    'src/mailbox/wire-view.ts',
-    'return seq === upTo ? cursorAfter(commit, index) : formatCursor(commit.version, index, seq);',
-    'return seq < 0 ? formatCursor(commit.version, index, seq + upTo) : cursorAfter(commit, index);',
-  ),
-  edit(
-    'a group counts all lanes of its fan-out as told when one is',
-    'src/actor/group-fan-out.ts',
-    'const seq = Math.min(...marks.map((mark) => mark.seq));',
-    'const seq = Math.max(...marks.map((mark) => mark.seq));',
   ),
 ];
