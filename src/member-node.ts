@@ -143,6 +143,8 @@ export class MemberNode {
     this.#sweeper = this.#newSweeper();
     const deadlineMs = parts.mailboxes.actorLimits.commitDeadlineMs;
     this.#claims = new MailboxClaims({ registry, time, random, deadlineMs, alarm: events.alarm });
+    // Where every read asks the store anyway, holding spares nothing.
+    if (parts.readRule === 'held') registry.onHeard(this.#claims.heard.bind(this.#claims));
     this.#seat.onView((change) => {
       this.#adopted(change);
     });

@@ -49,6 +49,7 @@ export class EntityRegistry {
   readonly #listeners = new Map<string, Set<ChangeListener>>();
   readonly #policy: EvictionPolicy;
   #unheard: (userId: string) => void = () => undefined;
+  #heard: (userId: string) => void = () => undefined;
   #isOwn: (entityId: string) => boolean = () => true;
   #isReleasing = false;
   #isEvicting = false;
@@ -130,6 +131,11 @@ export class EntityRegistry {
     this.#unheard = listener;
   }
 
+  /** Calls `listener`, which must not throw, when somebody begins to listen on a feed on which nobody did. */
+  onHeard(listener: (userId: string) => void): void {
+    this.#heard = listener;
+  }
+
   /** What is in memory, the most recently used first. */
   hottest(): readonly HotEntity[] {
     return this.#policy.hottest();
@@ -160,6 +166,7 @@ export class EntityRegistry {
     if (listeners === undefined) {
       listeners = new Set();
       this.#listeners.set(userId, listeners);
+      this.#heard(userId);
     }
     listeners.add(listener);
     return () => {

@@ -20,14 +20,28 @@ const roundsMs = [250, 1_000, 3_000, 8_000, 20_000];
 /** Claims at once, beside the commits of those who chat. */
 const claimsAtOnce = 16;
 
+/** Until users on whom somebody listens only now are claimed: most commit something before, and need no claim. */
+const lateRoundMs = 5_000;
+/** Nobody's answer depends on these, so they have to be hardly noticed beside the others. */
+const lateClaimsAtOnce = 4;
+/** Users that wait for the next such round. Those beyond are served as before: each read asks the store. */
+const lateClaimsMax = 50_000;
+const lateTriesMax = 5;
+
 /**
  * Claims the mailboxes that this node has taken over and on which somebody listens. A former owner that has not heard
  * of the view may commit after the listeners have read what was there; nobody here would hear of that until the
  * user's next change (G8). The claim conflicts with such a commit, and none can follow it.
+ *
+ * What nobody has committed under the present view is compared with the store at each read, where reads are from memory
+ * otherwise. So users on whom somebody begins to listen later are claimed as well.
  */
 export class MailboxClaims {
   readonly #parts: ClaimParts;
   readonly #timers = new Set<Cancel>();
+  /** Users of the next late round, and how often each was tried. */
+  #late = new Map<string, number>();
+  #isLateRoundDue = false;
   #isStopped = false;
 
   constructor(parts: ClaimParts) {
@@ -37,6 +51,12 @@ export class MailboxClaims {
   /** @param isDue says of a user whether this node has taken it over, and still owns it */
   begin(isDue: (userId: string) => boolean): void {
     this.#next(isDue, this.#parts.time.monotonicMs(), 0);
+  }
+
+  /** Somebody listens on this user's feed from now on; nobody did. */
+  heard(userId: string): void {
+    if (this.#late.size < lateClaimsMax && !this.#late.has(userId)) this.#late.set(userId, 0);
+    this.#lateRoundSoon();
   }
 
   stop(): void {
@@ -50,11 +70,43 @@ export class MailboxClaims {
     if (atMs === undefined || this.#isStopped) return;
     const { time, random } = this.#parts;
     const waitMs = sinceMs + atMs * (0.75 + random() / 2) - time.monotonicMs();
-    const cancel = time.after(Math.max(0, waitMs), () => {
-      this.#timers.delete(cancel);
+    this.#after(Math.max(0, waitMs), () => {
       void this.#round(isDue).then(() => {
         this.#next(isDue, sinceMs, round + 1);
       });
+    });
+  }
+
+  #lateRoundSoon(): void {
+    if (this.#isLateRoundDue || this.#isStopped || this.#late.size === 0) return;
+    this.#isLateRoundDue = true;
+    this.#after(lateRoundMs * (0.75 + this.#parts.random() / 2), () => {
+      void this.#lateRound().then(() => {
+        this.#isLateRoundDue = false;
+        this.#lateRoundSoon();
+      });
+    });
+  }
+
+  async #lateRound(): Promise<void> {
+    const due = [...this.#late];
+    this.#late = new Map();
+    for (let first = 0; first < due.length && !this.#isStopped; first += lateClaimsAtOnce) {
+      const some = due.slice(first, first + lateClaimsAtOnce);
+      await Promise.all(some.map(([userId, tries]) => this.#claimLate(userId, tries + 1)));
+    }
+  }
+
+  async #claimLate(userId: string, tries: number): Promise<void> {
+    // Meanwhile nobody may listen any more, or not here.
+    if (!this.#parts.registry.isWatched(userId)) return;
+    if (!(await this.#claim(userId)) && tries < lateTriesMax) this.#late.set(userId, tries);
+  }
+
+  #after(waitMs: number, run: () => void): void {
+    const cancel = this.#parts.time.after(waitMs, () => {
+      this.#timers.delete(cancel);
+      run();
     });
     this.#timers.add(cancel);
   }
@@ -68,13 +120,16 @@ export class MailboxClaims {
     }
   }
 
-  async #claim(userId: string): Promise<void> {
+  /** @returns whether it is claimed now */
+  async #claim(userId: string): Promise<boolean> {
     const { registry, time, deadlineMs, alarm } = this.#parts;
     try {
       await registry.mailbox(userId).claim(time.monotonicMs() + deadlineMs);
+      return true;
     } catch (error) {
       // Moved on, or out of reach: the next round looks again.
       if (!(error instanceof ProtocolError) || error.kind === 'internal') alarm(error, `claim of ${userId}`);
+      return false;
     }
   }
 }

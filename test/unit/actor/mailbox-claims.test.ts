@@ -67,3 +67,59 @@ describe('mailboxes that were taken over', () => {
     expect(taker.tally.commits).toBe(1);
   });
 });
+
+describe('users on whom somebody begins to listen', () => {
+  const listening = (rig: MailboxRig, ...userIds: readonly string[]): RigNode => {
+    const node = rig.startNode();
+    const claims = claimsOf(rig, node);
+    node.registry.onHeard((userId) => {
+      claims.heard(userId);
+    });
+    for (const userId of userIds) node.registry.subscribe(userId, () => undefined);
+    return node;
+  };
+
+  test('are claimed, so that their reads need not ask the store any more', async () => {
+    const rig = new MailboxRig();
+    await rig.users('ann', 'bob', 'cat');
+    const node = listening(rig, 'bob');
+    const checksOfRead = async (userId: string): Promise<number> => {
+      const before = node.tally.freshnessChecks;
+      await rig.time.drive(node.mailbox(userId).call('getChanges', { limit: 9 }, rig.deadline()));
+      return node.tally.freshnessChecks - before;
+    };
+    await checksOfRead('bob');
+    expect(await checksOfRead('bob')).toBe(1);
+    await rig.time.run(10_000);
+    expect(node.tally.commits).toBe(1);
+    expect(await checksOfRead('bob')).toBe(0);
+    await checksOfRead('cat');
+    expect(await checksOfRead('cat')).toBe(1);
+  });
+
+  test('need no claim when nobody listens any more', async () => {
+    const rig = new MailboxRig();
+    await rig.users('bob');
+    const node = listening(rig);
+    node.registry.subscribe('bob', () => undefined)();
+    await rig.time.run(30_000);
+    expect(node.tally.commits).toBe(0);
+  });
+
+  test('are tried a few times where the store is away, and not for ever', async () => {
+    const rig = new MailboxRig();
+    await rig.users('bob', 'cat');
+    const node = listening(rig, 'bob');
+    rig.faultOf = () => ({ kind: 'lost' });
+    await rig.time.run(12_000);
+    rig.faultOf = () => undefined;
+    await rig.time.run(30_000);
+    expect(node.tally.commits).toBe(1);
+    node.registry.subscribe('cat', () => undefined);
+    rig.faultOf = () => ({ kind: 'lost' });
+    await rig.time.run(120_000);
+    rig.faultOf = () => undefined;
+    await rig.time.run(60_000);
+    expect(node.tally.commits).toBe(1);
+  });
+});
