@@ -15,6 +15,7 @@ import { CallDesk } from './call-desk.ts';
 import type { DeviceConnection } from './device-connection.ts';
 import { FeedFollower } from './feed-follower.ts';
 import type { OpenedFeed } from './feed-follower.ts';
+import { TokenWatch } from './token-watch.ts';
 import { ReplyBatch } from './reply-batch.ts';
 import type { SessionHost } from './session-host.ts';
 
@@ -46,6 +47,7 @@ type State =
       readonly userId: string;
       readonly expiresAtMs: number;
       readonly feed: FeedFollower;
+      readonly tokenWatch: TokenWatch;
       readonly desk: CallDesk;
     }
   | { readonly kind: 'closing' };
@@ -155,6 +157,7 @@ export class Session {
     if (state.kind !== 'open') return;
     this.#cancelMove?.();
     state.feed.stop();
+    state.tokenWatch.stop();
     state.desk.end();
     this.#host.dismiss(state.userId, this);
   }
@@ -205,7 +208,10 @@ export class Session {
     this.#open(params, startedMs).then(
       (opened) => {
         if (this.#state === opening) this.#opened(request, batch, opened, startedMs);
-        else opened.open.feed.stop();
+        else {
+          opened.open.feed.stop();
+          opened.open.tokenWatch.stop();
+        }
         this.#dispatchWaiting(opening.waiting);
       },
       (error: unknown) => {
@@ -245,7 +251,16 @@ export class Session {
     const caller = { userId, deviceId: params.deviceId, mailbox, mailboxOf };
     const bucket = this.#host.userBuckets.of(userId, startedMs);
     const desk = new CallDesk(this.#host.service, caller, bucket, this.#connection);
-    return { open: { kind: 'open', userId, expiresAtMs, feed, desk }, feed: opened };
+    const tokenWatch = this.#watchToken(params.token, mailbox);
+    return { open: { kind: 'open', userId, expiresAtMs, feed, tokenWatch, desk }, feed: opened };
+  }
+
+  #watchToken(token: string, mailbox: MailboxPort): TokenWatch {
+    const { accounts, time, settings } = this.#host.options;
+    const ended = (): void => this.close(closeCodes.tokenEnded, 'the token was revoked');
+    return new TokenWatch({
+      ...{ token, mailbox, accounts, time, timeoutMs: settings.request.deadlineMs, ended },
+    });
   }
 
   #opened(request: CallRequest, batch: ReplyBatch | undefined, opened: Opened, startedMs: number): void {

@@ -159,5 +159,25 @@ export function describeMessenger(where: string, ports: MessengerPorts): void {
       expect(await changeOf(a, 'receipt')).toMatchObject({ userId: bob.userId, readSeq: seq });
       expect(await a.errorOf('sendMessage', send('b2'))).toBe('no error');
     });
+
+    it('revoked tokens are refused, and open sessions with them are closed, on every device', async () => {
+      const ann = await stand.user('ann');
+      const [a, phone] = [await ann.open(), await ann.open('phone')];
+      const future = { before: Date.now() + 3_600_000 };
+      expect(await a.errorOf('revokeTokens', future)).toBe('invalid_params before');
+      expect(await a.result('revokeTokens', { before: 1 })).toEqual({});
+      expect(await a.result('revokeTokens', { before: Date.now() + 1 })).toEqual({});
+      for (const device of [a, phone]) expect((await device.closed).code).toBe(4501);
+      await expect(ann.open()).rejects.toThrow('unauthenticated');
+      // What is issued from then on is good.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const answer = await fetch(`${stand.httpUrl}/v1/sessions`, {
+        method: 'POST',
+        body: JSON.stringify({ userId: ann.userId, password: 'pw' }),
+      });
+      const { token } = (await answer.json()) as { token: string };
+      const back = await stand.open(token, 'd1');
+      expect(await back.result('getProfile', {})).toMatchObject({ userId: ann.userId });
+    });
   });
 }

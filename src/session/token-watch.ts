@@ -1,0 +1,66 @@
+import type { Accounts } from '../accounts/accounts.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { MailboxPort } from '../router/mailbox-port.ts';
+import type { Cancel, Time } from '../std/time.ts';
+
+export interface TokenWatchParts {
+  readonly token: string;
+  readonly mailbox: MailboxPort;
+  readonly accounts: Pick<Accounts, 'authenticate'>;
+  readonly time: Time;
+  /** For one check, ms. */
+  readonly timeoutMs: number;
+  /** The token is not good any more. */
+  readonly ended: () => void;
+}
+
+/** What is heard of within this time is one check. */
+const gatherMs = 250;
+/** After a check that could not be made. */
+const againMs = 5_000;
+
+/**
+ * Sees to it that a session ends when its token is revoked, on whichever node it is open. A revocation is a commit of
+ * the user's row without a change for clients; as the feed is heard of such commits, and told to read on where it may
+ * have missed one, each of them is a reason to look at the token again.
+ */
+export class TokenWatch {
+  readonly #parts: TokenWatchParts;
+  readonly #unsubscribe: () => void;
+  #cancel: Cancel | undefined;
+  #isStopped = false;
+
+  constructor(parts: TokenWatchParts) {
+    this.#parts = parts;
+    this.#unsubscribe = parts.mailbox.subscribe(({ changes }) => {
+      if (changes.length === 0) this.#checkIn(gatherMs);
+    });
+    // It may have been revoked between the check that let it in and this.
+    this.#checkIn(gatherMs);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#unsubscribe();
+    this.#cancel?.();
+  }
+
+  #checkIn(delayMs: number): void {
+    if (this.#cancel !== undefined || this.#isStopped) return;
+    this.#cancel = this.#parts.time.after(delayMs, () => {
+      this.#cancel = undefined;
+      void this.#check();
+    });
+  }
+
+  async #check(): Promise<void> {
+    const { token, accounts, time, timeoutMs, ended } = this.#parts;
+    try {
+      await accounts.authenticate(token, time.monotonicMs() + timeoutMs);
+    } catch (error) {
+      if (this.#isStopped) return;
+      if (error instanceof ProtocolError && error.kind === 'unauthenticated') ended();
+      else this.#checkIn(againMs);
+    }
+  }
+}

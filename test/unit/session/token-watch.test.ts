@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { ProtocolError } from '../../../src/protocol/protocol-error.ts';
+import type { ChangeListener, MailboxPort } from '../../../src/router/mailbox-port.ts';
+import { TokenWatch } from '../../../src/session/token-watch.ts';
+import { FakeMailboxes } from '../../support/fake-mailboxes.ts';
+import { VirtualTime } from '../../support/virtual-time.ts';
+
+class Stand {
+  readonly time = new VirtualTime();
+  checks = 0;
+  endings = 0;
+  failure: ProtocolError | undefined;
+  #listener: ChangeListener = () => undefined;
+  readonly watch: TokenWatch;
+
+  constructor() {
+    const mailbox: MailboxPort = Object.assign(
+      Object.create(new FakeMailboxes().mailbox('ann')) as MailboxPort,
+      {
+        subscribe: (listener: ChangeListener) => {
+          this.#listener = listener;
+          return () => {
+            this.#listener = () => undefined;
+          };
+        },
+      },
+    );
+    const authenticate = async () => {
+      this.checks++;
+      if (this.failure !== undefined) throw this.failure;
+      return { userId: 'ann', issuedAtMs: 0, expiresAtMs: 1 };
+    };
+    this.watch = new TokenWatch({
+      ...{ token: 't', mailbox, accounts: { authenticate }, time: this.time, timeoutMs: 1_000 },
+      ended: () => {
+        this.endings++;
+      },
+    });
+  }
+
+  hear(count = 1): void {
+    for (let n = 0; n < count; n++) this.#listener({ previous: 'a', head: 'b', changes: [] });
+  }
+}
+
+describe('the token of an open session', () => {
+  test('is looked at again after commits without changes, many of them at once', async () => {
+    const stand = new Stand();
+    await stand.time.run(1_000);
+    expect(stand.checks).toBe(1);
+    stand.hear(50);
+    await stand.time.run(1_000);
+    expect(stand.checks).toBe(2);
+    expect(stand.endings).toBe(0);
+    stand.failure = new ProtocolError('unauthenticated', 'revoked');
+    stand.hear();
+    await stand.time.run(1_000);
+    expect(stand.endings).toBe(1);
+  });
+
+  test('a check that could not be made is made later; a stopped one never', async () => {
+    const stand = new Stand();
+    stand.failure = new ProtocolError('unavailable', 'away');
+    await stand.time.run(1_000);
+    expect([stand.checks, stand.endings]).toEqual([1, 0]);
+    stand.failure = new ProtocolError('unauthenticated', 'revoked');
+    await stand.time.run(6_000);
+    expect(stand.endings).toBe(1);
+    stand.hear();
+    stand.watch.stop();
+    await stand.time.run(10_000);
+    expect(stand.endings).toBe(1);
+  });
+});
