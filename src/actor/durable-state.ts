@@ -144,8 +144,10 @@ export class DurableState<T extends EntityTypes> {
 
   /** Where nothing is in memory, takes what a former owner has sent. It may be old: it is not fresh, and not held. */
   async revived(): Promise<void> {
+    const { handoff, tally, tenure } = this.#ports;
     if (this.#phase.kind !== 'cold') return;
-    const { handoff, tally } = this.#ports;
+    // Before the view that gives it to this node, its copy only waits for that.
+    if (tenure.mayServe(this.#entityId, undefined).kind === 'wrongOwner') return;
     const lastWord = handoff.lastWord(this.#entityId);
     if (lastWord !== undefined) await lastWord;
     if (this.current !== undefined || this.isLoading) return;

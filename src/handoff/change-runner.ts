@@ -41,7 +41,7 @@ const firstPollMs = 5;
 /** Between two tries to take the finished change out of the document. */
 const retryMs = 250;
 /** Where even that fails: any other view makes the change void, and an operator can abort it. */
-const endMs = 60_000;
+const endMs = 600_000;
 
 /** Carries one change of the ring out: has state sent ahead, publishes the view, sees it settle. */
 export class ChangeRunner {

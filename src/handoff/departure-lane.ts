@@ -150,6 +150,10 @@ export class DepartureLane {
 
   end(): void {
     this.#isOver = true;
+    this.#queue.length = 0;
+    this.#queued.clear();
+    this.#sent.clear();
+    this.#dirty.clear();
   }
 
   async #run(): Promise<void> {
@@ -234,7 +238,8 @@ export class DepartureLane {
     if (this.#isSealed) return;
     // Whatever of it has arrived is replaced by a whole copy.
     for (const { entityId } of copies) this.#again(entityId);
-    if (++this.#failures >= failuresMax) this.#giveUp();
+    // The other node loads from the store.
+    if (++this.#failures >= failuresMax) this.end();
     else await this.#pause(failurePauseMs * 2 ** this.#failures);
   }
 
@@ -268,15 +273,6 @@ export class DepartureLane {
   #forget(entityId: string): void {
     this.#sent.delete(entityId);
     this.#dirty.delete(entityId);
-  }
-
-  /** The other node loads from the store. */
-  #giveUp(): void {
-    this.#queue.length = 0;
-    this.#queued.clear();
-    this.#sent.clear();
-    this.#dirty.clear();
-    this.#isOver = true;
   }
 
   #pause(ms: number): Promise<void> {

@@ -98,12 +98,12 @@ export class RingDesk implements RingControl {
     if (answer !== undefined && answer.phase !== 'preparing' && answer.outcome === undefined) {
       throw refused('too_late', 'users are served where the change has put them: make another change');
     }
-    if (answer !== undefined) return answer;
-    // Who carries it out is gone, or hangs: without its entry in the document it can't go on either.
+    // Where who carries it out is gone, hangs, or could not do this itself: without its entry in the document it can't go on.
     await this.#tried(() =>
       this.#parts.changes.membership.propose((latest) => latest && ending(latest, changeId), deadline),
     );
     this.#parts.handoff.cancel(changeId);
+    if (answer !== undefined) return answer;
     const progress = asRecorded(ring);
     if (progress === undefined) throw refused('no_such_change', 'it is not under way any more');
     const reason = 'an operator aborted it while its coordinator did not answer';

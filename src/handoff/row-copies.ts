@@ -196,18 +196,30 @@ export class RowCopies {
   async #reviveAll(): Promise<void> {
     if (this.#isReviving) return;
     this.#isReviving = true;
-    const { isOwn, revive } = this.#parts;
-    const due = [...this.#kept.keys()];
-    for (let first = 0; first < due.length; first += revivedAtOnce) {
-      // Many were asked for meanwhile, and some may have moved on.
-      const some = due.slice(first, first + revivedAtOnce).filter((id) => this.#kept.has(id) && isOwn(id));
-      if (some.length === 0) continue;
-      await Promise.all(some.map(revive));
+    for (let some = this.#someOwn(); some.length > 0; some = this.#someOwn()) {
+      await Promise.all(some.map((entityId) => this.#revive(entityId)));
       await new Promise<void>((resolve) => {
         this.#parts.time.after(revivePauseMs, resolve);
       });
     }
     this.#isReviving = false;
+  }
+
+  async #revive(entityId: string): Promise<void> {
+    const kept = this.#kept.get(entityId);
+    await this.#parts.revive(entityId);
+    // It was in memory already: what is there is as good.
+    if (kept !== undefined && this.#kept.get(entityId) === kept) this.#drop(entityId, kept);
+  }
+
+  /** Of those that are this node's by now, and nobody has asked for yet. */
+  #someOwn(): readonly string[] {
+    const some: string[] = [];
+    for (const entityId of this.#kept.keys()) {
+      if (this.#parts.isOwn(entityId)) some.push(entityId);
+      if (some.length === revivedAtOnce) break;
+    }
+    return some;
   }
 
   #sweepLater(): void {
