@@ -67,6 +67,8 @@ export class Group implements Entity {
   readonly #host: GroupHost;
   readonly #actor: Actor<GroupTypes>;
   readonly #fanOut: GroupFanOut;
+  /** Calls under way, which may wait for others between two uses of the actor: it must not leave memory meanwhile. */
+  #calls = 0;
 
   constructor(groupId: string, host: GroupHost) {
     this.entityId = groupId;
@@ -103,7 +105,7 @@ export class Group implements Entity {
   }
 
   get isIdle(): boolean {
-    return this.#actor.isIdle && this.#fanOut.isIdle;
+    return this.#calls === 0 && this.#actor.isIdle && this.#fanOut.isIdle;
   }
 
   evict(step: number, recentSince: number): boolean {
@@ -137,13 +139,18 @@ export class Group implements Entity {
   }
 
   /** What a user asks who is, or is not, a member. */
-  call<Name extends GroupCallName>(
+  async call<Name extends GroupCallName>(
     name: Name,
     from: string,
     params: GroupParamsOf<Name>,
     deadline: number,
   ): Promise<GroupResultOf<Name>> {
-    return served[name](this, from, params, deadline);
+    this.#calls++;
+    try {
+      return await served[name](this, from, params, deadline);
+    } finally {
+      this.#calls--;
+    }
   }
 
   async create(from: string, params: CreateGroupParams, deadline: number): Promise<CreateGroupResult> {

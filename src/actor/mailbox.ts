@@ -43,6 +43,7 @@ import type { Entity } from './entity.ts';
 import { expandFeed } from './expand-feed.ts';
 import { mailboxBehaviour, type MailboxTypes } from './mailbox-entity.ts';
 import type { MailboxHost } from './mailbox-host.ts';
+import { markGroup } from './mark-group.ts';
 import { OutboxDriver } from './outbox-driver.ts';
 import { OperationLane, type OperationHost } from './operation-lane.ts';
 import { OutgoingLane, type LaneHost } from './outgoing-lane.ts';
@@ -67,6 +68,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
   readonly #lanes = new Map<string, OutgoingLane>();
   readonly #operations = new Map<string, OperationLane>();
   readonly #outbox: OutboxDriver;
+  #marking = 0;
   #published: string | undefined;
 
   constructor(userId: string, host: MailboxHost) {
@@ -112,7 +114,8 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
   }
 
   get isIdle(): boolean {
-    return this.#actor.isIdle && this.#lanes.size === 0 && this.#operations.size === 0 && this.#outbox.isIdle;
+    const isSending = this.#lanes.size > 0 || this.#operations.size > 0;
+    return this.#actor.isIdle && !isSending && this.#marking === 0 && this.#outbox.isIdle;
   }
 
   /** The commit in flight, until it is over; undefined: none. */
@@ -196,16 +199,11 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     return expandFeed(this.userId, answer.page, this.#host.groups, deadline);
   }
 
-  /** First what the group has that may not have come here yet; `not_found` where the user is no member. */
   async #markGroup(groupId: string, mark: MailboxInput, deadline: number): Promise<object> {
-    let news = await this.#groupNews(groupId, deadline);
-    while (news.isPartial === true) {
-      await this.submit(news, deadline);
-      news = await this.#groupNews(groupId, deadline);
-    }
-    // In this order, and mostly in one commit.
-    const [, result] = await Promise.all([this.submit(news, deadline), this.submit(mark, deadline)]);
-    return result;
+    // It waits for the group, and must not leave memory meanwhile.
+    this.#marking++;
+    const submit = (input: MailboxInput): Promise<object> => this.submit(input, deadline);
+    return markGroup(() => this.#groupNews(groupId, deadline), submit, mark).finally(() => this.#marking--);
   }
 
   #groupNews(groupId: string, deadline: number): Promise<MemberNews> {

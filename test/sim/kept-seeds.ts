@@ -36,4 +36,9 @@ export const keptSeeds: readonly KeptSeed[] = [
     steps: 60,
     found: 'C10: all nodes but one were down for minutes, and the last one never took their users over',
   },
+  {
+    seed: 1081,
+    steps: 150,
+    found: 'C8: a group left memory while its creation waited for mailboxes, and went on beside its successor',
+  },
 ];
