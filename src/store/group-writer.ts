@@ -16,6 +16,8 @@ export interface GroupWriterParts<Write> {
   readonly transact: (writes: readonly Write[]) => Promise<readonly boolean[]>;
   readonly time: Time;
   readonly limits: GroupWriterLimits;
+  /** Goes before all that wait, and is taken however many do; only for what is rare. */
+  readonly isUrgent?: (write: Write) => boolean;
 }
 
 interface Waiting<Write> {
@@ -43,6 +45,7 @@ export class GroupWriter<Write> {
   readonly #transact: GroupWriterParts<Write>['transact'];
   readonly #time: Time;
   readonly #limits: GroupWriterLimits;
+  readonly #isUrgent: (write: Write) => boolean;
   #waiting: Waiting<Write>[] = [];
   #flight: Flight<Write> | undefined;
   #running: Promise<void> | undefined;
@@ -53,6 +56,7 @@ export class GroupWriter<Write> {
     this.#transact = parts.transact;
     this.#time = parts.time;
     this.#limits = parts.limits;
+    this.#isUrgent = parts.isUrgent ?? (() => false);
   }
 
   /**
@@ -62,12 +66,15 @@ export class GroupWriter<Write> {
    */
   write(write: Write, deadline: number): Promise<boolean> {
     if (this.#closed) return Promise.reject(new StoreError('unavailable', 'the store is closed'));
-    if (this.#waiting.length >= this.#limits.waitingMax) {
+    const isUrgent = this.#isUrgent(write);
+    if (!isUrgent && this.#waiting.length >= this.#limits.waitingMax) {
       const text = `${String(this.#limits.waitingMax)} commits wait for the disk already`;
       return Promise.reject(new StoreError('unavailable', text));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ write, deadline, resolve, reject });
+      const waiting = { write, deadline, resolve, reject };
+      if (isUrgent) this.#waiting.unshift(waiting);
+      else this.#waiting.push(waiting);
       this.#running ??= this.#run();
       this.#cancelDeadlineCheck ??= this.#time.after(deadlineCheckMs, this.#checkDeadlines);
     });

@@ -41,7 +41,11 @@ export interface LmdbTableParts {
 export const defaultLmdbLimits: GroupWriterLimits = { waitingMax: 20_000, groupMax: lmdbGroupMax };
 export const defaultSweepPace: SweepPace = { everyMs: 1_000, cellsMax: 500 };
 
+/** The ring and the signs of life: a node that has much to do must not be taken for dead. */
+const urgentPrefix = 'sys.';
+
 interface RowWrite {
+  readonly entityId: string;
   readonly prefix: Buffer;
   readonly base: RowVersion | undefined;
   readonly next: RowVersion;
@@ -67,6 +71,7 @@ export class LmdbTable implements RowTable {
       transact: (writes) => this.#transact(writes),
       time: parts.time,
       limits: parts.limits ?? defaultLmdbLimits,
+      isUrgent: ({ entityId }) => entityId.startsWith(urgentPrefix),
     });
     this.#sweep = new DedupSweep({
       tree: this.#trees.cells,
@@ -103,7 +108,7 @@ export class LmdbTable implements RowTable {
         throw new StoreError('refused', `row key and qualifier exceed ${String(keyBytesMax)} bytes`);
       }
     }
-    return this.#writer.write({ prefix, base, next, cells }, deadline);
+    return this.#writer.write({ entityId, prefix, base, next, cells }, deadline);
   }
 
   ready(): Promise<void> | undefined {

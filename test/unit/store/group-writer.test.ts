@@ -20,6 +20,7 @@ class Disk {
       }),
     time: this.time,
     limits: { waitingMax: 4, groupMax: 3 },
+    isUrgent: (write) => write.startsWith('!'),
   });
 
   async advance(byMs: number): Promise<void> {
@@ -54,6 +55,18 @@ describe('GroupWriter', () => {
     await disk.confirm(2, [true]);
     expect(await Promise.all(all)).toEqual([true, true, true, true, true]);
     expect(disk.transactions.map(({ writes }) => writes)).toEqual([['a'], ['b', 'c', 'd'], ['e']]);
+  });
+
+  it('takes what is urgent into the next transaction, whatever waits, and however much', async () => {
+    const disk = new Disk();
+    const all = [disk.writer.write('a', 1_000)];
+    await disk.advance(0);
+    all.push(...['b', 'c', 'd', 'e', '!'].map((write) => disk.writer.write(write, 1_000)));
+    await disk.confirm(0, [true]);
+    await disk.confirm(1, [true, true, true]);
+    await disk.confirm(2, [true, true]);
+    expect(await Promise.all(all)).toEqual([true, true, true, true, true, true]);
+    expect(disk.transactions.map(({ writes }) => writes)).toEqual([['a'], ['!', 'b', 'c'], ['d', 'e']]);
   });
 
   it('is ready when the transaction in flight is done, and whoever waited for that shares the next one', async () => {
