@@ -39,6 +39,7 @@ export const keptSeeds: readonly KeptSeed[] = [
   {
     seed: 1081,
     steps: 150,
-    found: 'C8: a group left memory while its creation waited for mailboxes, and went on beside its successor',
+    found:
+      'C8: a group left memory while its creation waited for mailboxes, and went on beside its successor',
   },
 ];
