@@ -123,20 +123,29 @@ export class DurableState<T extends EntityTypes> {
 
   /** As it is in memory, or loaded now. Another node may have written since: commits find out, reads need `fresh`. */
   async loaded(deadline: number): Promise<T['state']> {
+    return (await this.#load(deadline)).state;
+  }
+
+  /** `isRead`: the store was asked after this call began, so it is as fresh as it gets. */
+  async #load(deadline: number): Promise<{ readonly state: T['state']; readonly isRead: boolean }> {
     for (;;) {
       if (this.#phase.kind === 'cold') await this.revived();
       const phase = this.#phase;
-      if (phase.kind === 'ready') return phase.state;
+      if (phase.kind === 'ready') return { state: phase.state, isRead: false };
       if (phase.kind === 'cold') {
         // What another node owns is not read into memory just to be refused.
         this.#waitMs(undefined);
-        return this.#begin(this.#ports.loads.run(() => this.#read(deadline), deadline));
+        const state = await this.#begin(this.#ports.loads.run(() => this.#read(deadline), deadline));
+        return { state, isRead: true };
       }
       try {
-        return await phase.loaded;
+        return { state: await phase.loaded, isRead: false };
       } catch (error) {
-        // It had the deadline of whoever began it.
-        const isTransient = error instanceof StoreError && error.retryable;
+        // It had the deadline of whoever began it, also for its turn to be loaded.
+        const isTransient =
+          error instanceof StoreError
+            ? error.retryable
+            : error instanceof ProtocolError && error.kind === 'overloaded';
         if (!isTransient || this.#ports.time.monotonicMs() >= deadline) throw error;
       }
     }
@@ -193,20 +202,29 @@ export class DurableState<T extends EntityTypes> {
   /** Reflects every write that was acknowledged before this call (G7). */
   async fresh(deadline: number): Promise<T['state']> {
     for (let attempt = 0; attempt < loadTriesMax; attempt++) {
-      if (this.#phase.kind === 'cold') await this.revived();
-      // Read from the store after this call began is as fresh as it gets; a load under way may have read before.
-      const isReadNow = this.#phase.kind === 'cold';
-      const state = await this.loaded(deadline);
-      if (!isReadNow && !(await this.isFresh(state, deadline))) continue;
-      // Where the last writer still answers from memory it may know less: its own commit may have landed without its
-      // being sure of that. Who saw it here would see it gone there.
-      if (this.#isOwnHeld || (await this.#admitted(state, deadline))) return state;
+      const { state, isRead } = await this.#load(deadline);
+      if (isRead ? await this.#isClear(state, deadline) : await this.isFresh(state, deadline)) return state;
     }
     throw new ProtocolError('unavailable', 'the mailbox is being moved; try again', { retryAfterMs: 200 });
   }
 
-  /** Is `state` what the store has? Where another node has written, it is dropped. */
+  /** Is `state` what the store has, and may it be shown? Where another node has written, it is dropped. */
   async isFresh(state: T['state'], deadline: number): Promise<boolean> {
+    return (await this.#isLatest(state, deadline)) && (await this.#isClear(state, deadline));
+  }
+
+  /**
+   * Where the last writer still answers from memory it may know less: its own commit may have landed without its being
+   * sure of that. Who saw it here would see it gone there. @returns false where that had to be waited for: look again
+   */
+  async #isClear(state: T['state'], deadline: number): Promise<boolean> {
+    if (this.#isOwnHeld) return true;
+    const isClear = this.#waitMs(state) === 0;
+    await this.#admitted(state, deadline);
+    return isClear;
+  }
+
+  async #isLatest(state: T['state'], deadline: number): Promise<boolean> {
     const phase = this.#phase;
     if (phase.kind !== 'ready' || phase.state !== state) return false;
     if (this.#isHeld(phase.heldSince)) return true;
@@ -242,7 +260,9 @@ export class DurableState<T extends EntityTypes> {
     deadline: number,
   ): Promise<CommitOutcome> {
     const { store, tenure } = this.#ports;
-    await this.#admitted(state, deadline);
+    // Between the last look and the begin of the commit nothing may happen: once this node has sealed, and others may
+    // know of that, none is begun. So an `await` that had nothing to wait for would be one too many.
+    while (this.#waitMs(state) > 0) await this.#admitted(state, deadline);
     const epoch = tenure.epoch();
     const base = state.version;
     const writing = store.commit(this.#entityId, { base, epoch, cells }, deadline);
@@ -259,13 +279,11 @@ export class DurableState<T extends EntityTypes> {
     }
   }
 
-  /** Waits until the row's last writer is out of the way. @returns whether it was right away */
-  async #admitted(state: T['state'], deadline: number): Promise<boolean> {
-    const firstMs = this.#waitMs(state);
-    for (let waitMs = firstMs; waitMs > 0; waitMs = this.#waitMs(state)) {
+  /** Waits until the row's last writer is out of the way. */
+  async #admitted(state: T['state'], deadline: number): Promise<void> {
+    for (let waitMs = this.#waitMs(state); waitMs > 0; waitMs = this.#waitMs(state)) {
       await this.#pause(waitMs, deadline);
     }
-    return firstMs === 0;
   }
 
   /** For how long this commit or read has to wait for the row's last writer to be out of the way; 0: no longer. */

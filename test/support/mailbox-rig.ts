@@ -42,6 +42,8 @@ export interface RigOptions {
   readonly sweeperTiming?: Partial<SweeperTiming>;
   /** False: every read is compared with the store, as where another node may own the user too. */
   readonly isLeaseCurrent?: boolean;
+  /** The right of nodes to their users; they have it for good by default. */
+  readonly tenure?: Partial<Tenure>;
   /** What another node has sent ahead. */
   readonly copies?: Map<string, RowCopy>;
   /** Hears of each commit, as hand-off does. */
@@ -125,6 +127,7 @@ export class RigNode {
       isLeaseCurrent: () => options.isLeaseCurrent ?? true,
       keeps: () => true,
       mayServe: () => ({ kind: 'yes' }),
+      ...options.tenure,
     };
     this.registry = new EntityRegistry(
       {

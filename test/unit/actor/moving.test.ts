@@ -116,4 +116,76 @@ describe('a mailbox that moves', () => {
     expect((await rig.time.drive(fresh)).map(({ text }) => text)).toEqual(['one', 'two', 'three']);
     expect([seq > 4, other.tally.conflicts]).toEqual([true, 1]);
   });
+
+  test('G7: a copy that comes late is compared with the store as well', async () => {
+    let looks = 0;
+    class LateCopies extends Map<string, RowCopy> {
+      override get(userId: string): RowCopy | undefined {
+        return looks++ === 0 ? undefined : super.get(userId);
+      }
+      override delete(userId: string): boolean {
+        return looks > 1 && super.delete(userId);
+      }
+    }
+    const copies = new LateCopies();
+    const rig = new MailboxRig({ copies });
+    await rig.users('ann', 'bob');
+    await rig.sent('ann', 'bob', 'one');
+    const copy = copyOf(rig, 'bob');
+    await rig.sent('ann', 'bob', 'two');
+    const other = rig.startNode();
+    looks = 0;
+    copies.set('bob', copy);
+    const read = allMessages(other.mailbox('bob'), dmIdOf('ann', 'bob'), 9, rig.deadline());
+    expect((await rig.time.drive(read)).map(({ text }) => text)).toEqual(['one', 'two']);
+  });
+});
+
+describe('the last writer of a row, elsewhere', () => {
+  test('G7: is waited for by a reply that changes nothing, too', async () => {
+    let clearMs = 0;
+    const rig: MailboxRig = new MailboxRig({
+      isLeaseCurrent: false,
+      tenure: {
+        mayServe: () => {
+          const waitMs = clearMs - rig.time.monotonicMs();
+          return waitMs > 0 ? { kind: 'wait', waitMs } : { kind: 'yes' };
+        },
+      },
+    });
+    await rig.users('ann', 'bob');
+    const { seq } = await rig.sent('ann', 'bob', 'hello');
+    const mark = (): Promise<unknown> =>
+      rig.mailbox('bob').call('markRead', { conversationId: dmIdOf('ann', 'bob'), seq }, rig.deadline());
+    await rig.time.drive(mark());
+    await rig.time.run(20_000);
+    clearMs = rig.time.monotonicMs() + 3_000;
+    const { commits } = rig.node.tally;
+    await rig.time.drive(mark());
+    expect(rig.node.tally.commits).toBe(commits);
+    expect(rig.time.monotonicMs()).toBeGreaterThanOrEqual(clearMs);
+  });
+
+  test('G6: no commit begins once a later view may have taken the row away', async () => {
+    let isSealed = false;
+    let begunLate = 0;
+    const rig = new MailboxRig({
+      tenure: {
+        mayServe: () => {
+          isSealed = false;
+          queueMicrotask(() => {
+            isSealed = true;
+          });
+          return { kind: 'yes' };
+        },
+        epoch: () => {
+          if (isSealed) begunLate++;
+          return 1;
+        },
+      },
+    });
+    await rig.users('ann', 'bob');
+    await rig.sent('ann', 'bob', 'hello');
+    expect(begunLate).toBe(0);
+  });
 });
