@@ -112,6 +112,7 @@ export class GroupFanOut {
     const { state } = this.#actor;
     if (state === undefined) return;
     this.#arrange(state);
+    this.#noteMark(state);
     for (const lane of this.#lanes.values()) {
       if (lane.isBusy || lane.cancelRetry !== undefined || !isBehind(state, lane)) continue;
       lane.isBusy = true;
@@ -214,15 +215,19 @@ export class GroupFanOut {
     for (const [userId, enrolment] of enrolments) {
       if (!failed.has(userId)) noteConfirmedEnrolment(state, userId, enrolment.event);
     }
-    if (this.#lanes.get(lane.nodeId) === lane) {
-      const marks = [...this.#lanes.values()].map(({ through }) => through);
-      const seq = Math.min(...marks.map((mark) => mark.seq));
-      noteConfirmedMark(state, seq, Math.min(...marks.map((mark) => mark.event)));
-    }
+    if (this.#lanes.get(lane.nodeId) === lane) this.#noteMark(state);
     for (const { userIds, done } of [...this.#waiting]) {
       for (const userId of userIds) if (!isOwed(state, userId)) userIds.delete(userId);
       if (userIds.size === 0) done();
     }
+  }
+
+  /** All members know what all lanes have told, also where the row was loaded anew since, with an older mark. */
+  #noteMark(state: GroupState): void {
+    const marks = [...this.#lanes.values()].map(({ through }) => through);
+    if (marks.length === 0) return;
+    const seq = Math.min(...marks.map((mark) => mark.seq));
+    noteConfirmedMark(state, seq, Math.min(...marks.map((mark) => mark.event)));
   }
 
   #retryLater(lane: Lane): void {

@@ -42,4 +42,9 @@ export const keptSeeds: readonly KeptSeed[] = [
     found:
       'C8: a group left memory while its creation waited for mailboxes, and went on beside its successor',
   },
+  {
+    seed: 40_140,
+    steps: 60,
+    found: 'C10: a group was loaded anew with an older mark than its members had, and took no more messages',
+  },
 ];
