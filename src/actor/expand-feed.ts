@@ -7,8 +7,8 @@ import type { GroupPort } from './mailbox-host.ts';
 type Found = ReadonlyMap<number, Message>;
 
 /**
- * Puts the messages of groups into their places in a page of the feed (G8): each group is asked once for all that the
- * page names. A group that the user is no member of any more shows nothing.
+ * Puts the messages of groups into their places in a page of the feed (G8): each group is asked for what the page
+ * names and nothing else. A group that the user is no member of any more shows nothing.
  */
 export async function expandFeed(
   userId: string,
@@ -47,7 +47,7 @@ function changesOf({ above, upTo, cursorAt }: FeedRange, found: Found): Change[]
   return changes;
 }
 
-/** The ranges of one group follow each other: one read for all of them, or for as much as one read brings. */
+/** One read for ranges that follow each other, or for as much as one read brings. */
 async function read(
   userId: string,
   groupId: string,
@@ -56,21 +56,31 @@ async function read(
   deadline: number,
 ): Promise<Found> {
   const found = new Map<number, Message>();
-  const upTo = Math.max(...wanted.map((range) => range.upTo));
-  let above = Math.min(...wanted.map((range) => range.above));
   try {
-    while (above < upTo) {
-      const next = Math.min(upTo, above + messagesAtOnce);
-      for (const message of await groups.range(groupId, userId, { above, upTo: next }, deadline)) {
-        found.set(message.seq, message);
+    for (const { above: first, upTo } of stretchesOf(wanted)) {
+      for (let above = first; above < upTo; above += messagesAtOnce) {
+        const bounds = { above, upTo: Math.min(upTo, above + messagesAtOnce) };
+        for (const message of await groups.range(groupId, userId, bounds, deadline)) {
+          found.set(message.seq, message);
+        }
       }
-      above = next;
     }
   } catch (error) {
     if (!(error instanceof ProtocolError) || error.kind !== 'not_found') throw error;
     return new Map();
   }
   return found;
+}
+
+/** Between two stays in a group lies what the page does not name: that is not read. */
+function stretchesOf(wanted: readonly FeedRange[]): { above: number; upTo: number }[] {
+  const stretches: { above: number; upTo: number }[] = [];
+  for (const { above, upTo } of wanted) {
+    const last = stretches.at(-1);
+    if (last?.upTo === above) last.upTo = upTo;
+    else stretches.push({ above, upTo });
+  }
+  return stretches;
 }
 
 /** Messages that one read of a group brings. */

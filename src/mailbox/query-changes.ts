@@ -61,6 +61,13 @@ function isKept(state: MailboxState, position: FeedPosition): boolean {
   return position.version <= version && firstWanted > version - logCommitsMax;
 }
 
+/** A place within a range is between its first and its last message: anything else was made up. */
+function isInRange(commits: readonly LogCommit[], { version, index, seq }: FeedPosition): boolean {
+  if (seq === undefined) return true;
+  const entry = commits.find((commit) => commit.version === version)?.entries[index ?? 0];
+  return entry?.kind === 'groupRange' && entry.above < seq && seq < entry.upTo;
+}
+
 /** The commits from version `first` on, out of memory or the store's log; `through`: how far they reach. */
 function commitsFrom(
   state: MailboxState,
@@ -188,6 +195,7 @@ export function queryChanges(
 
   const commits = commitsFrom(state, first, loaded);
   if (commits.kind === 'need') return commits;
+  if (!isInRange(commits.result.commits, position)) return done({ reset: true, cursor: head });
   const { entries: page, isCut } = entriesAfter(commits.result.commits, position, limit);
   const messages = loadMessages(state, page, loaded);
   if (messages.kind === 'need') return messages;

@@ -19,7 +19,9 @@ export function parseCursor(cursor: string): FeedPosition | undefined {
   if (!Number.isSafeInteger(version)) return undefined;
   if (match[2] === undefined) return { version, index: undefined };
   const index = parseInt(match[2], 36);
-  return match[3] === undefined ? { version, index } : { version, index, seq: parseInt(match[3], 36) };
+  if (match[3] === undefined) return { version, index };
+  const seq = parseInt(match[3], 36);
+  return Number.isSafeInteger(seq) ? { version, index, seq } : undefined;
 }
 
 export function formatCursor(version: number, index?: number, seq?: number): string {

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { expandFeed } from '../../../src/actor/expand-feed.ts';
+import type { FeedRange } from '../../../src/mailbox/query-changes.ts';
+import { formatCursor, parseCursor } from '../../../src/protocol/cursor.ts';
+import { GroupRig } from '../../support/group-rig.ts';
+import { noGroup } from '../../support/group-parts.ts';
+
+/** A member whose log has one range of five messages, and the cursor within it after the first. */
+async function withRange(): Promise<{ rig: GroupRig; version: number; index: number }> {
+  const [rig, groupId] = await GroupRig.with(['ann', 'bob']);
+  const sends = Array.from({ length: 5 }, (_, index) => {
+    const params = { conversationId: groupId, text: `m${index}`, messageId: rig.messageId('ann') };
+    return rig.group(groupId).send('ann', params, rig.deadline());
+  });
+  await rig.time.drive(Promise.all(sends));
+  await rig.settle();
+  for (let since = '0'; ;) {
+    const page = await rig.time.drive(
+      rig.mailbox('bob').call('getChanges', { since, limit: 1 }, rig.deadline()),
+    );
+    if ('reset' in page) throw new Error('the log is gone');
+    const { seq, index, version } = parseCursor(page.cursor) ?? { version: 0, index: 0 };
+    if (seq !== undefined) return { rig, version, index: index ?? 0 };
+    since = page.cursor;
+  }
+}
+
+function range(above: number, upTo: number): FeedRange {
+  return {
+    kind: 'range',
+    conversationId: 'grp:1',
+    above,
+    upTo,
+    cursorAt: (seq) => formatCursor(upTo, 0, seq),
+  };
+}
+
+describe('ranges of a group in the feed', () => {
+  test('G8, G10: a place that is not within a range is no cursor of this row', async () => {
+    const { rig, version, index } = await withRange();
+    const page = (since: string) =>
+      rig.time.drive(rig.mailbox('bob').call('getChanges', { since, limit: 1 }, rig.deadline()));
+    expect(await page(formatCursor(version, index, 3))).toMatchObject({
+      changes: [{ kind: 'message', message: { seq: 4 } }],
+    });
+    for (const seq of [0, 5, 6, 10 ** 12, Number.MAX_SAFE_INTEGER]) {
+      expect(await page(formatCursor(version, index, seq))).toMatchObject({ reset: true });
+    }
+    expect(await page(`${formatCursor(version, index)}.zzzzzzzzzzz`)).toMatchObject({ reset: true });
+    expect(await page(formatCursor(version, index + 1, 3))).toMatchObject({ reset: true });
+  });
+
+  test('G8: what lies between two stays is not read', async () => {
+    const asked: { above: number; upTo: number }[] = [];
+    const groups = {
+      news: noGroup,
+      range: (_groupId: string, _userId: string, bounds: { above: number; upTo: number }) => {
+        asked.push(bounds);
+        return Promise.resolve([]);
+      },
+    };
+    const items = [range(0, 2), range(2, 3), range(1_000_000, 1_000_001), range(1_000_001, 1_000_700)];
+    await expandFeed('ann', { items, cursor: '9', hasMore: false }, groups, 1_000);
+    expect(asked).toEqual([
+      { above: 0, upTo: 3 },
+      { above: 1_000_000, upTo: 1_000_500 },
+      { above: 1_000_500, upTo: 1_000_700 },
+    ]);
+  });
+});
