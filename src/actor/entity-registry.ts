@@ -98,6 +98,11 @@ export class EntityRegistry {
     return known?.kind === 'group' ? known : this.#add(new Group(groupId, this.#host));
   }
 
+  /** Drops from memory what is of no use there, unless something of it is under way. */
+  discard(entityId: string): void {
+    if (this.#entities.get(entityId)?.isIdle === true) this.#drop(entityId);
+  }
+
   /** Whatever this id names, to be used at once. */
   entity(entityId: string): Entity {
     return isGroupId(entityId) ? this.group(entityId) : this.mailbox(entityId);

@@ -25,7 +25,7 @@ export interface GroupTypes {
 
 /** The group's pure rooms in the shape that the actor shell runs. */
 export function groupBehaviour(limits: GroupLimits): Behaviour<GroupTypes> {
-  const headRanges = groupRowRanges(limits);
+  const headRanges = groupRowRanges();
   return {
     headRanges,
     restore: (groupId, image) => restoreGroup(groupId, image, headRanges),

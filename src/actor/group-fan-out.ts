@@ -40,6 +40,8 @@ export class GroupFanOut {
   readonly #waiting = new Set<Waiting>();
   #settleTimer: Cancel | undefined;
   #isClearing = false;
+  /** Was something owed when the row was last in memory? */
+  #isOpen = false;
   #losses = 0;
   #underWay = 0;
 
@@ -50,16 +52,15 @@ export class GroupFanOut {
   }
 
   get isIdle(): boolean {
-    const { state } = this.#actor;
-    const isOwing = state !== undefined && (state.mark !== undefined || state.owed.size > 0);
-    return !isOwing && this.#underWay === 0 && this.#losses === 0 && this.#waiting.size === 0;
+    return !this.#isOpen && this.#underWay === 0 && this.#losses === 0 && this.#waiting.size === 0;
   }
 
   /** After a load or a commit. */
   changed(state: GroupState): void {
     this.#losses = 0;
+    this.#isOpen = state.mark !== undefined || state.owed.size > 0;
     if (isFanOutDue(state)) this.#host.time.soon(() => this.#pump());
-    if (state.mark !== undefined || state.owed.size > 0) this.#scheduleSettle(this.#clearAfterMs);
+    if (this.#isOpen) this.#scheduleSettle(this.#clearAfterMs);
   }
 
   /** A commit failed and may have been applied: the row is loaded again after a pause, also if nobody asks for it. */
@@ -72,6 +73,7 @@ export class GroupFanOut {
   /** Stops what it does on its own; the next load or commit begins anew. */
   leave(): void {
     this.#losses = 0;
+    this.#isOpen = false;
     this.#forgetLanes();
     this.#settleTimer?.();
     this.#settleTimer = undefined;
@@ -263,7 +265,9 @@ export class GroupFanOut {
     try {
       const { state } = this.#actor;
       if (state === undefined) {
-        if (this.#losses > 0) await this.#actor.query({ kind: 'bulletin', above: 0 }, deadline);
+        // Also where no commit has failed: a read may have found the row changed, and could not load it again.
+        if (!this.#isOpen && this.#losses === 0) return;
+        await this.#actor.query({ kind: 'bulletin', above: Number.MAX_SAFE_INTEGER }, deadline);
         return;
       }
       if (state.mark === undefined && state.owed.size === 0) return;
@@ -277,7 +281,7 @@ export class GroupFanOut {
       this.#scheduleSettle(this.#clearAfterMs);
     } catch (error) {
       this.#failed(error);
-      if (this.#losses > 0) this.lost();
+      if (this.#losses > 0 || this.#isOpen) this.lost();
     }
   }
 

@@ -37,6 +37,9 @@ function unexpected(kind: string): ProtocolError {
   return new ProtocolError('internal', `unexpected answer ${kind}`);
 }
 
+/** Newcomers that are asked for at once. */
+const cardsAtOnce = 32;
+
 const served: {
   readonly [Name in GroupCallName]: (
     group: Group,
@@ -155,7 +158,10 @@ export class Group implements Entity {
 
   async create(from: string, params: CreateGroupParams, deadline: number): Promise<CreateGroupResult> {
     const others = [...new Set(params.members)].filter((userId) => userId !== from);
-    await this.#checkNewcomers(others, deadline);
+    const { requestId } = params;
+    const { isMade } = await this.#query({ kind: 'made', from, requestId }, 'made', deadline);
+    // Who asks again finds the group, whatever has become of those who were to be in it.
+    if (!isMade) await this.#checkNewcomers([from, ...others], deadline);
     await this.#changeMembers({ kind: 'create', from, ...params }, deadline);
     return { conversationId: this.entityId };
   }
@@ -236,12 +242,16 @@ export class Group implements Entity {
       const why = `a group has at most ${this.#host.groupLimits.membersMax} members`;
       throw new ProtocolError('too_large', why, { path: 'members' });
     }
-    const cards = await this.#host.members.cards(this.entityId, userIds, deadline);
-    cards.forEach((card, index) => {
-      const userId = userIds[index] ?? '';
-      if (card === undefined) throw new ProtocolError('not_found', `no such user: ${userId}`);
-      if (card.isFull) throw new ProtocolError('forbidden', `${userId} takes no new conversations`);
-    });
+    // Whoever names a thousand that don't exist makes nodes look for a few of them.
+    for (let start = 0; start < userIds.length; start += cardsAtOnce) {
+      const some = userIds.slice(start, start + cardsAtOnce);
+      const cards = await this.#host.members.cards(this.entityId, some, deadline);
+      cards.forEach((card, index) => {
+        const userId = some[index] ?? '';
+        if (card === undefined) throw new ProtocolError('not_found', `no such user: ${userId}`);
+        if (card.isFull) throw new ProtocolError('forbidden', `${userId} takes no new conversations`);
+      });
+    }
   }
 
   /** Answers when the mailboxes of those who come or go know of it, or after a while all the same. */

@@ -41,6 +41,8 @@ export class LocalMembers {
         const answer = await this.#registry.mailbox(userId).query({ kind: 'card', groupId }, deadline);
         if (!('kind' in answer) || answer.kind !== 'card')
           throw new ProtocolError('internal', 'internal error');
+        // Whoever asks for many that don't exist must not fill the memory with them.
+        if (answer.card === undefined) this.#registry.discard(userId);
         return answer.card;
       }),
     );

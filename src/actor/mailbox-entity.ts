@@ -26,7 +26,7 @@ export interface MailboxTypes {
 
 /** The mailbox's pure rooms in the shape that the actor shell runs. */
 export function mailboxBehaviour(limits: MailboxLimits): Behaviour<MailboxTypes> {
-  const headRanges = mailboxHeadRanges(limits);
+  const headRanges = mailboxHeadRanges();
   return {
     headRanges,
     restore: (userId, image) => restoreMailbox(userId, image, headRanges),

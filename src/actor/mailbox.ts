@@ -281,9 +281,11 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
 
   /** The copy would open a conversation, and is never refused: so what would lead to it is. */
   #hasRoomFor(conversationId: string): boolean {
-    const known = this.state?.conversations;
-    if (known === undefined || known.has(conversationId)) return true;
-    let size = known.size;
+    const { state } = this;
+    if (state === undefined) return true;
+    const known = state.conversations;
+    if (known.has(conversationId)) return true;
+    let size = known.size + state.groups.size;
     for (const sendingTo of this.#lanes.keys()) {
       if (sendingTo === conversationId) break;
       if (!known.has(sendingTo)) size++;

@@ -38,3 +38,23 @@ export function decodeValue(cell: Cell, newest = 1): unknown {
 export function wholeFamily(family: Family, limit: number): CellRange {
   return { family, from: Buffer.alloc(0), to: undefined, limit };
 }
+
+/**
+ * Cells of one family that a load takes, far beyond what any setting lets in: settings say what comes in, and one that
+ * was lowered must not make unreadable what is there.
+ */
+const loadedCellsMax = 4_000_000;
+
+/** All cells of a family; see `checkWhole`. */
+export function allOfFamily(family: Family): CellRange {
+  return wholeFamily(family, loadedCellsMax);
+}
+
+/**
+ * Going on with a part would lose members, or give a number twice.
+ * @throws StoreError `corrupt` where there may be more cells than were read
+ */
+export function checkWhole(entityId: string, cells: readonly Cell[], range: CellRange | undefined): void {
+  if (cells.length < (range?.limit ?? Infinity)) return;
+  throw new StoreError('corrupt', `the row of ${entityId} has more than ${cells.length} cells in a family`);
+}

@@ -1,5 +1,5 @@
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
-import type { GroupMember } from './group-state.ts';
+import type { GroupInfo, GroupMember } from './group-state.ts';
 
 /** The one answer to whoever is not a member: whether there is such a group is nobody else's business. */
 export function noSuchGroup(): Refusal {
@@ -13,4 +13,17 @@ export function mayManage(member: GroupMember): boolean {
 
 export function notAllowed(): Refusal {
   return refusal('forbidden', 'only the owner and admins of the group may do that');
+}
+
+/** The group of somebody else, whose id came out the same. */
+export function otherGroup(): Refusal {
+  return refusal('conflict', 'another group has this id');
+}
+
+/** Is it the group that this user has asked for with this request? */
+export function isMadeBy(
+  { creator, requestId }: GroupInfo,
+  asked: { readonly from: string; readonly requestId: string },
+): boolean {
+  return creator === asked.from && requestId === asked.requestId;
 }

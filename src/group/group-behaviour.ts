@@ -6,7 +6,7 @@ import type { Refusal } from '../protocol/protocol-error.ts';
 import type { CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, type Step } from '../row/step.ts';
-import { mayManage, noSuchGroup, notAllowed } from './group-access.ts';
+import { isMadeBy, mayManage, noSuchGroup, notAllowed, otherGroup } from './group-access.ts';
 import { groupHeadRanges } from './group-cells.ts';
 import type { GroupDraft } from './group-draft.ts';
 import type { GroupInput, GroupResult } from './group-input.ts';
@@ -26,6 +26,8 @@ export type GroupQuery =
   /** What `from` sees of the messages with `above < seq <= upTo`. */
   | { readonly kind: 'range'; readonly from: string; readonly above: number; readonly upTo: number }
   | { readonly kind: 'roster'; readonly from: string; readonly limit: number; readonly offset: number }
+  /** Has `from` made it with this request? Refused where somebody else has. */
+  | { readonly kind: 'made'; readonly from: string; readonly requestId: string }
   /** Of these, who is not in yet; refused to whoever may not add them. */
   | { readonly kind: 'newcomers'; readonly from: string; readonly members: readonly string[] }
   | { readonly kind: 'bulletin'; readonly above: number }
@@ -40,13 +42,14 @@ export type GroupAnswer =
   | { readonly kind: 'page'; readonly page: GetMessagesResult }
   | { readonly kind: 'range'; readonly messages: readonly Message[] }
   | { readonly kind: 'roster'; readonly members: readonly RosterEntry[]; readonly hasMore: boolean }
+  | { readonly kind: 'made'; readonly isMade: boolean }
   | { readonly kind: 'newcomers'; readonly members: readonly string[] }
   | { readonly kind: 'bulletin'; readonly bulletin: Bulletin | undefined }
   | { readonly kind: 'memberNews'; readonly news: MemberNews }
   | Refusal;
 
-export function groupRowRanges({ membersMax, pendingMax }: GroupLimits): readonly CellRange[] {
-  return groupHeadRanges(membersMax, pendingMax, groupDedupMax / 2);
+export function groupRowRanges(): readonly CellRange[] {
+  return groupHeadRanges(groupDedupMax / 2);
 }
 
 /** One input on a draft: pure, cannot wait. */
@@ -123,6 +126,10 @@ export function queryGroup(state: GroupState, query: GroupQuery, loaded: LoadedR
       return queryRange(state, query, loaded);
     case 'roster':
       return done(queryRoster(state, query));
+    case 'made': {
+      if (state.info === undefined) return done({ kind: 'made', isMade: false });
+      return done(isMadeBy(state.info, query) ? { kind: 'made', isMade: true } : otherGroup());
+    }
     case 'newcomers': {
       const member = state.members.get(query.from);
       if (member === undefined) return done(noSuchGroup());

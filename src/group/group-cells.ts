@@ -1,4 +1,4 @@
-import { decodeValue, encodeValue, u48Max, wholeFamily } from '../conversation/cell-value.ts';
+import { allOfFamily, decodeValue, encodeValue, u48Max, wholeFamily } from '../conversation/cell-value.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
 import type { GroupHistory, GroupRole } from '../protocol/calls.ts';
 import type { MediaRef } from '../protocol/message.ts';
@@ -30,6 +30,8 @@ type InfoFields = [
   lastSeq: number,
   event: number,
   updatedAt: number,
+  // Of groups that were handed over; a former release ignores it.
+  handedOverBy?: string,
 ];
 
 export function infoCell(info: GroupInfo): Cell {
@@ -43,6 +45,7 @@ export function infoCell(info: GroupInfo): Cell {
     info.event,
     info.updatedAt,
   ];
+  if (info.handedOverBy !== undefined) fields.push(info.handedOverBy);
   return { family: 'h', qualifier: infoQualifier, value: encodeValue(fields) };
 }
 
@@ -51,11 +54,13 @@ export function isInfoCell(cell: Cell): boolean {
 }
 
 export function infoOf(cell: Cell): GroupInfo {
-  const [name, history, createdAt, creator, requestId, lastSeq, event, updatedAt] = decodeValue(
-    cell,
-  ) as InfoFields;
+  const [name, history, createdAt, creator, requestId, ...rest] = decodeValue(cell) as InfoFields;
+  const [lastSeq, event, updatedAt, handedOverBy] = rest;
   const known = histories[history] ?? 'sinceJoin';
-  return { name, history: known, createdAt, creator, requestId, lastSeq, event, updatedAt };
+  return {
+    ...{ name, history: known, createdAt, creator, requestId, lastSeq, event, updatedAt },
+    ...(handedOverBy !== undefined && { handedOverBy }),
+  };
 }
 
 function userQualifier(userId: string): Buffer {
@@ -152,19 +157,8 @@ export function groupMessageRange(above: number, below: number): CellRange {
 
 /** Read with the row, so that the first page of a group that was just activated is there. */
 const messagesAtOnce = 200;
-/** Beside the members: the group itself, and cells to come. */
-const headSpareCells = 64;
 
 /** What activation reads, in one go: the group and its members, what is owed, the newest ids and messages. */
-export function groupHeadRanges(
-  membersMax: number,
-  pendingMax: number,
-  dedupMax: number,
-): readonly CellRange[] {
-  return [
-    wholeFamily('h', membersMax + headSpareCells),
-    wholeFamily('o', membersMax + pendingMax + headSpareCells),
-    wholeFamily('d', dedupMax),
-    wholeFamily('m', messagesAtOnce),
-  ];
+export function groupHeadRanges(dedupMax: number): readonly CellRange[] {
+  return [allOfFamily('h'), allOfFamily('o'), wholeFamily('d', dedupMax), wholeFamily('m', messagesAtOnce)];
 }

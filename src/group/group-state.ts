@@ -16,6 +16,8 @@ export interface GroupInfo {
   readonly event: number;
   /** Time of the last commit, epoch ms; never runs back. */
   readonly updatedAt: number;
+  /** The owner before this one, who made this one the owner. */
+  readonly handedOverBy?: string;
 }
 
 export interface GroupMember {

@@ -1,3 +1,4 @@
+import { checkWhole } from '../conversation/cell-value.ts';
 import { dedupEntryBytes, restoreDedup } from '../conversation/dedup-window.ts';
 import type { CellRange } from '../row/cell.ts';
 import { StoreError, type RowImage } from '../row/row-store.ts';
@@ -12,10 +13,8 @@ export function restoreGroup(groupId: string, image: RowImage, ranges: readonly 
   const state = emptyGroup(groupId);
   state.version = image.version;
   const [head = [], outbox = [], dedup = [], messages = []] = image.ranges;
-  if (head.length >= (ranges[0]?.limit ?? Infinity)) {
-    // Going on with half of the members would shut the others out.
-    throw new StoreError('corrupt', `${groupId} has more members than its limit`);
-  }
+  checkWhole(groupId, head, ranges[0]);
+  checkWhole(groupId, outbox, ranges[1]);
   for (const cell of head) {
     const userId = userOf(cell);
     if (userId !== undefined) state.members.set(userId, memberOf(cell));

@@ -1,5 +1,5 @@
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
-import { mayManage, noSuchGroup, notAllowed } from './group-access.ts';
+import { isMadeBy, mayManage, noSuchGroup, notAllowed, otherGroup } from './group-access.ts';
 import type { GroupDraft } from './group-draft.ts';
 import type { GroupInput, GroupResult } from './group-input.ts';
 import type { GroupLimits, GroupMember } from './group-state.ts';
@@ -11,8 +11,7 @@ export function stepCreate(draft: GroupDraft, input: InputOf<'create'>, limits: 
   const { from, requestId, name, history } = input;
   const present = draft.info;
   if (present !== undefined) {
-    const isOwn = present.creator === from && present.requestId === requestId;
-    return isOwn ? membersNow(draft, []) : refusal('conflict', 'another group has this id');
+    return isMadeBy(present, input) ? membersNow(draft, []) : otherGroup();
   }
   const others = [...new Set(input.members)].filter((userId) => userId !== from);
   const full = refuseMore(draft, 1 + others.length, limits);
@@ -80,14 +79,16 @@ export function stepSetRole(draft: GroupDraft, input: InputOf<'setRole'>): Group
   const asking = draft.member(from);
   if (info === undefined || asking === undefined) return noSuchGroup();
   const member = draft.member(userId);
-  const isRepeated = member?.role === 'owner' && role === 'owner' && asking.role === 'admin';
+  // The former owner asks again, who may not have heard that it is so.
+  const isRepeated =
+    member?.role === 'owner' && role === 'owner' && asking.role === 'admin' && info.handedOverBy === from;
   if (asking.role !== 'owner' && !isRepeated) {
     return refusal('forbidden', 'only the owner of the group sets roles');
   }
   if (member === undefined) return refusal('not_found', 'no such member');
   if (member.role === role || isRepeated) return { kind: 'done' };
   if (userId === from) return refusal('forbidden', 'the owner first makes somebody else the owner');
-  draft.event(info);
+  draft.event(role === 'owner' ? { ...info, handedOverBy: from } : info);
   draft.members.set(userId, { ...member, role });
   if (role === 'owner') draft.members.set(from, { ...asking, role: 'admin' });
   return { kind: 'done' };

@@ -82,8 +82,8 @@ export type MailboxAnswer =
   | MissingReply
   | Refusal;
 
-export function mailboxHeadRanges(limits: MailboxLimits): readonly CellRange[] {
-  return headRanges(limits.conversationsMax, dedupEntriesMax / 2);
+export function mailboxHeadRanges(): readonly CellRange[] {
+  return headRanges(dedupEntriesMax / 2);
 }
 
 function clearOutbox(draft: MailboxDraft): MailboxResult {

@@ -1,6 +1,5 @@
-import { decodeValue, encodeValue, u48Max, wholeFamily } from '../conversation/cell-value.ts';
+import { allOfFamily, decodeValue, encodeValue, u48Max, wholeFamily } from '../conversation/cell-value.ts';
 import type { Cell, CellRange } from '../row/cell.ts';
-import { peopleMax } from './people.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { GroupEntry } from './group-entry.ts';
 import type { ConversationHead, ConversationState, Outbox, Profile, StoredMessage } from './mailbox-state.ts';
@@ -316,14 +315,7 @@ export function outboxOf(cell: Cell): StoredOutbox & { readonly local: number } 
   return { local: cell.qualifier.readUInt32BE(0), confirmed: { seq, op, delivered, read }, operations };
 }
 
-/** The profile, people, cells to come, and conversations that copies open when the list is full: those are never refused. */
-const headSpareCells = 4_096 + peopleMax;
-
 /** What activation reads, in one go: the index, what is owed, the newest dedup entries. */
-export function headRanges(conversationsMax: number, dedupMax: number): readonly CellRange[] {
-  return [
-    wholeFamily('h', conversationsMax + headSpareCells),
-    wholeFamily('o', conversationsMax + headSpareCells),
-    wholeFamily('d', dedupMax),
-  ];
+export function headRanges(dedupMax: number): readonly CellRange[] {
+  return [allOfFamily('h'), allOfFamily('o'), wholeFamily('d', dedupMax)];
 }

@@ -200,6 +200,14 @@ export class MailboxDraft {
     this.keep(conversation);
   }
 
+  /** The peer's name, as it came along. A blocked one changes nothing of what its blocker sees. */
+  takeName(conversation: ConversationDraft, name: string): void {
+    const { head } = conversation;
+    if (head.name === name || head.isBlocked) return;
+    head.name = name;
+    this.touch(conversation);
+  }
+
   /** Its entry has changed in what clients don't see. */
   keep(conversation: ConversationDraft): void {
     conversation.headChanged = true;

@@ -30,10 +30,12 @@ export interface FeedRange {
   readonly cursorAt: (seq: number) => string;
 }
 
+type FeedItem = { readonly kind: 'change'; readonly change: Change } | FeedRange;
+
 /** A page of the feed; in place of the messages of a group stands what has to be read of its row. */
 export type FeedPage =
   | {
-      readonly items: readonly ({ readonly kind: 'change'; readonly change: Change } | FeedRange)[];
+      readonly items: readonly FeedItem[];
       readonly cursor: string;
       readonly hasMore: boolean;
     }
@@ -59,6 +61,14 @@ function isKept(state: MailboxState, position: FeedPosition): boolean {
   const version = versionOf(state);
   const firstWanted = position.index === undefined ? position.version + 1 : position.version;
   return position.version <= version && firstWanted > version - logCommitsMax;
+}
+
+/** Of a group that the user is out of nothing shows any more but that. */
+function isHidden(state: MailboxState, entry: LogEntry): boolean {
+  if (entry.kind === 'conversation') {
+    return entry.left !== true && state.groups.get(entry.conversation.conversationId)?.isIn === false;
+  }
+  return entry.kind === 'read' && state.groups.get(entry.conversationId)?.isIn === false;
 }
 
 /** A place within a range is between its first and its last message: anything else was made up. */
@@ -199,17 +209,18 @@ export function queryChanges(
   const { entries: page, isCut } = entriesAfter(commits.result.commits, position, limit);
   const messages = loadMessages(state, page, loaded);
   if (messages.kind === 'need') return messages;
-  const items = page.map(({ entry, cursor, range }) => {
+  const items = page.flatMap(({ entry, cursor, range }): readonly FeedItem[] => {
     if (entry.kind === 'groupRange') {
       if (range === undefined) throw new Error(`G8: a range of ${state.userId} without its bounds`);
-      return range;
+      return [range];
     }
+    if (isHidden(state, entry)) return [];
     const change = wireChange(state, entry, cursor, ({ conversationId }, seq) =>
       messages.result.get(`${conversationId}/${seq}`),
     );
     if (change === undefined)
       throw new Error(`G8: the log of ${state.userId} names a message that is not there`);
-    return { kind: 'change', change } as const;
+    return [{ kind: 'change', change }];
   });
   const reached = commits.result.through;
   const cursor = isCut ? (page.at(-1)?.cursor ?? since) : formatCursor(reached);

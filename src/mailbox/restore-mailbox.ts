@@ -1,3 +1,4 @@
+import { checkWhole } from '../conversation/cell-value.ts';
 import { dedupEntryBytes, restoreDedup } from '../conversation/dedup-window.ts';
 import { dmIdOf } from '../protocol/conversation-id.ts';
 import type { CellRange } from '../row/cell.ts';
@@ -23,10 +24,8 @@ export function restoreMailbox(userId: string, image: RowImage, ranges: readonly
   state.version = image.version;
   state.logKnownAbove = image.version?.number ?? 0;
   const [head = [], outbox = [], dedup = []] = image.ranges;
-  if (head.length >= (ranges[0]?.limit ?? Infinity)) {
-    // Going on with half an index would give a local number twice.
-    throw new StoreError('corrupt', `the conversation index of ${userId} is larger than its limit`);
-  }
+  checkWhole(userId, head, ranges[0]);
+  checkWhole(userId, outbox, ranges[1]);
   for (const cell of head) {
     if (isProfileCell(cell)) state.profile = profileOf(cell);
     else if (isGroupEntryCell(cell)) putGroup(state, groupEntryOf(cell));

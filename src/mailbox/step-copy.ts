@@ -121,10 +121,7 @@ export function stepCopy(draft: MailboxDraft, envelope: Copy, loaded: LoadedRang
     });
   }
   if (conversation !== undefined) {
-    if (fromName !== '' && fromName !== conversation.head.name) {
-      conversation.head.name = fromName;
-      draft.touch(conversation);
-    }
+    if (fromName !== '') draft.takeName(conversation, fromName);
     takeOperations(draft, conversation, fresh.operations, loaded);
     takeMarks(draft, conversation, owed.marks);
   }

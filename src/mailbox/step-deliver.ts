@@ -98,10 +98,7 @@ export function stepDeliver(
   let conversation = draft.conversation(envelope.conversationId);
   if (conversation !== undefined) {
     conversation.confirmed = furthest(conversation.confirmed, envelope.confirmed);
-    if (conversation.head.name !== envelope.fromName) {
-      conversation.head.name = envelope.fromName;
-      draft.touch(conversation);
-    }
+    draft.takeName(conversation, envelope.fromName);
   }
   const results = envelope.messages.map((message): Accepted | Refusal => {
     const first = lookUp.entry(message.messageId);

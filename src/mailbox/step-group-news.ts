@@ -32,6 +32,11 @@ function takeEnrolment(
     }
     return;
   }
+  // Out and in again, told as one: what was missed between has to be told from a gap.
+  if (known?.isIn === true) {
+    const left = { ...known, isIn: false, updatedAt: draft.nowMs };
+    draft.log.push({ kind: 'conversation', conversation: wireGroup(left), left: true });
+  }
   const { seq: joinSeq, sinceJoin } = enrolment;
   // Nothing of what was before is shown to whoever sees only what comes.
   const isShown = !sinceJoin && bulletin.lastSeq === joinSeq && joinSeq > 0;
@@ -40,6 +45,8 @@ function takeEnrolment(
   draft.setGroup({
     ...newEntry(conversationId, local, draft.nowMs, name),
     ...{ isIn: true, enrolmentEvent, joinSeq, lastSeq: joinSeq, lastTimestamp, lastFrom, snippet },
+    // Marks never move back, whoever comes and goes.
+    ...{ deliveredSeq: known?.deliveredSeq ?? 0, readSeq: known?.readSeq ?? 0 },
   });
 }
 

@@ -82,8 +82,10 @@ export function wireChange(
       return { cursor, kind: 'read', conversationId, readSeq, unread };
     }
     case 'contact':
-    case 'conversation':
       return { cursor, ...entry };
+    case 'conversation':
+      if (entry.left !== true) return { cursor, ...entry };
+      return { cursor, ...entry, conversation: { ...entry.conversation, snippet: '', lastFrom: '' } };
     case 'receipt': {
       const { conversationId, deliveredSeq, readSeq } = entry;
       const userId = state.conversations.get(conversationId)?.head.peer;

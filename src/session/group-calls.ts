@@ -21,8 +21,10 @@ function refuseOther(conversationId: string): Refusal | undefined {
 export function groupCalls(): readonly Call[] {
   return [
     call('write', 'createGroup', createGroupParams, ({ mailbox }, params, deadline) => {
-      const { name, members, requestId, history = 'all' } = params;
-      return mailbox.createGroup({ name: wellFormed(name), members, requestId, history }, deadline);
+      const { members, history = 'all' } = params;
+      // The id is made of it: what is written has to be what comes back.
+      const [name, requestId] = [wellFormed(params.name), wellFormed(params.requestId)];
+      return mailbox.createGroup({ name, members, requestId, history }, deadline);
     }),
 
     call(

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Group } from '../../../src/actor/group.ts';
 import type { GroupRole } from '../../../src/protocol/calls.ts';
 import { GroupRig } from '../../support/group-rig.ts';
+import { allChanges } from '../../support/mailbox-audit.ts';
 
 const trio = ['ann', 'bob', 'cat'] as const;
 
@@ -104,6 +105,12 @@ describe('members', () => {
     await setRole(rig, groupId, 'ann', 'dan', 'owner');
     expect(await roles(rig, groupId, 'ann')).toMatchObject({ ann: 'admin', dan: 'owner' });
     await setRole(rig, groupId, 'dan', 'cat', 'admin');
+    rig.restart();
+    // Only who has handed over may have to ask again.
+    expect(await setRole(rig, groupId, 'ann', 'dan', 'owner')).toEqual({});
+    await expect(setRole(rig, groupId, 'cat', 'dan', 'owner')).rejects.toMatchObject(forbidden);
+    await setRole(rig, groupId, 'dan', 'cat', 'member');
+    await setRole(rig, groupId, 'dan', 'cat', 'admin');
     await leave(rig, groupId, 'dan');
     expect(await roles(rig, groupId, 'ann')).toEqual({ ann: 'owner', bob: 'member', cat: 'admin' });
     await leave(rig, groupId, 'ann');
@@ -133,8 +140,10 @@ describe('members', () => {
     await rig.time.drive(rig.node.registry.mailbox('cat').submit(late, rig.deadline()));
     await rig.settle();
     expect(await rig.entry('cat', groupId)).toBeUndefined();
-    // What was there before shows no more; that it was left does.
-    expect(await rig.feed('cat')).toEqual(['=Group', 'left']);
+    // What was there before shows no more; that it was left does, without what was said last.
+    expect(await rig.feed('cat')).toEqual(['left']);
+    const changes = await rig.time.drive(allChanges(rig.mailbox('cat'), '0', 9, rig.deadline()));
+    expect(changes).toMatchObject([{ conversation: { name: 'Group', snippet: '', lastFrom: '' } }]);
     expect(await remove(rig, groupId, 'ann', 'cat')).toEqual({ members: 2 });
   });
 
@@ -147,13 +156,14 @@ describe('members', () => {
     expect(await rig.entry('cat', groupId)).toMatchObject({ lastSeq: 2, unread: 0, snippet: 'b' });
     await rig.say('ann', groupId, 'c');
     await rig.say('cat', groupId, 'd');
+    await rig.mark('cat', groupId, 3);
     await remove(rig, groupId, 'ann', 'cat');
     await rig.say('ann', groupId, 'e');
     await add(rig, groupId, 'ann', 'cat');
     await rig.say('bob', groupId, 'f');
     await rig.settle();
-    expect(await rig.entry('cat', groupId)).toMatchObject({ lastSeq: 6, unread: 1 });
-    expect(await rig.feed('cat')).toEqual(['=Group', 'c', 'd', 'left', '=Group', 'f']);
+    expect(await rig.entry('cat', groupId)).toMatchObject({ lastSeq: 6, unread: 1, readSeq: 3 });
+    expect(await rig.feed('cat')).toEqual(['=Group', 'c', 'd', 'read 3', 'left', '=Group', 'f']);
   });
 
   test('with history `sinceJoin` nothing from before shows, anywhere', async () => {
@@ -190,7 +200,8 @@ describe('members', () => {
     await rig.settle(60_000);
     expect(await rig.entry('cat', groupId)).toMatchObject({ unread: 1, lastSeq: 2 });
     expect(await rig.entry('bob', groupId)).toBeUndefined();
-    expect(await rig.feed('cat')).toEqual(['=Group', 'seen', '=Group']);
+    // Out and in again was told as one: what was said between is no hole in what is there.
+    expect(await rig.feed('cat')).toEqual(['=Group', 'left', 'seen', '=Group']);
   });
 
   test('names and read marks of members come from their mailboxes', async () => {

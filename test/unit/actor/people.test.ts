@@ -155,4 +155,19 @@ describe('names', () => {
     expect(await call(rig, 'ann', 'getProfile', null)).toMatchObject({ name: 'Anna' });
     expect(await kindOf(call(rig, 'nobody', 'getProfile', null))).toBe('not_found');
   });
+
+  test('whoever is blocked changes nothing of what the blocker sees, not even by another name', async () => {
+    const rig = await rigWithUsers();
+    await rig.sent('bob', 'ann', 'hi');
+    await rig.time.run(5_000);
+    await call(rig, 'ann', 'blockUser', { userId: 'bob' });
+    const before = await entryOf(rig, 'ann');
+    await call(rig, 'bob', 'updateProfile', { name: 'Read me' });
+    await rig.time.run(5_000);
+    expect(await kindOf(rig.sent('bob', 'ann', 'still here'))).toBe('forbidden');
+    expect(await entryOf(rig, 'ann')).toEqual(before);
+    await call(rig, 'ann', 'unblockUser', { userId: 'bob' });
+    await rig.sent('bob', 'ann', 'again');
+    expect(await entryOf(rig, 'ann')).toMatchObject({ name: 'Read me' });
+  });
 });
