@@ -6,7 +6,7 @@ import { StoreError } from '../row/row-store.ts';
 import type { Time } from '../std/time.ts';
 import type { HandoffLimits } from './handoff-limits.ts';
 import type { NodeStatus } from './handoff-wire.ts';
-import type { RingNodeState, RingOutcome, RingPhase, RingProgress } from './ring-control.ts';
+import type { RingOutcome, RingPhase, RingProgress } from './ring-control.ts';
 
 export interface ChangeRunnerParts {
   readonly change: PendingChange;
@@ -29,15 +29,25 @@ export interface ChangeRunnerParts {
   readonly random: () => number;
   /** A phase has begun, or the end was reached. */
   readonly changed: (progress: RingProgress) => void;
+  readonly alarm: (error: unknown, what: string) => void;
 }
 
 interface NodeRecord {
+  /** It gets users: who does not answer would leave them unserved. */
+  readonly isTaker: boolean;
   status: NodeStatus;
-  hasAnswered: boolean;
+  /** It takes part, or did. */
+  hasBegun: boolean;
+  hasBeenHeard: boolean;
+  /** It answered when it was asked last. */
+  isHeard: boolean;
+  hasGivenUp: boolean;
 }
 
 const unknown: NodeStatus = { state: 'waiting', totalUsers: 0, movedUsers: 0, totalBytes: 0, movedBytes: 0 };
 const firstPollMs = 5;
+/** Between two looks whether the change is still in the document: who was away for long may have been overruled. */
+const recheckMs = 1_000;
 /** Between two tries to take the finished change out of the document. */
 const retryMs = 250;
 /** Where even that fails: any other view makes the change void, and an operator can abort it. */
@@ -60,8 +70,10 @@ export class ChangeRunner {
     this.changeId = parts.change.changeId;
     this.#parts = parts;
     this.#startedAt = parts.time.wallMs();
+    const takers = takersIn(parts.view, parts.change);
+    const none = { status: unknown, hasBegun: false, hasBeenHeard: false, isHeard: false, hasGivenUp: false };
     this.#records = new Map(
-      parts.view.members.map(({ nodeId }) => [nodeId, { status: unknown, hasAnswered: false }]),
+      parts.view.members.map(({ nodeId }) => [nodeId, { ...none, isTaker: takers.has(nodeId) }]),
     );
     this.over = this.#run();
   }
@@ -101,17 +113,32 @@ export class ChangeRunner {
   }
 
   async #run(): Promise<RingProgress> {
+    let outcome: RingOutcome;
+    try {
+      outcome = await this.#carryOut();
+    } catch (error) {
+      // It must not stay in the document, where it would keep all others out.
+      this.#parts.alarm(error, `change ${this.changeId} of the ring, ${this.#phase}`);
+      const isMade = this.#phase === 'settling';
+      const remark = 'its end could not be watched: see the log of the coordinator';
+      outcome = isMade ? { kind: 'done', remark } : { kind: 'failed', reason: 'a bug: see the log' };
+    }
+    if (outcome.kind !== 'done') this.#parts.cancel();
+    await this.#end();
+    return this.#finish(outcome);
+  }
+
+  async #carryOut(): Promise<RingOutcome> {
     const { limits, time } = this.#parts;
     this.#parts.changed(this.progress());
     const failure = await this.#prepare(time.monotonicMs() + limits.prepareMs);
-    if (failure !== undefined) return this.#giveUp(failure);
+    if (failure !== undefined) return failure;
     this.#enter('switching');
     const obstacle = await this.#switch(time.monotonicMs() + limits.settleMs);
-    if (obstacle !== undefined) return this.#giveUp({ kind: 'failed', reason: obstacle });
+    if (obstacle !== undefined) return { kind: 'failed', reason: obstacle };
     this.#enter('settling');
     await this.#settle(time.monotonicMs() + limits.settleMs);
-    await this.#end();
-    return this.#finish({ kind: 'done', remark: this.#remark() });
+    return { kind: 'done', remark: this.#remark() };
   }
 
   /** Resolves when all that moves has been sent ahead. @returns why nothing comes of it; undefined: go on */
@@ -119,18 +146,42 @@ export class ChangeRunner {
     const { change, epoch, limits, time } = this.#parts;
     const startMs = time.monotonicMs();
     let pauseMs = firstPollMs;
+    let checkedMs = startMs;
     for (;;) {
+      if (time.monotonicMs() - checkedMs >= recheckMs) {
+        if (!(await this.#isWanted())) return { kind: 'failed', reason: 'another node has ended it' };
+        checkedMs = time.monotonicMs();
+      }
       await this.#poll();
       if (this.#abortReason !== undefined) return { kind: 'aborted', reason: this.#abortReason };
       if (epoch() !== change.epoch) return { kind: 'failed', reason: 'the ring has changed meanwhile' };
       const nowMs = time.monotonicMs();
       if (nowMs - startMs >= limits.silentMs) this.#giveUpOnSilent();
-      if ([...this.#records.values()].every(({ status }) => isReady(status.state))) return undefined;
+      const gone = this.#idsOf(({ hasGivenUp }) => hasGivenUp);
+      if (gone !== '') return { kind: 'failed', reason: `${gone} gave it up` };
+      if ([...this.#records.values()].every(isReady)) return undefined;
       if (nowMs + pauseMs >= deadline) {
-        return { kind: 'failed', reason: 'the state could not be sent ahead in time' };
+        const silent = this.#idsOf(({ isTaker, isHeard }) => isTaker && !isHeard);
+        const reason =
+          silent === ''
+            ? 'the state could not be sent ahead in time'
+            : `${silent} did not answer: users that move there would not be served`;
+        return { kind: 'failed', reason };
       }
       await this.#pause(pauseMs);
       pauseMs = Math.min(limits.pollMs, pauseMs * 2);
+    }
+  }
+
+  /** Is it still in the document? Where the store doesn't tell, it goes on: nothing moves without the store. */
+  async #isWanted(): Promise<boolean> {
+    const { propose, time } = this.#parts;
+    try {
+      const ring = await propose(() => undefined, time.monotonicMs() + recheckMs);
+      return ring?.pending?.changeId === this.changeId;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return true;
     }
   }
 
@@ -165,10 +216,16 @@ export class ChangeRunner {
   async #poll(): Promise<void> {
     await Promise.all(
       [...this.#records].map(async ([nodeId, record]) => {
-        if (record.status.state === 'cold') return;
-        const status = await this.#parts.ask(nodeId, !record.hasAnswered);
-        if (status === undefined || status.state === 'waiting') return;
-        record.hasAnswered = true;
+        if (record.status.state === 'cold' && !record.isTaker) return;
+        const status = await this.#parts.ask(nodeId, !record.hasBegun);
+        record.isHeard = status !== undefined;
+        if (status === undefined) return;
+        record.hasBeenHeard = true;
+        if (status.state === 'waiting') {
+          record.hasGivenUp = record.hasBegun;
+          return;
+        }
+        record.hasBegun = true;
         const { totalUsers, totalBytes, movedUsers, movedBytes } = record.status;
         // Who has let go of everything counts it no more.
         record.status =
@@ -181,14 +238,15 @@ export class ChangeRunner {
 
   #giveUpOnSilent(): void {
     for (const record of this.#records.values()) {
-      if (!record.hasAnswered) record.status = { ...record.status, state: 'cold' };
+      if (!record.hasBeenHeard && !record.isTaker) record.status = { ...record.status, state: 'cold' };
     }
   }
 
-  async #giveUp(outcome: RingOutcome): Promise<RingProgress> {
-    this.#parts.cancel();
-    await this.#end();
-    return this.#finish(outcome);
+  #idsOf(which: (record: NodeRecord) => boolean): string {
+    return [...this.#records]
+      .filter(([, record]) => which(record))
+      .map(([nodeId]) => nodeId)
+      .join(', ');
   }
 
   /** Takes the change out of the document; while it is there no other one can begin. */
@@ -220,9 +278,9 @@ export class ChangeRunner {
   }
 
   #remark(): string | undefined {
-    const cold = [...this.#records].filter(([, { status }]) => status.state === 'cold').map(([id]) => id);
-    if (cold.length === 0) return undefined;
-    return `${cold.join(', ')} did not answer: users moved from there were not sent ahead`;
+    const cold = this.#idsOf(({ status }) => status.state === 'cold');
+    if (cold === '') return undefined;
+    return `${cold} did not answer: users moved from there were not sent ahead`;
   }
 
   #pause(ms: number): Promise<void> {
@@ -232,6 +290,15 @@ export class ChangeRunner {
   }
 }
 
-function isReady(state: RingNodeState): boolean {
-  return state === 'ready' || state === 'switched' || state === 'cold';
+/** Nothing is to be waited for: for who takes users, that it would serve them now. */
+function isReady({ isTaker, isHeard, status }: NodeRecord): boolean {
+  return (status.state === 'ready' || status.state === 'cold') && (isHeard || !isTaker);
+}
+
+/** Those that get users by it. */
+function takersIn(view: RingView, change: PendingChange): ReadonlySet<string> {
+  const isRaised = change.weight > (view.member(change.nodeId)?.weight ?? 0);
+  if (isRaised) return new Set([change.nodeId]);
+  const others = view.members.filter(({ nodeId, weight }) => weight > 0 && nodeId !== change.nodeId);
+  return new Set(others.map(({ nodeId }) => nodeId));
 }

@@ -24,6 +24,7 @@ export interface DepartureLaneParts {
   readonly tally: HandoffTally;
   readonly time: Time;
   readonly pace: SendPace;
+  readonly alarm: (error: unknown, what: string) => void;
 }
 
 export interface Committed {
@@ -103,7 +104,11 @@ export class DepartureLane {
       this.#enqueue(entityId);
       this.#totalBytes += bytes;
     }
-    void this.#run();
+    this.#run().catch((error: unknown) => {
+      // What was not sent is loaded from the store.
+      this.#parts.alarm(error, `sending users ahead to ${this.#parts.to}`);
+      this.end();
+    });
   }
 
   committed(entityId: string, { base, version, cells }: Committed): void {

@@ -20,6 +20,7 @@ export interface DepartureParts {
   readonly limits: HandoffLimits;
   readonly tally: HandoffTally;
   readonly time: Time;
+  readonly alarm: (error: unknown, what: string) => void;
 }
 
 /** What is in memory of this node's and belongs to others in that view: by new owner, the hottest first. */
@@ -58,12 +59,15 @@ export function flowsOf(
  */
 type Phase = 'sending' | 'sealed' | 'over';
 
+const requestsPerSilence = 3;
+
 /** What leaves this node in one change of the ring. */
 export class Departure {
   readonly changeId: string;
   readonly #parts: DepartureParts;
   readonly #lanes = new Map<string, DepartureLane>();
   #phase: Phase = 'sending';
+  #hasSealed = false;
   /** The coordinator asked last. */
   #askedMs: number;
 
@@ -118,6 +122,7 @@ export class Departure {
   async seal(view: RingView): Promise<void> {
     if (this.#phase !== 'sending') return;
     this.#phase = 'sealed';
+    this.#hasSealed = true;
     const { limits, nodeId, registry, tally, time } = this.#parts;
     const startMs = time.monotonicMs();
     const isGone = (entityId: string, to: string): boolean => {
@@ -130,11 +135,14 @@ export class Departure {
     const late = new Promise<void>((resolve) => {
       cancel = time.after(limits.settleMs, resolve);
     });
-    await Promise.race([Promise.all(lanes), late]);
-    cancel();
-    tally.releases++;
-    tally.releaseMs += time.monotonicMs() - startMs;
-    this.end();
+    try {
+      await Promise.race([Promise.all(lanes), late]);
+    } finally {
+      cancel();
+      tally.releases++;
+      tally.releaseMs += time.monotonicMs() - startMs;
+      this.end();
+    }
   }
 
   end(): void {
@@ -149,20 +157,22 @@ export class Departure {
   /** Where whoever wanted this is gone, another one may begin anew. */
   #watchSilence(): void {
     const { limits, time } = this.#parts;
-    time.after(limits.silentMs, () => {
+    // One request that got lost, and another one, say nothing about the coordinator.
+    const silentMs = Math.max(limits.silentMs, requestsPerSilence * limits.requestMs);
+    time.after(silentMs, () => {
       if (this.#phase !== 'sending') return;
-      if (time.monotonicMs() - this.#askedMs >= limits.silentMs) this.end();
+      if (time.monotonicMs() - this.#askedMs >= silentMs) this.end();
       else this.#watchSilence();
     });
   }
 
   #state(lanes: readonly DepartureLane[]): NodeStatus['state'] {
-    if (this.#phase !== 'sending') return 'switched';
+    if (this.#phase !== 'sending') return this.#hasSealed ? 'switched' : 'waiting';
     return lanes.every(({ isReady }) => isReady) ? 'ready' : 'sending';
   }
 
   #laneTo(to: string, pace: SendPace): DepartureLane {
-    const { changeId, registry, send, limits, tally, time } = this.#parts;
-    return new DepartureLane({ to, changeId, registry, send, limits, tally, time, pace });
+    const { changeId, registry, send, limits, tally, time, alarm } = this.#parts;
+    return new DepartureLane({ to, changeId, registry, send, limits, tally, time, pace, alarm });
   }
 }

@@ -168,11 +168,7 @@ export class Handoff implements HandoffPort {
     this.copies.heard(ask.changeId);
     const { view } = this.#parts.ring;
     const departure = this.#departure;
-    if (departure?.changeId === ask.changeId) {
-      const status = departure.status();
-      // What was given up here is not ready: the coordinator finds out why.
-      if (!departure.isOver || status.state === 'switched') return status;
-    }
+    if (departure?.changeId === ask.changeId) return departure.status();
     const waiting: NodeStatus = {
       state: 'waiting',
       totalUsers: 0,
@@ -182,7 +178,8 @@ export class Handoff implements HandoffPort {
     };
     if (ask.kind === 'status' || view?.epoch !== ask.epoch) return waiting;
     if (view.member(ask.plan.nodeId) === undefined) return waiting;
-    departure?.end();
+    // Another coordinator asks for that one, or its last words are on their way: when it is over this one may begin.
+    if (departure?.isOver === false) return waiting;
     this.#departure = this.#newDeparture(ask, view);
     return this.#departure.status();
   }
@@ -191,7 +188,7 @@ export class Handoff implements HandoffPort {
     { changeId, epoch, plan }: Extract<HandoffAsk, { kind: 'prepare' }>,
     view: NonNullable<RingPort['view']>,
   ): Departure {
-    const { limits, registry, ring, time } = this.#parts;
+    const { alarm, limits, registry, ring, time } = this.#parts;
     const send = (
       to: string,
       id: string,
@@ -200,7 +197,7 @@ export class Handoff implements HandoffPort {
     const planned = plannedView(view, plan);
     const { nodeId } = ring.self;
     const parts = { changeId, epoch, planned, nodeId, registry: registry(), send, limits, time };
-    return new Departure({ ...parts, tally: this.tally }, view);
+    return new Departure({ ...parts, tally: this.tally, alarm }, view);
   }
 
   async #send(

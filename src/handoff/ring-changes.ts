@@ -172,14 +172,14 @@ export class RingChanges {
   }
 
   #run(ring: RingDocument): ChangeRunner {
-    const { handoff, limits, onProgress, random, self, time } = this.#parts;
+    const { alarm, handoff, limits, onProgress, random, self, time } = this.#parts;
     const { pending: change, view } = ring;
     if (change === undefined) throw new Error('a change was begun and is not there');
     const { changeId, epoch, nodeId, weight } = change;
     const { membership } = this;
     const prepare = { kind: 'prepare', changeId, epoch, plan: { nodeId, weight } } as const;
     const runner = new ChangeRunner({
-      ...{ change, view, coordinator: self.nodeId, limits, time, random, changed: onProgress },
+      ...{ change, view, coordinator: self.nodeId, limits, time, random, changed: onProgress, alarm },
       propose: (next, deadline) => membership.propose(next, deadline),
       epoch: () => membership.view?.epoch ?? 0,
       ask: (id, isFirst) => handoff.statusOf(id, isFirst ? prepare : { kind: 'status', changeId }),
@@ -198,7 +198,7 @@ export class RingChanges {
       },
       (error: unknown) => {
         this.#remember(runner, runner.progress());
-        this.#parts.alarm(error, `change ${changeId} of the ring`);
+        alarm(error, `change ${changeId} of the ring`);
       },
     );
     return runner;

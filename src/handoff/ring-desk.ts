@@ -121,7 +121,9 @@ export class RingDesk implements RingControl {
       await running.over;
     }
     const progress = changes.progressOf(changeId);
-    return progress === undefined ? null : JSON.stringify(progress);
+    // One that has no outcome and is not carried out any more: whoever asks may end it.
+    const isLost = progress?.outcome === undefined && running?.changeId !== changeId;
+    return progress === undefined || isLost ? null : JSON.stringify(progress);
   }
 
   async #previewIn(ring: RingDocument, request: RingRequest): Promise<RingPreview> {

@@ -24,6 +24,7 @@ class LaneRig {
   /** What the other node says to the next requests. */
   readonly replies: (readonly string[] | undefined)[] = [];
   readonly writing = new Map<string, Promise<unknown>>();
+  readonly alarms: unknown[] = [];
   readonly #versions = new RowVersionSource(incarnationOf(1));
   readonly #rows = new Map<string, { version: RowVersion; value: string }>();
 
@@ -33,6 +34,7 @@ class LaneRig {
       this.#rows.set(id, { version: this.#versions.next(undefined, 1), value: 'first' });
     }
     const snapshot: EntityRegistry['snapshot'] = (id) => {
+      if (id === 'broken') throw new Error('a bug');
       const row = this.#rows.get(id);
       return row && { version: row.version, marks: [], cells: [cellOf(row.value)] };
     };
@@ -40,6 +42,7 @@ class LaneRig {
       ...{ to: 'n2', changeId: 'c', limits: defaultHandoffLimits, tally: newHandoffTally(), time: this.time },
       registry: { snapshot },
       pace: new SendPace(1 << 30, this.time),
+      alarm: (error) => this.alarms.push(error),
       send: (_to, _changeId, copies) => {
         this.sent.push(copies.map(describeCopy).join(' '));
         return Promise.resolve(this.replies.length > 0 ? this.replies.shift() : []);
@@ -135,5 +138,11 @@ describe('what leaves a node for another one', () => {
     rig.commit('cat', 'hello');
     await rig.time.run(50);
     expect(rig.sent.at(-1)).toBe('cat:whole1[hello]');
+  });
+
+  test('ends, and says so, where a row cannot be packed', async () => {
+    const rig = new LaneRig(['ann', 'broken']);
+    await rig.time.run(50);
+    expect([rig.lane.isReady, rig.alarms.length]).toEqual([true, 1]);
   });
 });
