@@ -169,8 +169,7 @@ export class Simulation {
     const whole = view?.changes ?? [];
     // Who has left a group is shown nothing of it any more, also where it was there before.
     const hasLeft = whole.some((change) => change.kind === 'conversation' && change.left === true);
-    const isShown = (change: Change): boolean =>
-      !hasLeft || !('message' in change) || !isGroupId(change.message.conversationId);
+    const isShown = (change: Change): boolean => !hasLeft || !isGroupId(conversationOf(change));
     const [changes, heard] = [whole.filter(isShown), all.filter(isShown)];
     const at = changes.findIndex((change, index) => !isSameChange(change, heard[index]));
     if (at >= 0 || heard.length !== changes.length) {
@@ -199,4 +198,11 @@ export class Simulation {
 
 function isSameChange(change: Change, heard: Change | undefined): boolean {
   return heard !== undefined && feedKey(change) === feedKey(heard);
+}
+
+/** Which conversation a change is about; empty where it is about none. */
+function conversationOf(change: Change): string {
+  if ('message' in change) return change.message.conversationId;
+  if ('conversation' in change) return change.conversation.conversationId;
+  return 'conversationId' in change ? change.conversationId : '';
 }
