@@ -62,10 +62,9 @@ export class RingDesk implements RingControl {
     deadline: number,
   ): Promise<RingProgress> {
     const ring = await this.#latest(deadline);
-    const refusal = this.#refusals(ring, request).find(({ risk }) => !force || risk === undefined);
-    if (refusal !== undefined) throw new RingControlError(refusal);
+    this.#check(ring, request, force);
     const plan = planOf(ring, request);
-    if (request.kind === 'remove' || plan === undefined) return this.#atOnce(ring, request, deadline);
+    if (request.kind === 'remove' || plan === undefined) return this.#atOnce(ring, request, force, deadline);
     const runner = await this.#tried(() => this.#parts.changes.begin(request.kind, plan, deadline));
     return runner.progress();
   }
@@ -159,6 +158,12 @@ export class RingDesk implements RingControl {
     return body === undefined ? undefined : unpackFlows(body);
   }
 
+  /** @throws RingControlError */
+  #check(ring: RingDocument, request: RingRequest, force: boolean): void {
+    const refusal = this.#refusals(ring, request).find(({ risk }) => !force || risk === undefined);
+    if (refusal !== undefined) throw new RingControlError(refusal);
+  }
+
   #refusals(ring: RingDocument, request: RingRequest): readonly RingRefusal[] {
     const { nodeId } = request;
     const refusals: RingRefusal[] = [];
@@ -168,10 +173,12 @@ export class RingDesk implements RingControl {
     const member = ring.view.member(nodeId);
     const { service } = assignmentOf(ring, nodeId);
     if (member === undefined && !(request.kind === 'join' && service === 'removed')) {
-      refuse('unknown_node', `${nodeId} is not in the ring: start its process, it comes in by itself`);
-      return refusals;
+      // One that died, or has not come yet, can be kept out; its name can't be checked.
+      const canKeepOut = request.kind === 'remove' && service !== 'removed';
+      const risk = canKeepOut ? 'a node with this name will not come in until it is told to join' : undefined;
+      refuse('unknown_node', `${nodeId} is not in the ring: start its process, it comes in by itself`, risk);
     }
-    const weight = planOf(ring, request)?.weight ?? 0;
+    const weight = planOf(ring, request)?.weight ?? ('weight' in request ? request.weight : undefined) ?? 0;
     if (!Number.isInteger(weight) || weight < 0 || weight > weightMax) {
       refuse('invalid_weight', `a weight is a whole number from 0 to ${weightMax}`);
     }
@@ -212,26 +219,40 @@ export class RingDesk implements RingControl {
       return;
     }
     const takes = planOf(ring, request)?.weight ?? 0;
-    const takers = takes > weight ? [nodeId] : ring.view.members.map((one) => one.nodeId);
+    const others = ring.view.members.filter((one) => one.nodeId !== nodeId && one.weight > 0);
+    const takers = takes > weight ? [nodeId] : others.map((one) => one.nodeId);
     for (const taker of takers) {
-      if (!isDead(taker) || (taker === nodeId && takes === 0)) continue;
+      if (!isDead(taker)) continue;
       const risk = `users that move to ${taker} are not served until it comes back or is removed`;
       refuse('node_down', `${taker} shows no sign of life: start it, or remove it`, risk);
     }
   }
 
   /** What moves nobody who is served, or is not to wait for that: in one step. */
-  async #atOnce(ring: RingDocument, request: RingRequest, deadline: number): Promise<RingProgress> {
+  async #atOnce(
+    ring: RingDocument,
+    request: RingRequest,
+    force: boolean,
+    deadline: number,
+  ): Promise<RingProgress> {
     const { changes, nodeId: coordinator } = this.#parts;
     const { nodeId } = request;
     const startedAt = this.#now;
     await this.#tried(() =>
       changes.membership.propose((latest, viewId) => {
-        if (latest === undefined || pendingIn(latest) !== undefined) return undefined;
+        if (latest === undefined) return undefined;
+        const isPresent = latest.view.member(nodeId) !== undefined;
         const before = assignmentOf(latest, nodeId);
-        if (request.kind === 'join') return assigned(latest, { ...before, service: 'in' });
-        if (latest.view.member(nodeId) === undefined) return undefined;
-        return assigned(withoutNode(latest, nodeId, viewId), { ...before, service: 'removed' });
+        const service = request.kind === 'join' ? 'in' : 'removed';
+        // An earlier try of this came through after all, or somebody else did the same.
+        if (before.service === service && (service === 'in' || !isPresent)) return undefined;
+        this.#check(latest, request, force);
+        if (request.kind === 'join') {
+          const weight = request.weight ?? (before.weight || ordinaryWeight);
+          return assigned(latest, { ...before, weight, service });
+        }
+        const rest = isPresent ? withoutNode(latest, nodeId, viewId) : latest;
+        return assigned(rest, { ...before, service });
       }, deadline),
     );
     const remark = request.kind === 'join' ? `${nodeId} comes in by itself, if its process runs` : undefined;
