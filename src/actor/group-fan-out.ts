@@ -1,4 +1,8 @@
-import { noteConfirmedMark, noteConfirmedEnrolment } from '../group/apply-group-draft.ts';
+import {
+  noteConfirmedMark,
+  noteConfirmedEnrolment,
+  noteMostlyConfirmed,
+} from '../group/apply-group-draft.ts';
 import { isFanOutDue, type FanOutMark, type GroupState } from '../group/group-state.ts';
 import { enrolmentOf } from '../group/query-bulletin.ts';
 import type { Bulletin, Enrolment } from '../conversation/bulletin.ts';
@@ -10,7 +14,10 @@ import type { GroupHost } from './group-host.ts';
 
 /** The members whose mailboxes are on one node: one round under way at a time, what comes meanwhile is in the next. */
 interface Lane {
+  /** The node, or one user on it who could not be told when the others were. */
+  readonly key: string;
   readonly nodeId: string;
+  readonly straggler: string | undefined;
   /** Members, and those who left and may not know. */
   userIds: readonly string[];
   /** All mailboxes of this lane know all up to here. */
@@ -24,6 +31,9 @@ interface Waiting {
   readonly userIds: Set<string>;
   readonly done: () => void;
 }
+
+/** Mailboxes that are told one by one; where more fail than these, those of their node wait for each other. */
+const stragglersMax = 16;
 
 /**
  * Tells the mailboxes of the members what the group has: for each node one envelope at a time, with everything that
@@ -135,16 +145,14 @@ export class GroupFanOut {
     const byNode = new Map<string, string[]>();
     for (const userId of state.members.keys()) this.#assign(byNode, userId);
     for (const userId of state.owed.keys()) if (!state.members.has(userId)) this.#assign(byNode, userId);
-    for (const nodeId of this.#lanes.keys()) if (!byNode.has(nodeId)) this.#lanes.delete(nodeId);
+    for (const [key, { nodeId, straggler }] of this.#lanes) {
+      const isOf = (userId: string): boolean => state.members.has(userId) || state.owed.has(userId);
+      if (straggler === undefined ? !byNode.has(nodeId) : !isOf(straggler)) this.#lanes.delete(key);
+    }
     for (const [nodeId, userIds] of byNode) {
       const lane = this.#lanes.get(nodeId);
       if (lane !== undefined) lane.userIds = userIds;
-      else {
-        const through = state.confirmed;
-        this.#lanes.set(nodeId, {
-          ...{ nodeId, userIds, through, isBusy: false, failures: 0, cancelRetry: undefined },
-        });
-      }
+      else this.#lanes.set(nodeId, newLane(nodeId, userIds, state.confirmed));
     }
     // Nobody is left to be told.
     if (byNode.size === 0) noteConfirmedMark(state, state.info?.lastSeq ?? 0, event);
@@ -154,6 +162,7 @@ export class GroupFanOut {
 
   #assign(byNode: Map<string, string[]>, userId: string): void {
     const nodeId = this.#host.members.nodeOf(userId);
+    if (this.#lanes.has(stragglerKey(nodeId, userId))) return;
     const known = byNode.get(nodeId);
     if (known === undefined) byNode.set(nodeId, [userId]);
     else known.push(userId);
@@ -167,7 +176,7 @@ export class GroupFanOut {
 
   async #run(lane: Lane): Promise<void> {
     try {
-      while (this.#lanes.get(lane.nodeId) === lane) {
+      while (this.#isPresent(lane)) {
         const { state } = this.#actor;
         if (state === undefined || !isBehind(state, lane)) break;
         if (!(await this.#round(lane))) {
@@ -181,9 +190,40 @@ export class GroupFanOut {
       this.#retryLater(lane);
     } finally {
       lane.isBusy = false;
+      this.#rejoin();
       // Others have taken its place.
-      if (this.#lanes.get(lane.nodeId) !== lane) this.#pumpSoon();
+      if (!this.#isPresent(lane)) this.#pumpSoon();
     }
+  }
+
+  /** Who has caught up is told with the others of the node again; not within a round, of which they were no part. */
+  #rejoin(): void {
+    for (const [key, { straggler, nodeId, through, isBusy }] of this.#lanes) {
+      const home = this.#lanes.get(nodeId);
+      if (straggler === undefined || isBusy || home === undefined || home.isBusy) continue;
+      if (through.seq < home.through.seq || through.event < home.through.event) continue;
+      this.#lanes.delete(key);
+      home.userIds = [...home.userIds, straggler];
+    }
+  }
+
+  #isPresent(lane: Lane): boolean {
+    return this.#lanes.get(lane.key) === lane;
+  }
+
+  /** A few who could not be told must not hold up the others: from here on each of them goes alone. @returns whether */
+  #part(lane: Lane, failed: ReadonlySet<string>): boolean {
+    const stragglers = [...this.#lanes.values()].filter(({ straggler }) => straggler !== undefined).length;
+    if (failed.size >= lane.userIds.length || stragglers + failed.size > stragglersMax) return false;
+    if (!this.#isPresent(lane)) return false;
+    const { nodeId, through } = lane;
+    for (const userId of failed) {
+      const alone = newLane(nodeId, [userId], through, userId);
+      this.#lanes.set(alone.key, alone);
+      this.#retryLater(alone);
+    }
+    lane.userIds = lane.userIds.filter((userId) => !failed.has(userId));
+    return true;
   }
 
   /** @returns whether all mailboxes of the lane have it */
@@ -196,28 +236,24 @@ export class GroupFanOut {
     const { bulletin } = answer;
     this.#arrange(state);
     // Who came meanwhile is told with the next one; and where the view has changed this lane is no more.
-    if (state.info?.event !== bulletin.event || this.#lanes.get(lane.nodeId) !== lane) return true;
+    if (state.info?.event !== bulletin.event || !this.#isPresent(lane)) return true;
     const { userIds } = lane;
     const enrolments = enrolmentsOf(state, userIds, bulletin);
     const failed = new Set(await members.tell(lane.nodeId, { bulletin, userIds, enrolments }, deadline));
-    this.#confirm(lane, bulletin, enrolments, failed);
-    return failed.size === 0;
+    const isDone = failed.size === 0 || this.#part(lane, failed);
+    if (isDone) lane.through = { seq: bulletin.lastSeq, event: bulletin.event };
+    this.#confirm(lane, enrolments, failed);
+    return isDone;
   }
 
-  #confirm(
-    lane: Lane,
-    { lastSeq, event }: Bulletin,
-    enrolments: ReadonlyMap<string, Enrolment>,
-    failed: ReadonlySet<string>,
-  ): void {
+  #confirm(lane: Lane, enrolments: ReadonlyMap<string, Enrolment>, failed: ReadonlySet<string>): void {
     // Maybe loaded anew: what mailboxes have confirmed stays true.
     const { state } = this.#actor;
-    if (failed.size === 0) lane.through = { seq: lastSeq, event };
     if (state === undefined) return;
     for (const [userId, enrolment] of enrolments) {
       if (!failed.has(userId)) noteConfirmedEnrolment(state, userId, enrolment.event);
     }
-    if (this.#lanes.get(lane.nodeId) === lane) this.#noteMark(state);
+    if (this.#isPresent(lane)) this.#noteMark(state);
     for (const { userIds, done } of [...this.#waiting]) {
       for (const userId of userIds) if (!isOwed(state, userId)) userIds.delete(userId);
       if (userIds.size === 0) done();
@@ -226,14 +262,17 @@ export class GroupFanOut {
 
   /** All members know what all lanes have told, also where the row was loaded anew since, with an older mark. */
   #noteMark(state: GroupState): void {
-    const marks = [...this.#lanes.values()].map(({ through }) => through);
-    if (marks.length === 0) return;
-    const seq = Math.min(...marks.map((mark) => mark.seq));
-    noteConfirmedMark(state, seq, Math.min(...marks.map((mark) => mark.event)));
+    const lanes = [...this.#lanes.values()];
+    if (lanes.length === 0) return;
+    const seqs = lanes.map(({ through }) => through.seq);
+    noteConfirmedMark(state, Math.min(...seqs), Math.min(...lanes.map(({ through }) => through.event)));
+    const together = lanes.filter(({ straggler }) => straggler === undefined);
+    if (together.length === 0) return;
+    noteMostlyConfirmed(state, Math.min(...together.map(({ through }) => through.seq)));
   }
 
   #retryLater(lane: Lane): void {
-    if (this.#lanes.get(lane.nodeId) !== lane) return;
+    if (!this.#isPresent(lane)) return;
     const { time, random, fanOutTiming } = this.#host;
     const { retryFirstMs, retryMaxMs } = fanOutTiming;
     const waitMs = Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(lane.failures++, 16));
@@ -290,6 +329,15 @@ export class GroupFanOut {
     if (error instanceof ProtocolError && error.kind !== 'internal') return;
     this.#host.alarm(error, `fan-out of ${this.#groupId}`);
   }
+}
+
+function stragglerKey(nodeId: string, userId: string): string {
+  return `${nodeId} ${userId}`;
+}
+
+function newLane(nodeId: string, userIds: readonly string[], through: FanOutMark, straggler?: string): Lane {
+  const key = straggler === undefined ? nodeId : stragglerKey(nodeId, straggler);
+  return { key, nodeId, straggler, userIds, through, isBusy: false, failures: 0, cancelRetry: undefined };
 }
 
 function isOwed(state: GroupState, userId: string): boolean {

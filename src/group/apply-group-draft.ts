@@ -38,6 +38,11 @@ export function noteConfirmedMark(state: GroupState, seq: number, event: number)
   state.confirmed = { seq: Math.max(seq, confirmed.seq), event: Math.max(event, confirmed.event) };
 }
 
+/** Mailboxes but for a few know all up to here. Never goes back. */
+export function noteMostlyConfirmed(state: GroupState, seq: number): void {
+  state.mostlyConfirmedSeq = Math.max(state.mostlyConfirmedSeq, seq);
+}
+
 /** A mailbox knows of its user's coming or going. */
 export function noteConfirmedEnrolment(state: GroupState, userId: string, event: number): void {
   if (state.owed.get(userId)?.event === event) state.confirmedEnrolments.set(userId, event);

@@ -32,6 +32,7 @@ export class GroupDraft {
   isSettling = false;
   /** As it was when the draft began: what comes in meanwhile is for the next commit. */
   readonly confirmed: FanOutMark;
+  readonly mostlyConfirmedSeq: number;
   readonly confirmedEnrolments: ReadonlyMap<string, number>;
   #bytes = 0;
 
@@ -40,6 +41,7 @@ export class GroupDraft {
     this.nowMs = Math.max(wallMs, state.info?.updatedAt ?? 0);
     this.info = state.info;
     this.confirmed = state.confirmed;
+    this.mostlyConfirmedSeq = state.mostlyConfirmedSeq;
     this.confirmedEnrolments = new Map(state.confirmedEnrolments);
   }
 

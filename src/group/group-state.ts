@@ -53,6 +53,8 @@ export interface GroupState {
   mark: FanOutMark | undefined;
   /** What mailboxes have confirmed since the row was loaded: the mark that the next commit may write. */
   confirmed: FanOutMark;
+  /** All mailboxes know all up to this seq but for a few that cannot be told and are told one by one. */
+  mostlyConfirmedSeq: number;
   /** Of `owed`: the event that the mailbox has confirmed. */
   readonly confirmedEnrolments: Map<string, number>;
   /** Contiguous and ascending, up to the last one; those at or below `runAbove` are in the store only. */
@@ -91,6 +93,7 @@ export function emptyGroup(groupId: string): GroupState {
     owed: new Map(),
     mark: undefined,
     confirmed: { seq: 0, event: 0 },
+    mostlyConfirmedSeq: 0,
     confirmedEnrolments: new Map(),
     messages: [],
     runAbove: 0,

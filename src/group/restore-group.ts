@@ -27,6 +27,7 @@ export function restoreGroup(groupId: string, image: RowImage, ranges: readonly 
   }
   const { lastSeq, event } = state.info ?? { lastSeq: 0, event: 0 };
   state.confirmed = state.mark ?? { seq: lastSeq, event };
+  state.mostlyConfirmedSeq = state.confirmed.seq;
   state.dedup = restoreDedup(dedup, ranges[2]?.limit ?? Infinity);
   state.messages = messages.map(groupMessageOf).reverse();
   state.runAbove = (state.messages[0]?.seq ?? 1) - 1;

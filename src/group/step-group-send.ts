@@ -34,7 +34,9 @@ export function stepGroupSend(
   const isKnown = (messageId: string): boolean => lookUp.entry(messageId) !== undefined;
   const refused = refuseByIds(message, draft.nowMs - limits.dedupWindowMs, isKnown);
   if (refused !== undefined) return done(refused);
-  if (info.lastSeq - draft.confirmed.seq >= limits.pendingMax) {
+  // One who cannot be told must not silence all the others.
+  const known = Math.max(draft.confirmed.seq, draft.mostlyConfirmedSeq);
+  if (info.lastSeq - known >= limits.pendingMax) {
     const why = 'the mailboxes of members have not caught up with this group';
     return done(refusal('overloaded', why, { retryAfterMs: 1_000 }));
   }

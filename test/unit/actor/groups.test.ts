@@ -59,7 +59,7 @@ describe('sending to a group', () => {
   test('G10: a group whose members cannot be told takes no more than its limit, and goes on later', async () => {
     const [rig, groupId] = await GroupRig.with(trio, { groupLimits: { pendingMax: 3 } });
     rig.faultOf = ({ kind, entityId }) =>
-      kind === 'compareAndPut' && entityId === 'cat' ? { kind: 'unavailable' } : undefined;
+      kind === 'compareAndPut' && entityId !== groupId ? { kind: 'unavailable' } : undefined;
     for (const text of ['a', 'b', 'c']) await rig.say('ann', groupId, text);
     await expect(rig.say('ann', groupId, 'd')).rejects.toMatchObject({ kind: 'overloaded' });
     rig.faultOf = () => undefined;
@@ -67,6 +67,51 @@ describe('sending to a group', () => {
     expect(await rig.say('ann', groupId, 'd')).toMatchObject({ seq: 4 });
     await rig.settle();
     expect(await rig.entry('cat', groupId)).toMatchObject({ lastSeq: 4, unread: 4 });
+  });
+});
+
+describe('a member whose mailbox cannot be written', () => {
+  test('G10: holds up neither the other members nor the sends, and catches up in the end', async () => {
+    const [rig, groupId] = await GroupRig.with([...trio, 'dan'], { groupLimits: { pendingMax: 3 } });
+    await rig.settle();
+    let isAway = true;
+    rig.faultOf = ({ kind, entityId }) =>
+      isAway && kind === 'compareAndPut' && entityId === 'cat' ? { kind: 'unavailable' } : undefined;
+    for (let index = 1; index <= 12; index++) {
+      expect(await rig.say('ann', groupId, `m${index}`)).toMatchObject({ seq: index });
+      await rig.settle(20_000);
+      expect(await rig.entry('dan', groupId)).toMatchObject({ lastSeq: index, unread: index });
+    }
+    // The row says still that somebody lacks all of it.
+    expect(rig.group(groupId).state).toMatchObject({ confirmed: { seq: 0 }, mark: { seq: 0 } });
+    isAway = false;
+    await rig.settle(60_000);
+    await rig.say('cat', groupId, 'back');
+    await rig.settle();
+    expect(await rig.entry('cat', groupId)).toMatchObject({ lastSeq: 13, unread: 12 });
+    expect(await rig.feed('cat')).toHaveLength(14);
+    await rig.settle(60_000);
+    expect(rig.group(groupId).isIdle).toBe(true);
+    expect(rig.group(groupId).state).toMatchObject({ confirmed: { seq: 13 }, mark: undefined });
+  });
+
+  test('G5: who joined or left is told though another one cannot be', async () => {
+    const [rig, groupId] = await GroupRig.with(trio);
+    await rig.users('dan');
+    await rig.settle();
+    rig.faultOf = ({ kind, entityId }) =>
+      kind === 'compareAndPut' && entityId === 'cat' ? { kind: 'unavailable' } : undefined;
+    await rig.say('ann', groupId, 'a');
+    await rig.settle(20_000);
+    const params = { conversationId: groupId, members: ['dan'] };
+    await rig.time.drive(rig.group(groupId).add('ann', params, rig.deadline()));
+    expect(await rig.entry('dan', groupId)).toMatchObject({ lastSeq: 1 });
+    await rig.time.drive(rig.group(groupId).remove('ann', { ...params, members: ['cat'] }, rig.deadline()));
+    rig.restart().sweeper.start();
+    rig.faultOf = () => undefined;
+    await rig.settle(60_000);
+    expect(await rig.entry('cat', groupId)).toBeUndefined();
+    expect(rig.group(groupId).state?.owed.size).toBe(0);
   });
 });
 
