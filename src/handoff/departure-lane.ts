@@ -51,6 +51,8 @@ const roundsMax = 4;
 const failuresMax = 5;
 const failurePauseMs = 100;
 const copiesPerBatchMax = 256;
+/** Requests. */
+const lastWordsAtOnce = 4;
 
 /**
  * What leaves this node for one other: whole rows first, the hottest first, then the commits that were made since, again
@@ -150,7 +152,11 @@ export class DepartureLane {
       // Its outcome is noted (see `committed`) when this goes on.
       else later.push(commit.then(() => this.#sayLast([entityId])));
     }
-    await Promise.all([...this.#inBatches(settled).map((ids) => this.#sayLast(ids)), ...later]);
+    const batches = this.#inBatches(settled);
+    const inTurn = async (): Promise<void> => {
+      for (let ids = batches.shift(); ids !== undefined; ids = batches.shift()) await this.#sayLast(ids);
+    };
+    await Promise.all([...Array.from({ length: lastWordsAtOnce }, inTurn), ...later]);
   }
 
   end(): void {
@@ -257,8 +263,18 @@ export class DepartureLane {
 
   #inBatches(ids: readonly string[]): string[][] {
     const batches: string[][] = [];
-    for (let first = 0; first < ids.length; first += copiesPerBatchMax) {
-      batches.push(ids.slice(first, first + copiesPerBatchMax));
+    let batch: string[] = [];
+    let bytes = 0;
+    for (const id of ids) {
+      const idBytes = this.#sent.get(id)?.pendingBytes ?? 0;
+      const isTooLarge = batch.length > 0 && bytes + idBytes > this.#parts.limits.batchBytes;
+      if (batches.length === 0 || isTooLarge || batch.length === copiesPerBatchMax) {
+        batch = [];
+        bytes = 0;
+        batches.push(batch);
+      }
+      batch.push(id);
+      bytes += idBytes;
     }
     return batches;
   }

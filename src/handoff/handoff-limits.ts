@@ -4,7 +4,10 @@ export interface HandoffLimits {
   readonly prepareMs: number;
   /** From the new view to the last word of those who gave users away; after it they are loaded from the store. */
   readonly settleMs: number;
-  /** A node that is silent for so long, while a change is prepared, gives and takes its users cold. */
+  /**
+   * A node that is silent for so long, while a change is prepared, gives its users cold; who takes users is waited for.
+   * Who hears nothing of a change for so long, or for three requests, gives up its part in it.
+   */
   readonly silentMs: number;
   /** For one request of a change. */
   readonly requestMs: number;

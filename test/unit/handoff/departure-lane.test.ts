@@ -145,4 +145,18 @@ describe('what leaves a node for another one', () => {
     await rig.time.run(50);
     expect([rig.lane.isReady, rig.alarms.length]).toEqual([true, 1]);
   });
+
+  test('G10: no request carries more than a few large rows, nor do the last words', async () => {
+    const ids = Array.from({ length: 12 }, (_, n) => `u${n}`);
+    const rig = new LaneRig(ids);
+    await rig.time.run(1);
+    const before = rig.sent.length;
+    for (const id of ids) rig.commit(id, 'x'.repeat(100 << 10));
+    await rig.time.run(50);
+    for (const id of ids) rig.commit(id, 'y'.repeat(100 << 10));
+    await rig.time.drive(rig.seal());
+    const sizes = rig.sent.slice(before).map(({ length }) => length);
+    expect(sizes).toHaveLength(12);
+    expect(Math.max(...sizes)).toBeLessThan(defaultHandoffLimits.batchBytes);
+  });
 });
