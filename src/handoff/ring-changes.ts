@@ -1,6 +1,12 @@
 import type { Membership } from '../membership/membership.ts';
 import { beginning, pendingIn } from '../ring/pending-change.ts';
-import { assignmentOf, weighedTo, type PendingKind, type RingDocument } from '../ring/ring-document.ts';
+import {
+  assignmentOf,
+  weighedTo,
+  type PendingChange,
+  type PendingKind,
+  type RingDocument,
+} from '../ring/ring-document.ts';
 import { StoreError } from '../row/row-store.ts';
 import type { Time } from '../std/time.ts';
 import { ChangeRunner } from './change-runner.ts';
@@ -33,6 +39,8 @@ export class RingChanges {
   readonly #finished = new Map<string, RingProgress>();
   #membership: Membership | undefined;
   #runner: ChangeRunner | undefined;
+  /** Changes that are on their way into the document. */
+  readonly #asked = new Set<string>();
   #arriving: Promise<void> | undefined;
   #isStopping = false;
 
@@ -75,8 +83,22 @@ export class RingChanges {
 
   /** Rejects with StoreError, and with RingControlError where another change is under way. */
   async begin(kind: PendingKind, plan: WeightPlan, deadline: number): Promise<ChangeRunner> {
-    const { self } = this.#parts;
     const changeId = this.#newId();
+    this.#asked.add(changeId);
+    try {
+      return await this.#begin(changeId, kind, plan, deadline);
+    } finally {
+      this.#asked.delete(changeId);
+    }
+  }
+
+  async #begin(
+    changeId: string,
+    kind: PendingKind,
+    plan: WeightPlan,
+    deadline: number,
+  ): Promise<ChangeRunner> {
+    const { self } = this.#parts;
     const ring = await this.membership.propose((latest) => {
       if (latest === undefined || !canWeigh(latest, plan)) return undefined;
       const { epoch } = latest.view;
@@ -88,7 +110,9 @@ export class RingChanges {
         epoch,
         phase: 'preparing',
       } as const;
-      return beginning(latest, change);
+      // One of this node's own that nobody carries out: the store did not tell that it was in.
+      const isLeft = latest.pending !== undefined && this.#isLeft(latest.pending);
+      return beginning(isLeft ? { ...latest, pending: undefined } : latest, change);
     }, deadline);
     if (ring?.pending?.changeId !== changeId) {
       const running = ring && pendingIn(ring);
@@ -149,7 +173,9 @@ export class RingChanges {
           return;
         const { service, weight } = assignmentOf(ring, self.nodeId);
         if (service !== 'in' || weight === 0) return;
-        if (time.monotonicMs() >= lateMs) {
+        const running = pendingIn(ring);
+        // What another node is about to do has an end; coming in as it is would make that void.
+        if (time.monotonicMs() >= lateMs && (running === undefined || this.#isLeft(running))) {
           await this.#comeAsIs(weight, deadline);
           return;
         }
@@ -160,6 +186,12 @@ export class RingChanges {
       }
       await this.#pause(tries, Infinity);
     }
+  }
+
+  #isLeft({ changeId, coordinator }: PendingChange): boolean {
+    const { self } = this.#parts;
+    const isOwn = coordinator === self.incarnation;
+    return isOwn && changeId !== this.#runner?.changeId && !this.#asked.has(changeId);
   }
 
   /** Takes its users without their state: they are loaded from the store. */
