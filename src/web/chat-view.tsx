@@ -14,27 +14,20 @@ export function ChatView(props: { readonly store: ChatStore; readonly conversati
   const peer = peerInDm(conversationId, store.userId) ?? conversationId;
   const name = conversation?.name ?? peer;
   const timeline = store.timeline(conversationId);
-  const unread = conversation?.unread ?? 0;
   const [editing, setEditing] = useState<Message>();
 
-  // What is before the eyes is read: in a window that has the focus, now or when it gets it.
-  useEffect(() => {
-    const look = (): void => {
-      if (document.visibilityState === 'visible' && document.hasFocus() && timeline.isLoaded) {
-        store.seen(conversationId);
-      }
-    };
-    look();
-    window.addEventListener('focus', look);
-    document.addEventListener('visibilitychange', look);
-    return () => {
-      window.removeEventListener('focus', look);
-      document.removeEventListener('visibilitychange', look);
-    };
-  }, [store, conversationId, unread, timeline.isLoaded]);
+  useReading(store, conversationId);
 
   return (
-    <section class="chat-view" aria-label={`Chat with ${name}`}>
+    <section
+      class="chat-view"
+      aria-label={`Chat with ${name}`}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || editing === undefined) return;
+        event.stopPropagation(); // It would close the chat.
+        setEditing(undefined);
+      }}
+    >
       <header>
         <button type="button" class="quiet back" aria-label="Back" onClick={() => store.select(undefined)}>
           ‹
@@ -72,4 +65,24 @@ export function ChatView(props: { readonly store: ChatStore; readonly conversati
       />
     </section>
   );
+}
+
+/** What is before the eyes is read: in a window that has the focus, now or when it gets it. */
+function useReading(store: ChatStore, conversationId: string): void {
+  const { isLoaded } = store.timeline(conversationId);
+  const unread = store.conversations.get(conversationId)?.unread ?? 0;
+  useEffect(() => {
+    const look = (): void => {
+      if (document.visibilityState === 'visible' && document.hasFocus() && isLoaded) {
+        store.seen(conversationId);
+      }
+    };
+    look();
+    window.addEventListener('focus', look);
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      window.removeEventListener('focus', look);
+      document.removeEventListener('visibilitychange', look);
+    };
+  }, [store, conversationId, unread, isLoaded]);
 }

@@ -1,10 +1,10 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 const textBytesMax = 8192;
 const encoder = new TextEncoder();
 
-/** Where a message is written or changed: Enter sends, Shift+Enter begins a new line, Esc leaves a message as it is. */
+/** Where a message is written or changed: Enter sends, Shift+Enter begins a new line. */
 export function Composer(props: {
   /** The text of a message that is changed; undefined: a new one is written. */
   readonly edited: string | undefined;
@@ -14,7 +14,7 @@ export function Composer(props: {
   const { edited, onSend, onCancel } = props;
   const [text, setText] = useState('');
   const input = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     setText(edited ?? '');
     input.current?.focus();
   }, [edited]);
@@ -52,10 +52,6 @@ export function Composer(props: {
         dir="auto"
         onInput={(event) => setText(event.currentTarget.value)}
         onKeyDown={(event) => {
-          if (event.key === 'Escape' && edited !== undefined) {
-            event.stopPropagation(); // It would close the chat.
-            onCancel();
-          }
           // While a word is being composed, Enter belongs to the input method.
           if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
           event.preventDefault();

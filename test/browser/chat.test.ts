@@ -138,7 +138,9 @@ describe('the web client', () => {
     await say(annPage, 'right');
     await stored(bobPage, 'right');
     await action('keep', 'Edit');
+    await annPage.getByText('You are changing a message.').waitFor();
     await annPage.keyboard.press('Escape');
+    await annPage.getByText('You are changing a message.').waitFor({ state: 'detached' });
     await action('regret', 'Delete');
     for (const page of [annPage, bobPage]) {
       await page.getByText('This message was deleted.').waitFor();
