@@ -222,6 +222,7 @@ export function describeNodeCluster(name: string, start: () => Promise<ContractC
           const fourth = await cluster.spare();
           await fourth.process.start();
           await cluster.untilAgreed([...cluster.nodes, fourth], removedMaxMs);
+          expect(await fourth.metric('mailring_mailbox_revivals_total')).toBeGreaterThan(0);
           await untilAcked(600);
           await fourth.process.stop();
           await cluster.untilAgreed(cluster.nodes, removedMaxMs);
