@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { freePort, isPortFree } from './free-port.ts';
+import { freePort, holdPort, isPortFree } from './free-port.ts';
 
 /**
  * One free port for each name, remembered in `ports.json` of the data folder: what is stored there
@@ -16,22 +16,14 @@ export async function namedPorts<Name extends string>(
   const ports = new Map<Name, number>();
   for (const name of names) {
     const previous = remembered.get(name);
-    const usable = previous !== undefined && (await isPortFree(previous));
-    ports.set(name, usable ? previous : await freshPort(ports));
+    const usable = previous !== undefined && (await isPortFree(previous)) && (await holdPort(previous));
+    ports.set(name, usable ? previous : await freePort());
   }
   await mkdir(dataDir, { recursive: true });
   const content = Object.fromEntries(ports) as Record<Name, number>;
   await writeFile(`${file}.new`, `${JSON.stringify(content)}\n`);
   await rename(`${file}.new`, file);
   return content;
-}
-
-async function freshPort(taken: ReadonlyMap<string, number>): Promise<number> {
-  const used = new Set(taken.values());
-  for (;;) {
-    const port = await freePort();
-    if (!used.has(port)) return port;
-  }
 }
 
 async function readPorts(file: string): Promise<Map<string, number>> {

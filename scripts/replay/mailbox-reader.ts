@@ -1,9 +1,12 @@
 import type { MailringClient } from '../../src/client/mailring-client.ts';
 import type { Change, Conversation, Message } from '../../src/protocol/message.ts';
 
-/** What `getChanges` gave from a cursor on; `reset` where that is no longer kept. */
-export type ChangeHistory =
-  { readonly kind: 'changes'; readonly changes: readonly Change[] } | { readonly kind: 'reset' };
+/** What `getChanges` gave from a cursor on, and where that ends. */
+export interface ChangeList {
+  readonly kind: 'changes';
+  readonly changes: readonly Change[];
+  readonly cursor: string;
+}
 
 /** Guards against a server that says `hasMore` for ever. */
 const pagesMax = 10_000;
@@ -57,15 +60,16 @@ export class MailboxReader {
     });
   }
 
-  async changes(since: string, limit: number): Promise<ChangeHistory> {
+  /** `reset` where the feed no longer reaches back to that cursor. */
+  async changes(since: string, limit: number): Promise<ChangeList | { readonly kind: 'reset' }> {
     let cursor = since;
     const changes: Change[] = [];
     for (let pages = 0; pages < pagesMax; pages++) {
       const page = await this.#client.call('getChanges', { since: cursor, limit });
       if ('reset' in page) return { kind: 'reset' };
       changes.push(...page.changes);
-      if (!page.hasMore) return { kind: 'changes', changes };
       cursor = page.cursor;
+      if (!page.hasMore) return { kind: 'changes', changes, cursor };
     }
     throw new Error(`more than ${pagesMax} pages of changes`);
   }

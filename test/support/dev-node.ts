@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort, isPortFree } from '../../cluster/free-port.ts';
+import { freePort, holdPort, isPortFree } from '../../cluster/free-port.ts';
 import { ServiceProcess } from '../../cluster/service-process.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -60,7 +60,8 @@ async function freePorts(): Promise<number> {
   for (let attempt = 0; attempt < triesMax; attempt++) {
     const port = await freePort();
     const needed = Array.from({ length: nodes }, (_, node) => [port + node, port + opsOffset + node]).flat();
-    if ((await Promise.all(needed.map(isPortFree))).every(Boolean)) return port;
+    const usable = await Promise.all(needed.map(async (one) => (await isPortFree(one)) && holdPort(one)));
+    if (usable.every(Boolean)) return port;
   }
   throw new Error(`no free ports for ${nodes} nodes in ${triesMax} tries`);
 }
