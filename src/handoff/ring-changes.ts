@@ -8,6 +8,7 @@ import {
   type RingDocument,
 } from '../ring/ring-document.ts';
 import { StoreError } from '../row/row-store.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import type { Time } from '../std/time.ts';
 import { ChangeRunner } from './change-runner.ts';
 import type { Handoff } from './handoff.ts';
@@ -27,8 +28,7 @@ export interface RingChangesParts {
   readonly alarm: (error: unknown, what: string) => void;
 }
 
-const pauseFirstMs = 20;
-const pauseMaxMs = 500;
+const backoff = { baseMs: 20, maxMs: 500 };
 /** A node that can't get its users sent ahead for so long takes them as they are. */
 const arrivalMaxMs = 15_000;
 const rememberedMax = 32;
@@ -272,7 +272,7 @@ export class RingChanges {
 
   #pause(tries: number, deadline: number): Promise<void> {
     const { random, time } = this.#parts;
-    const pauseMs = Math.min(pauseMaxMs, pauseFirstMs * 2 ** Math.min(tries - 1, 10)) * (0.5 + random() / 2);
+    const pauseMs = backoffDelayMs(backoff, tries - 1, random);
     const waitMs = Math.max(0, Math.min(pauseMs, deadline - time.monotonicMs()));
     return new Promise((resolve) => {
       time.after(waitMs, resolve);

@@ -1,7 +1,8 @@
-import { connect as connectTcp, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
+import { keepAliveDelayMs, plainSocket } from '../std/plain-socket.ts';
 
 /** What a wire tells its owner. After `closed` nothing follows. */
 export interface WireEvents {
@@ -22,29 +23,8 @@ export interface Wire {
 /** Opens a byte stream: the network as an argument. */
 export type Dial = (host: string, port: number, events: WireEvents) => Wire;
 
-const readBufferBytes = 64 * 1024;
-const keepAliveDelayMs = 30_000;
-
-/** Plain TCP without Nagle's delay, reading into one reused buffer. */
-export const dialTcp: Dial = (host, port, events) => {
-  const buffer = Buffer.allocUnsafeSlow(readBufferBytes);
-  const socket = connectTcp({
-    host,
-    port,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: keepAliveDelayMs,
-    onread: {
-      buffer,
-      callback: (length) => {
-        events.data(buffer, length);
-        return true;
-      },
-    },
-  });
-  socket.once('connect', () => events.connected());
-  return wireOf(socket, events);
-};
+/** Plain TCP. */
+export const dialTcp: Dial = (host, port, events) => wireOf(plainSocket({ host, port }, events), events);
 
 /** The same inside TLS (`hbase.server.netty.tls.enabled` on the servers). */
 export function dialTls(options: ConnectionOptions): Dial {

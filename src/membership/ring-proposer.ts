@@ -1,6 +1,7 @@
 import { encodeRingDocument } from '../ring/ring-document-codec.ts';
 import type { RingDocument } from '../ring/ring-document.ts';
 import { StoreError } from '../row/row-store.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import type { Time } from '../std/time.ts';
 import type { LeaseBoard } from './lease-board.ts';
 import type { RingDocuments, StoredRing } from './ring-documents.ts';
@@ -18,8 +19,7 @@ export interface RingProposerParts {
   readonly onTrouble: (error: unknown, what: string) => void;
 }
 
-const waitFirstMs = 20;
-const waitMaxMs = 1_000;
+const backoff = { baseMs: 20, maxMs: 1_000 };
 /** Nobody waits longer for a board that is slow: others find out by themselves. */
 const newsMaxMs = 1_000;
 
@@ -69,7 +69,7 @@ export class RingProposer {
 
   async #mayTryAgain(tries: number, deadline: number): Promise<boolean> {
     const { random, time } = this.#parts;
-    const waitMs = Math.min(waitMaxMs, waitFirstMs * 2 ** Math.min(tries - 1, 10)) * (0.5 + random() / 2);
+    const waitMs = backoffDelayMs(backoff, tries - 1, random);
     if (time.monotonicMs() + waitMs >= deadline) return false;
     await new Promise<void>((resolve) => {
       time.after(waitMs, resolve);

@@ -1,7 +1,8 @@
-import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import type { TlsOptions } from 'node:tls';
+import { keepAliveDelayMs, plainSocket } from '../std/plain-socket.ts';
 import type {
   PeerAddress,
   PeerListener,
@@ -18,8 +19,6 @@ export interface PeerTls {
   readonly ca: Buffer;
 }
 
-const readBufferBytes = 64 * 1024;
-const keepAliveDelayMs = 30_000;
 /** For the last bytes of a connection that is being closed. */
 const lingerMs = 1000;
 const backlogMax = 512;
@@ -29,7 +28,7 @@ const tlsHandshakeMs = 5000;
 export function tcpNetwork(tls?: PeerTls): PeerNetwork {
   return {
     dial(address, events) {
-      const socket = tls === undefined ? dialPlain(address, events) : dialSecure(address, tls, events);
+      const socket = tls === undefined ? plainSocket(address, events) : dialSecure(address, tls, events);
       return peerSocketOf(socket, events);
     },
     listen(address, events) {
@@ -53,25 +52,6 @@ function secure(tls: PeerTls): TlsOptions {
     minVersion,
     handshakeTimeout: tlsHandshakeMs,
   };
-}
-
-function dialPlain(address: PeerAddress, events: PeerSocketEvents): Socket {
-  const buffer = Buffer.allocUnsafeSlow(readBufferBytes);
-  const socket = connectTcp({
-    ...address,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: keepAliveDelayMs,
-    onread: {
-      buffer,
-      callback: (length) => {
-        events.data(buffer, length);
-        return true;
-      },
-    },
-  });
-  socket.once('connect', () => events.connected());
-  return socket;
 }
 
 /** The certificate is checked against `ca` only: which node it is, the handshake tells. */

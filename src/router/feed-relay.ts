@@ -1,6 +1,7 @@
 import type { ChangeBatch, ChangeListener } from '../actor/change-batch.ts';
 import type { EntityRegistry } from '../actor/entity-registry.ts';
 import type { PeerIdentity } from '../peer/peer-request.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { OwnerCalls, OwnerLinks } from './owner-calls.ts';
 import { packNews } from './peer-ask.ts';
@@ -33,8 +34,7 @@ interface Feed {
 /** Continues at nobody's position: whoever hears it reads on from its own cursor (G8). */
 const somethingElse: ChangeBatch = { previous: '', head: '', changes: [] };
 const watchTimeoutMs = 5_000;
-const retryFirstMs = 50;
-const retryMaxMs = 2_000;
+const backoff = { baseMs: 50, maxMs: 2_000 };
 const nothing: Cancel = () => undefined;
 
 /**
@@ -126,8 +126,7 @@ export class FeedRelay {
 
   #attachLater(feed: Feed, source: Extract<Source, { kind: 'there' }>): void {
     const { random, time } = this.#parts;
-    const waitMs = Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(feed.tries++, 10));
-    source.cancelRetry = time.after(waitMs * (0.5 + random() / 2), () => {
+    source.cancelRetry = time.after(backoffDelayMs(backoff, feed.tries++, random), () => {
       this.#attach(feed);
     });
   }

@@ -1,6 +1,7 @@
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Member } from '../ring/member.ts';
 import type { RingView } from '../ring/ring-view.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import type { Time } from '../std/time.ts';
 import type { RingPort } from './ring-port.ts';
 
@@ -17,8 +18,7 @@ export interface OwnerFinderParts {
 
 const here: Owner = { kind: 'here' };
 /** Between two tries while the nodes don't agree about the owner; a new view ends the pause. */
-const pauseFirstMs = 10;
-const pauseMaxMs = 250;
+const backoff = { baseMs: 10, maxMs: 250 };
 
 /** Refused by who was asked because it doesn't own the user; nothing was changed. */
 export function isMoved(error: unknown): boolean {
@@ -68,7 +68,7 @@ export class OwnerFinder {
   /** Before try number `tries + 1`. Rejects with `unavailable` where the deadline comes first. */
   async pause(tries: number, deadline: number): Promise<void> {
     const { random, ring, time } = this.#parts;
-    const waitMs = Math.min(pauseMaxMs, pauseFirstMs * 2 ** Math.min(tries - 1, 10)) * (0.5 + random() / 2);
+    const waitMs = backoffDelayMs(backoff, tries - 1, random);
     if (time.monotonicMs() + waitMs >= deadline) {
       throw new ProtocolError('unavailable', 'this user is being moved; try again', { retryAfterMs: 100 });
     }

@@ -1,14 +1,14 @@
 import type { GetChangesResult } from '../protocol/calls.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { ChangeBatch, MailboxPort } from '../router/mailbox-port.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { TrafficTally } from '../telemetry/node-metrics.ts';
 import type { FeedSink } from './device-connection.ts';
 
 /** Changes in one read of the feed. */
 const pageChanges = 100;
-const retryFirstMs = 100;
-const retryMostMs = 5_000;
+const backoff = { baseMs: 100, maxMs: 5_000 };
 /** Failed reads in a row after which the feed is given up; with the pauses between them about half a minute. */
 const failuresMax = 10;
 
@@ -176,8 +176,7 @@ export class FeedFollower {
       events.failed(error);
       return;
     }
-    const mostMs = Math.min(retryMostMs, retryFirstMs * 2 ** this.#failures);
-    const cancel = time.after(mostMs * (0.5 + random() / 2), () => this.#read());
+    const cancel = time.after(backoffDelayMs(backoff, this.#failures, random), () => this.#read());
     this.#state = { kind: 'pausing', cancel };
   }
 }
