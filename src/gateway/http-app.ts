@@ -2,6 +2,8 @@ import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { asyncApiDocument } from '../protocol/asyncapi-document.ts';
+import { openApiDocument } from '../protocol/openapi-document.ts';
 import { refusal } from '../protocol/protocol-error.ts';
 import { logIn, register } from './account-routes.ts';
 import { longPoll, sinceOf } from './changes-route.ts';
@@ -68,6 +70,15 @@ function addRoutes(app: App, parts: HttpParts, waiting: WaitingRoom): void {
   app.post('/v1/rpc', (context) => rpc.answer(context));
   app.get('/v1/changes', (context) => longPoll(context, parts.host, waiting));
   app.get('/v1/events', (context) => streamEvents(context, parts, waiting));
+  app.get('/v1/openapi.json', documentRoute(openApiDocument));
+  app.get('/v1/asyncapi.json', documentRoute(asyncApiDocument));
+}
+
+/** A document that is made when it is first asked for, and kept. */
+function documentRoute(make: () => object): () => Response {
+  let text: string | undefined;
+  const headers = { 'content-type': 'application/json', 'cache-control': 'max-age=300' };
+  return () => new Response((text ??= JSON.stringify(make())), { headers });
 }
 
 async function streamEvents(
@@ -89,5 +100,7 @@ async function streamEvents(
 
 /** A bounded set: foreign paths must not become labels. */
 function routeLabel(path: string): string {
-  return /^\/v1\/(users|sessions|rpc|changes|events|ws)$/.test(path) ? path : 'other';
+  return /^\/v1\/(users|sessions|rpc|changes|events|ws|openapi\.json|asyncapi\.json)$/.test(path)
+    ? path
+    : 'other';
 }

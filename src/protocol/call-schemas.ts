@@ -14,21 +14,31 @@ const getMembersMax = 200;
 const getPeopleMax = 1000;
 const tokenCharsMax = 8192;
 
-const id = (description: string) => Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description });
+export const id = (description: string): Type.TString =>
+  Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description });
 const seq = (description: string) =>
   Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description });
 const count = (fallback: number, maximum: number) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum, default: fallback }));
 const offset = Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 }));
 
-const conversationId = Type.String({
+export const conversationId = Type.String({
   pattern: '^(?:dm:[A-Za-z0-9_-]{1,64}:[A-Za-z0-9_-]{1,64}|grp:[A-Za-z0-9_-]{1,64})$',
 });
-const messageId = Type.String({
+export const messageId = Type.String({
   pattern: '^(?:0|[1-9][0-9]{0,14})\\.[A-Za-z0-9_-]{1,64}\\.[A-Za-z0-9_-]{1,64}(?:\\.[A-Za-z0-9_-]{1,32})?$',
   description: '<epochMs>.<senderId>.<deviceId>[.<suffix>]',
 });
-const cursor = Type.String({ maxLength: 256, description: 'A cursor, as it was given out.' });
+export const cursor = Type.String({ maxLength: 256, description: 'A cursor, as it was given out.' });
+
+export const mediaRef = Type.Object(
+  {
+    ref: Type.String({ minLength: 1, description: `Opaque; at most ${mediaRefBytesMax} bytes.` }),
+    type: Type.String({ minLength: 1, maxLength: 255, description: 'Its media type, as the sender says.' }),
+    size: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Bytes.' }),
+  },
+  { description: 'A reference to something stored elsewhere.' },
+);
 
 export const sessionOpenParams = Type.Object({
   token: Type.String({ maxLength: tokenCharsMax }),
@@ -41,13 +51,7 @@ export const sendMessageParams = Type.Object({
   conversationId: Type.Optional(conversationId),
   text: Type.String(),
   messageId,
-  mediaRef: Type.Optional(
-    Type.Object({
-      ref: Type.String({ minLength: 1 }),
-      type: Type.String({ minLength: 1, maxLength: 255 }),
-      size: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
-    }),
-  ),
+  mediaRef: Type.Optional(mediaRef),
   replyTo: Type.Optional(seq('The message this one answers.')),
   after: Type.Optional(messageId),
 });
@@ -103,11 +107,9 @@ export const leaveGroupParams = Type.Object({ conversationId });
 
 export const renameGroupParams = Type.Object({ conversationId, name: groupName });
 
-export const setRoleParams = Type.Object({
-  conversationId,
-  userId: id('A member.'),
-  role: Type.Union([Type.Literal('owner'), Type.Literal('admin'), Type.Literal('member')]),
-});
+export const groupRole = Type.Union([Type.Literal('owner'), Type.Literal('admin'), Type.Literal('member')]);
+
+export const setRoleParams = Type.Object({ conversationId, userId: id('A member.'), role: groupRole });
 
 export const getMembersParams = Type.Object({
   conversationId,

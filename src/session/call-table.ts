@@ -1,4 +1,6 @@
-import type { Static, TObject } from 'typebox';
+import type { Static } from 'typebox';
+import { callList } from '../protocol/call-list.ts';
+import type { CallName } from '../protocol/call-list.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { shapeCheck } from '../protocol/shape-check.ts';
 import type { MailboxPort, UserPort } from '../router/mailbox-port.ts';
@@ -24,14 +26,16 @@ export interface Call {
   start(caller: Caller, params: object, deadline: number): Promise<object> | Refusal;
 }
 
-/** A call out of its schema and its handler, which sees only params that fit. */
-export function call<T extends TObject>(
+/** What a handler gets once the params fit. */
+type FittingParams<Name extends CallName> = Static<(typeof callList)[Name]['params']>;
+
+/** A call of the list out of its handler, which sees only params that fit. */
+export function call<Name extends CallName>(
   kind: Call['kind'],
-  name: string,
-  schema: T,
-  handle: (caller: Caller, params: Static<T>, deadline: number) => Promise<object> | Refusal,
+  name: Name,
+  handle: (caller: Caller, params: FittingParams<Name>, deadline: number) => Promise<object> | Refusal,
 ): Call {
-  const check = shapeCheck(schema);
+  const check = shapeCheck<(typeof callList)[Name]['params']>(callList[name].params);
   return {
     name,
     kind,

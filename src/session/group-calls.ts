@@ -1,11 +1,3 @@
-import {
-  createGroupParams,
-  getMembersParams,
-  leaveGroupParams,
-  membersParams,
-  renameGroupParams,
-  setRoleParams,
-} from '../protocol/call-schemas.ts';
 import { isGroupId } from '../protocol/conversation-id.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import { call } from './call-table.ts';
@@ -20,7 +12,7 @@ function refuseOther(conversationId: string): Refusal | undefined {
 /** The calls of the protocol that are about groups and their members. */
 export function groupCalls(): readonly Call[] {
   return [
-    call('write', 'createGroup', createGroupParams, ({ mailbox }, params, deadline) => {
+    call('write', 'createGroup', ({ mailbox }, params, deadline) => {
       const { members, history = 'all' } = params;
       // The id is made of it: what is written has to be what comes back.
       const [name, requestId] = [wellFormed(params.name), wellFormed(params.requestId)];
@@ -30,7 +22,6 @@ export function groupCalls(): readonly Call[] {
     call(
       'write',
       'addMembers',
-      membersParams,
       ({ mailbox }, { conversationId, members }, deadline) =>
         refuseOther(conversationId) ??
         mailbox.callGroup(conversationId, 'addMembers', { conversationId, members }, deadline),
@@ -39,7 +30,6 @@ export function groupCalls(): readonly Call[] {
     call(
       'write',
       'removeMembers',
-      membersParams,
       ({ mailbox }, { conversationId, members }, deadline) =>
         refuseOther(conversationId) ??
         mailbox.callGroup(conversationId, 'removeMembers', { conversationId, members }, deadline),
@@ -48,7 +38,6 @@ export function groupCalls(): readonly Call[] {
     call(
       'write',
       'leaveGroup',
-      leaveGroupParams,
       ({ mailbox }, { conversationId }, deadline) =>
         refuseOther(conversationId) ??
         mailbox.callGroup(conversationId, 'leaveGroup', { conversationId }, deadline),
@@ -57,7 +46,6 @@ export function groupCalls(): readonly Call[] {
     call(
       'write',
       'renameGroup',
-      renameGroupParams,
       ({ mailbox }, { conversationId, name }, deadline) =>
         refuseOther(conversationId) ??
         mailbox.callGroup(
@@ -71,13 +59,12 @@ export function groupCalls(): readonly Call[] {
     call(
       'write',
       'setRole',
-      setRoleParams,
       ({ mailbox }, { conversationId, userId, role }, deadline) =>
         refuseOther(conversationId) ??
         mailbox.callGroup(conversationId, 'setRole', { conversationId, userId, role }, deadline),
     ),
 
-    call('read', 'getMembers', getMembersParams, ({ mailbox }, params, deadline) => {
+    call('read', 'getMembers', ({ mailbox }, params, deadline) => {
       const { conversationId, limit = 50, offset = 0 } = params;
       return (
         refuseOther(conversationId) ??

@@ -1,12 +1,3 @@
-import {
-  deleteMessageParams,
-  editMessageParams,
-  getChangesParams,
-  getConversationsParams,
-  getMessagesParams,
-  markParams,
-  sendMessageParams,
-} from '../protocol/call-schemas.ts';
 import type { GetMessagesParams, GetMessagesResult } from '../protocol/calls.ts';
 import { isGroupId } from '../protocol/conversation-id.ts';
 import { refusal } from '../protocol/protocol-error.ts';
@@ -19,7 +10,7 @@ import { editedText, outgoingChange, outgoingMessage, ownConversation } from './
 import type { MessageLimits } from './outgoing-message.ts';
 
 function mark(name: 'markDelivered' | 'markRead'): Call {
-  return call('write', name, markParams, (caller, { seq, ...params }, deadline) => {
+  return call('write', name, (caller, { seq, ...params }, deadline) => {
     const conversationId = ownConversation(caller, params.conversationId);
     if (typeof conversationId !== 'string') return conversationId;
     return caller.mailbox.call(name, { conversationId, seq }, deadline);
@@ -41,7 +32,7 @@ function getMessages(
 /** The calls of the protocol, by name. A call that is not in here is `method_not_found`. */
 export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<string, Call> {
   const calls = [
-    call('write', 'sendMessage', sendMessageParams, (caller, params, deadline) => {
+    call('write', 'sendMessage', (caller, params, deadline) => {
       const message = outgoingMessage(caller, params, limits, time.wallMs());
       if ('kind' in message) return message;
       const { conversationId } = message;
@@ -50,7 +41,7 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
         : caller.mailbox.call('sendMessage', message, deadline);
     }),
 
-    call('read', 'getMessages', getMessagesParams, (caller, params, deadline) => {
+    call('read', 'getMessages', (caller, params, deadline) => {
       const { limit = 50, offset = 0, before, after } = params;
       const conversationId = ownConversation(caller, params.conversationId);
       if (typeof conversationId !== 'string') return conversationId;
@@ -64,17 +55,17 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
       return getMessages(caller, { conversationId, limit, ...bounds }, deadline);
     }),
 
-    call('read', 'getConversations', getConversationsParams, (caller, params, deadline) => {
+    call('read', 'getConversations', (caller, params, deadline) => {
       const { limit = 30, offset = 0, since } = params;
       const window = since === undefined ? { limit, offset } : { limit, offset, since };
       return caller.mailbox.call('getConversations', window, deadline);
     }),
 
-    call('read', 'getChanges', getChangesParams, (caller, { since, limit = 500 }, deadline) =>
+    call('read', 'getChanges', (caller, { since, limit = 500 }, deadline) =>
       caller.mailbox.call('getChanges', since === undefined ? { limit } : { since, limit }, deadline),
     ),
 
-    call('write', 'editMessage', editMessageParams, (caller, params, deadline) => {
+    call('write', 'editMessage', (caller, params, deadline) => {
       const change = outgoingChange(caller, params, limits, time.wallMs());
       if ('kind' in change) return change;
       const edited = editedText(params.text, limits);
@@ -82,7 +73,7 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
       return caller.mailbox.call('editMessage', { ...change, ...edited }, deadline);
     }),
 
-    call('write', 'deleteMessage', deleteMessageParams, (caller, params, deadline) => {
+    call('write', 'deleteMessage', (caller, params, deadline) => {
       const change = outgoingChange(caller, params, limits, time.wallMs());
       return 'kind' in change ? change : caller.mailbox.call('deleteMessage', change, deadline);
     }),

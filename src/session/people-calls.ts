@@ -1,10 +1,3 @@
-import {
-  getProfileParams,
-  listParams,
-  personParams,
-  revokeTokensParams,
-  updateProfileParams,
-} from '../protocol/call-schemas.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import type { Time } from '../std/time.ts';
 import { call, type Call, type Caller } from './call-table.ts';
@@ -19,7 +12,7 @@ function oneself(caller: Caller, userId: string): Refusal | undefined {
 
 /** Adds somebody who exists to one of the lists. */
 function add(name: 'addContact' | 'blockUser'): Call {
-  return call('write', name, personParams, (caller, { userId }, deadline) => {
+  return call('write', name, (caller, { userId }, deadline) => {
     const own = oneself(caller, userId);
     if (own !== undefined) return own;
     return caller
@@ -30,13 +23,13 @@ function add(name: 'addContact' | 'blockUser'): Call {
 }
 
 function remove(name: 'removeContact' | 'unblockUser'): Call {
-  return call('write', name, personParams, (caller, { userId }, deadline) =>
+  return call('write', name, (caller, { userId }, deadline) =>
     caller.mailbox.call(name, { userId }, deadline),
   );
 }
 
 function list(name: 'getContacts' | 'getBlocked'): Call {
-  return call('read', name, listParams, (caller, { limit = 100, offset = 0 }, deadline) =>
+  return call('read', name, (caller, { limit = 100, offset = 0 }, deadline) =>
     caller.mailbox.call(name, { limit, offset }, deadline),
   );
 }
@@ -44,10 +37,10 @@ function list(name: 'getContacts' | 'getBlocked'): Call {
 /** Calls about people: oneself and others. */
 export function peopleCalls(time: Time): readonly Call[] {
   return [
-    call('read', 'getProfile', getProfileParams, (caller, { userId = caller.userId }, deadline) =>
+    call('read', 'getProfile', (caller, { userId = caller.userId }, deadline) =>
       caller.mailboxOf(userId).call('getProfile', null, deadline),
     ),
-    call('write', 'updateProfile', updateProfileParams, (caller, { name }, deadline) =>
+    call('write', 'updateProfile', (caller, { name }, deadline) =>
       caller.mailbox.call('updateProfile', { name: name.toWellFormed() }, deadline),
     ),
     add('addContact'),
@@ -56,7 +49,7 @@ export function peopleCalls(time: Time): readonly Call[] {
     add('blockUser'),
     remove('unblockUser'),
     list('getBlocked'),
-    call('write', 'revokeTokens', revokeTokensParams, (caller, { before }, deadline) => {
+    call('write', 'revokeTokens', (caller, { before }, deadline) => {
       if (before <= time.wallMs() + revokeAheadMs) {
         return caller.mailbox.call('revokeTokens', { before }, deadline);
       }

@@ -1,5 +1,6 @@
 import { Packr } from 'msgpackr';
 import { WebSocket } from 'ws';
+import { wireFault } from './wire-conformance.ts';
 
 export type Json = Record<string, unknown>;
 export type Subprotocol = 'mailring.v1.json' | 'mailring.v1.msgpack';
@@ -7,7 +8,10 @@ export type Subprotocol = 'mailring.v1.json' | 'mailring.v1.msgpack';
 const packr = new Packr({ useRecords: false });
 const waitMs = 15_000;
 
-/** A WebSocket as a test sees it: every message that came, every close code, nothing interpreted. */
+/**
+ * A WebSocket as a test sees it: every message that came, every close code, nothing interpreted; but what is not as
+ * the documents say fails the test.
+ */
 export class WireClient {
   readonly socket: WebSocket;
   readonly subprotocol: Subprotocol;
@@ -15,6 +19,9 @@ export class WireClient {
   readonly inbox: unknown[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
   readonly #waiting: (() => void)[] = [];
+  /** What was asked with `send` and not answered yet, by the ids of the requests. */
+  readonly #asked = new Map<unknown, string>();
+  #fault: string | undefined;
   #nextId = 1;
 
   private constructor(socket: WebSocket, subprotocol: Subprotocol) {
@@ -25,7 +32,9 @@ export class WireClient {
     });
     socket.on('error', () => undefined);
     socket.on('message', (data: Buffer, isBinary) => {
-      this.inbox.push(isBinary ? packr.unpack(data) : JSON.parse(data.toString()));
+      const message: unknown = isBinary ? packr.unpack(data) : JSON.parse(data.toString());
+      this.#fault ??= wireFault(message, (id) => this.#answered(id));
+      this.inbox.push(message);
       for (const wake of this.#waiting.splice(0)) wake();
     });
   }
@@ -53,6 +62,10 @@ export class WireClient {
   }
 
   send(value: unknown): void {
+    for (const request of [value].flat()) {
+      const { id, method } = (request ?? {}) as Json;
+      if (typeof method === 'string') this.#asked.set(id, method);
+    }
     const isText = this.subprotocol === 'mailring.v1.json';
     this.socket.send(isText ? JSON.stringify(value) : packr.pack(value), { binary: !isText });
   }
@@ -61,6 +74,12 @@ export class WireClient {
     const id = this.#nextId++;
     this.send({ jsonrpc: '2.0', id, method, params });
     return id;
+  }
+
+  #answered(id: unknown): string | undefined {
+    const method = this.#asked.get(id);
+    this.#asked.delete(id);
+    return method;
   }
 
   /** Sends a call and waits for its reply; whatever else comes stays in the inbox. */
@@ -85,6 +104,7 @@ export class WireClient {
   async take(matches: (message: unknown) => boolean = () => true): Promise<Json> {
     const deadline = Date.now() + waitMs;
     for (;;) {
+      if (this.#fault !== undefined) throw new Error(this.#fault);
       const index = this.inbox.findIndex(matches);
       if (index >= 0) return this.inbox.splice(index, 1)[0] as Json;
       const leftMs = deadline - Date.now();

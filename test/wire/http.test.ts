@@ -258,6 +258,15 @@ describe('everything else', () => {
     }
   });
 
+  it.each([
+    ['openapi.json', 'openapi', '3.1.0'],
+    ['asyncapi.json', 'asyncapi', '3.0.0'],
+  ])('serves the reference: %s', async (name, key, version) => {
+    const answer = await get(`/v1/${name}`, {});
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json']);
+    expect(await answer.json()).toMatchObject({ [key]: version });
+  });
+
   it('/v1/ws without an upgrade gets 426', async () => {
     expect((await get('/v1/ws', {})).status).toBe(426);
   });
