@@ -1,5 +1,6 @@
+import { LRUCache } from 'lru-cache';
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import type { MailboxDirectory, Profile } from '../router/mailbox-port.ts';
+import type { MailboxDirectory } from '../router/mailbox-port.ts';
 import type { Time } from '../std/time.ts';
 import type { PasswordHasher } from './password-hash.ts';
 import type { IssuedToken, TokenService } from './token-service.ts';
@@ -11,6 +12,10 @@ export interface Registration {
   readonly name: string;
   readonly password: string;
 }
+
+/** Devices that this node need not write down again for a while. */
+const notedMax = 50_000;
+const noteEveryMs = 3_600_000;
 
 /** Who vouches for users: this cluster, which keeps their passwords, or somebody else. */
 export type TokenIssuer =
@@ -29,6 +34,8 @@ export interface AccountsOptions {
  */
 export class Accounts {
   readonly #options: AccountsOptions;
+  /** When a device was written down here last, with which token: monotonic ms. */
+  readonly #noted = new LRUCache<string, number>({ max: notedMax });
 
   constructor(options: AccountsOptions) {
     this.#options = options;
@@ -72,14 +79,35 @@ export class Accounts {
     const { issuer, directory } = this.#options;
     const verified = await issuer.tokens.verify(token);
     const mailbox = directory.mailbox(verified.userId);
-    const { profile: known } = await mailbox.call('account', null, deadline);
-    const profile =
-      known ?? (issuer.kind === 'external' ? await this.#welcome(verified, deadline) : undefined);
-    if (profile === undefined) throw new ProtocolError('unauthenticated', 'the user of this token is gone');
-    if (verified.issuedAtMs < profile.tokensValidFrom) {
-      throw new ProtocolError('unauthenticated', 'the token was revoked');
+    const seen = seenToken(verified);
+    let { profile, isGood } = await mailbox.call('admission', seen, deadline);
+    if (profile === undefined && issuer.kind === 'external') {
+      await this.#welcome(verified, deadline);
+      ({ profile, isGood } = await mailbox.call('admission', seen, deadline));
     }
+    if (profile === undefined) throw new ProtocolError('unauthenticated', 'the user of this token is gone');
+    if (!isGood) throw new ProtocolError('unauthenticated', 'the token was revoked');
     return verified;
+  }
+
+  /**
+   * Writes down that a device has come with this token, at most once an hour each. Nothing waits for it: what could not
+   * be written down is refused like any unknown token once another device is logged out.
+   */
+  async noteDevice(verified: VerifiedToken, deviceId: string, deadline: number): Promise<void> {
+    const { userId, tokenId } = verified;
+    const key = `${userId} ${deviceId} ${tokenId}`;
+    const nowMs = this.#options.time.monotonicMs();
+    const notedMs = this.#noted.get(key);
+    if (notedMs !== undefined && nowMs - notedMs < noteEveryMs) return;
+    this.#noted.set(key, nowMs);
+    try {
+      const mailbox = this.#options.directory.mailbox(userId);
+      await mailbox.call('noteDevice', { deviceId, ...seenToken(verified) }, deadline);
+    } catch (error) {
+      this.#noted.delete(key);
+      throw error;
+    }
   }
 
   #ownIssuer(): Extract<TokenIssuer, { kind: 'own' }> {
@@ -88,23 +116,23 @@ export class Accounts {
     throw new ProtocolError('not_found', 'users and their passwords are kept elsewhere; come with a token');
   }
 
-  async #welcome({ userId, name }: VerifiedToken, deadline: number): Promise<Profile | undefined> {
+  async #welcome({ userId, name }: VerifiedToken, deadline: number): Promise<void> {
     const mailbox = this.#options.directory.mailbox(userId);
     const createdAt = this.#options.time.wallMs();
     const account = { name: name ?? userId, createdAt, passwordHash: '', tokensValidFrom: 0 };
     try {
       await mailbox.call('createAccount', account, deadline);
-      return account;
     } catch (error) {
       // Another connection of the same user came first.
-      if (error instanceof ProtocolError && error.kind === 'conflict') {
-        return (await mailbox.call('account', null, deadline)).profile;
-      }
-      throw error;
+      if (!(error instanceof ProtocolError) || error.kind !== 'conflict') throw error;
     }
   }
 }
 
 function userExists(): ProtocolError {
   return new ProtocolError('conflict', 'this user exists');
+}
+
+function seenToken({ tokenId, issuedAtMs }: VerifiedToken): { tokenId: string; issuedAt: number } {
+  return { tokenId, issuedAt: issuedAtMs };
 }

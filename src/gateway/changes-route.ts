@@ -1,11 +1,9 @@
 import type { GetChangesParams, GetChangesResult } from '../protocol/calls.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import type { MailboxPort } from '../router/mailbox-port.ts';
 import type { SessionHost } from '../session/session-host.ts';
-import type { Cancel } from '../std/time.ts';
 import { jsonAnswer } from './http-answer.ts';
 import { httpCaller, requestDeadline } from './http-context.ts';
-import type { HttpContext } from './http-context.ts';
+import type { HttpCaller, HttpContext } from './http-context.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 const waitMostMs = 60_000;
@@ -19,7 +17,8 @@ export async function longPoll(
   host: SessionHost,
   room: WaitingRoom,
 ): Promise<Response> {
-  const { userId, mailbox } = await httpCaller(context, host, requestDeadline(host));
+  const caller = await httpCaller(context, host, requestDeadline(host));
+  const { userId, mailbox } = caller;
   const since = sinceOf(context.req.query('since'));
   const limit = wholeNumber(context, 'limit', limitDefault, 1, limitMax);
   const waitMs = wholeNumber(context, 'waitMs', 0, 0, waitMostMs);
@@ -29,7 +28,8 @@ export async function longPoll(
   }
   room.enter(userId);
   try {
-    const wait = new ChangeWait(mailbox, host, AbortSignal.any([context.req.raw.signal, room.closing]));
+    const gone = AbortSignal.any([context.req.raw.signal, room.closing]);
+    const wait = new ChangeWait(caller, host, gone);
     return jsonAnswer(200, await wait.changes(params, waitMs));
   } finally {
     room.leave(userId);
@@ -42,46 +42,57 @@ export function sinceOf(since: string | undefined): string | undefined {
   return since === '' ? undefined : since;
 }
 
+/** Waits for the first change after a cursor. What it hears of, and the token, are looked at each time it wakes. */
 class ChangeWait {
-  readonly #mailbox: MailboxPort;
+  readonly #caller: HttpCaller;
   readonly #host: SessionHost;
   readonly #gone: AbortSignal;
   #heard = false;
   #wake: () => void = () => undefined;
-  #cancelTimer: Cancel = () => undefined;
 
-  constructor(mailbox: MailboxPort, host: SessionHost, gone: AbortSignal) {
-    this.#mailbox = mailbox;
+  constructor(caller: HttpCaller, host: SessionHost, gone: AbortSignal) {
+    this.#caller = caller;
     this.#host = host;
     this.#gone = gone;
   }
 
+  /** Rejects with `unauthenticated` where the token is revoked or expires meanwhile. */
   async changes(params: GetChangesParams, waitMs: number): Promise<GetChangesResult> {
+    const { mailbox, bearer, token } = this.#caller;
+    const { accounts, time } = this.#host.options;
+    const untilMs = time.monotonicMs() + Math.min(waitMs, Math.max(0, token.expiresAtMs - time.wallMs()));
     // First listen, then read: a commit in between is heard of.
-    const unsubscribe = this.#mailbox.subscribe(() => {
+    const unsubscribe = mailbox.subscribe(() => {
       this.#heard = true;
       this.#wake();
     });
     try {
-      const found = await this.#mailbox.call('getChanges', params, requestDeadline(this.#host));
-      if ('reset' in found || found.changes.length > 0) return found;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        if (this.#heard || this.#gone.aborted) resolve();
-        else this.#wakeAfter(waitMs, resolve);
-      });
-      return this.#heard
-        ? await this.#mailbox.call('getChanges', params, requestDeadline(this.#host))
-        : found;
+      for (;;) {
+        this.#heard = false;
+        const found = await mailbox.call('getChanges', params, requestDeadline(this.#host));
+        const leftMs = untilMs - time.monotonicMs();
+        if ('reset' in found || found.changes.length > 0 || leftMs <= 0 || this.#gone.aborted) return found;
+        await this.#heardOrAfter(leftMs);
+        // A revocation is a commit without changes.
+        await accounts.authenticate(bearer, requestDeadline(this.#host));
+      }
     } finally {
       unsubscribe();
-      this.#cancelTimer();
     }
   }
 
-  #wakeAfter(waitMs: number, wake: () => void): void {
-    this.#cancelTimer = this.#host.options.time.after(waitMs, wake);
-    this.#gone.addEventListener('abort', wake, { once: true });
+  async #heardOrAfter(waitMs: number): Promise<void> {
+    if (this.#heard) return;
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        cancelTimer();
+        this.#gone.removeEventListener('abort', wake);
+        resolve();
+      };
+      const cancelTimer = this.#host.options.time.after(waitMs, wake);
+      this.#gone.addEventListener('abort', wake);
+      this.#wake = wake;
+    });
   }
 }
 

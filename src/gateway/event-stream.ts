@@ -64,8 +64,10 @@ export class EventStream implements FeedSink {
     closing.addEventListener('abort', end, { once: true });
     if (opened.reset) this.#writeReset(opened.cursor);
     this.#scheduleTick();
+    const tokenWatch = this.#host.watchToken(this.#caller, end);
     this.#feed.follow();
     await ended;
+    tokenWatch.stop();
     closing.removeEventListener('abort', end);
     this.#cancelTick();
     this.#feed.stop();

@@ -19,6 +19,8 @@ export interface HttpParts {
 
 export interface HttpCaller extends Caller {
   readonly token: VerifiedToken;
+  /** The token itself, to be looked at again later. */
+  readonly bearer: string;
 }
 
 /** Absolute monotonic milliseconds by which a request that begins now is answered. */
@@ -44,7 +46,9 @@ export async function httpCaller(
     .of(userId, host.options.time.monotonicMs())
     .take(host.options.time.monotonicMs());
   if (retryAfterMs > 0) throw new ProtocolError('rate_limited', 'too many requests', { retryAfterMs });
+  host.noteDevice(verified, deviceId, deadline);
   const { directory } = host.options;
   const mailboxOf = (other: string): MailboxPort => directory.mailbox(other);
-  return { userId, deviceId, mailbox: directory.mailbox(userId), mailboxOf, token: verified };
+  const mailbox = directory.mailbox(userId);
+  return { userId, deviceId, mailbox, mailboxOf, token: verified, bearer: token };
 }

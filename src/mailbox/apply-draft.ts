@@ -7,6 +7,7 @@ import {
   insertMessages,
   logCommitsInMemory,
   logEntryBytes,
+  putDevice,
   putPerson,
   replaceMessage,
   type LogCommit,
@@ -91,6 +92,7 @@ export function applyDraft(state: MailboxState, draft: MailboxDraft, version: Ro
   state.clockMs = Math.max(state.clockMs, draft.nowMs);
   if (draft.profile !== undefined) applyProfile(state, draft.profile);
   for (const person of draft.people.values()) putPerson(state, person);
+  for (const [deviceId, device] of draft.changedDevices) putDevice(state, deviceId, device);
   for (const conversation of draft.conversations.values()) {
     applyConversation(state, conversation, version.number);
   }

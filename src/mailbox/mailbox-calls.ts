@@ -1,6 +1,7 @@
 import type {
   DeleteMessageParams,
   DeleteMessageResult,
+  DeviceParams,
   EditMessageParams,
   EditMessageResult,
   GetBlockedResult,
@@ -9,6 +10,7 @@ import type {
   GetContactsResult,
   GetConversationsParams,
   GetConversationsResult,
+  GetDevicesResult,
   GetMessagesParams,
   GetMessagesResult,
   ListParams,
@@ -16,6 +18,7 @@ import type {
   MarkResult,
   PersonParams,
   ProfileResult,
+  RenameDeviceParams,
   RevokeTokensParams,
   SendMessageParams,
   SendMessageResult,
@@ -27,9 +30,12 @@ import { done, type Step } from '../row/step.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
 import type { MailboxState, Profile } from './mailbox-state.ts';
 import { queryConversations } from './query-conversations.ts';
+import type { SeenToken } from './devices.ts';
+import { queryAdmission, queryDevices, type Admitted } from './query-devices.ts';
 import { queryMessages } from './query-messages.ts';
 import { queryBlocked, queryContacts, queryProfile } from './query-people.ts';
 import { stepCreateAccount } from './step-create-account.ts';
+import { stepLogOutDevice, stepNoteDevice, stepRenameDevice, type NoteDeviceParams } from './step-devices.ts';
 import { stepAddContact, stepBlockUser, stepRemoveContact, stepUnblockUser } from './step-people.ts';
 import { stepRevokeTokens, stepUpdateProfile } from './step-profile.ts';
 import { stepMarkDelivered, stepMarkRead } from './step-mark.ts';
@@ -43,6 +49,9 @@ interface Shape<Params, Result extends object> {
 export interface ReadCalls {
   /** What logging in needs; no profile: no such user. */
   readonly account: Shape<null, { readonly profile?: Profile }>;
+  /** Is this token still good? */
+  readonly admission: Shape<SeenToken, Admitted>;
+  readonly getDevices: Shape<null, GetDevicesResult>;
   readonly getMessages: Shape<GetMessagesParams, GetMessagesResult>;
   readonly getConversations: Shape<GetConversationsParams, GetConversationsResult>;
   readonly getProfile: Shape<null, ProfileResult>;
@@ -62,6 +71,9 @@ export interface WriteCalls {
   readonly blockUser: Shape<PersonParams, object>;
   readonly unblockUser: Shape<PersonParams, object>;
   readonly revokeTokens: Shape<RevokeTokensParams, object>;
+  readonly noteDevice: Shape<NoteDeviceParams, object>;
+  readonly renameDevice: Shape<RenameDeviceParams, object>;
+  readonly logOutDevice: Shape<DeviceParams, object>;
 }
 
 /** Calls that others have a part in: who receives a message, the groups whose messages are in the feed. */
@@ -100,6 +112,8 @@ type Writes = {
 
 export const reads: Reads = {
   account: ({ profile }) => done({ ...(profile && { profile }) }),
+  admission: queryAdmission,
+  getDevices: queryDevices,
   getMessages: queryMessages,
   getConversations: queryConversations,
   getProfile: queryProfile,
@@ -117,6 +131,9 @@ export const writes: Writes = {
   blockUser: stepBlockUser,
   unblockUser: stepUnblockUser,
   revokeTokens: stepRevokeTokens,
+  noteDevice: stepNoteDevice,
+  renameDevice: stepRenameDevice,
+  logOutDevice: stepLogOutDevice,
 };
 
 const shared: { readonly [Name in keyof SharedCalls]: true } = {

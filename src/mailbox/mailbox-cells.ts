@@ -7,7 +7,8 @@ import type { ConversationHead, ConversationState, Outbox, Profile, StoredMessag
 /*
  * The cells of a user's row. Qualifiers:
  *
- * - `h` `p` profile; `h` `c`|local (u32) one conversation; `h` `g`|local one group; `h` `u`|userId see people.ts
+ * - `h` `p` profile; `h` `c`|local (u32) one conversation; `h` `g`|local one group; `h` `u`|userId see people.ts;
+ *   `h` `d`|deviceId see devices.ts
  * - `m` local (u32) | ~seq (u48, so that newest sorts first)
  * - `d` see dedup-window.ts
  * - `o` local (u32)
@@ -22,7 +23,15 @@ function localQualifier(local: number): Buffer {
 const profileQualifier = Buffer.from('p');
 const conversationPrefix = 'c'.charCodeAt(0);
 
-type ProfileFields = [name: string, createdAt: number, passwordHash: string, tokensValidFrom: number];
+type ProfileFields = [
+  name: string,
+  createdAt: number,
+  passwordHash: string,
+  tokensValidFrom: number,
+  // Since format 2, which is that of users who have logged a device out.
+  knownTokensBefore?: number,
+];
+const loggedOutFormat = 2;
 
 export function profileCell(profile: Profile): Cell {
   const fields: ProfileFields = [
@@ -31,7 +40,12 @@ export function profileCell(profile: Profile): Cell {
     profile.passwordHash,
     profile.tokensValidFrom,
   ];
-  return { family: 'h', qualifier: profileQualifier, value: encodeValue(fields) };
+  const { knownTokensBefore } = profile;
+  if (knownTokensBefore === undefined) {
+    return { family: 'h', qualifier: profileQualifier, value: encodeValue(fields) };
+  }
+  const value = encodeValue([...fields, knownTokensBefore], loggedOutFormat);
+  return { family: 'h', qualifier: profileQualifier, value };
 }
 
 export function isProfileCell(cell: Cell): boolean {
@@ -39,8 +53,12 @@ export function isProfileCell(cell: Cell): boolean {
 }
 
 export function profileOf(cell: Cell): Profile {
-  const [name, createdAt, passwordHash, tokensValidFrom] = decodeValue(cell) as ProfileFields;
-  return { name, createdAt, passwordHash, tokensValidFrom };
+  const [name, createdAt, passwordHash, tokensValidFrom, knownTokensBefore] = decodeValue(
+    cell,
+    loggedOutFormat,
+  ) as ProfileFields;
+  const profile = { name, createdAt, passwordHash, tokensValidFrom };
+  return knownTokensBefore === undefined ? profile : { ...profile, knownTokensBefore };
 }
 
 type ConversationFields = [

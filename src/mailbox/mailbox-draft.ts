@@ -21,6 +21,7 @@ import type {
   Profile,
   StoredMessage,
 } from './mailbox-state.ts';
+import { deviceCell, noDeviceCell, type Device } from './devices.ts';
 import { personCell, type Person } from './people.ts';
 import { nothing, owedBy, reaches, type Standing } from './standing.ts';
 
@@ -81,6 +82,7 @@ export class MailboxDraft {
   /** People as this commit leaves them, by id. */
   readonly people = new Map<string, Person>();
   profile: Profile | undefined;
+  readonly #devices = new Map<string, Device | undefined>();
   #nextLocal: number;
   #bytes = 0;
 
@@ -164,6 +166,25 @@ export class MailboxDraft {
     return this.people.get(userId) ?? this.state.people.get(userId);
   }
 
+  device(deviceId: string): Device | undefined {
+    return this.#devices.has(deviceId) ? this.#devices.get(deviceId) : this.state.devices.get(deviceId);
+  }
+
+  /** As this commit leaves them. */
+  devices(): readonly Device[] {
+    const all = new Map<string, Device | undefined>([...this.state.devices, ...this.#devices]);
+    return [...all.values()].filter((device) => device !== undefined);
+  }
+
+  /** Devices that this commit changes; undefined: it is forgotten. */
+  get changedDevices(): ReadonlyMap<string, Device | undefined> {
+    return this.#devices;
+  }
+
+  setDevice(deviceId: string, device: Device | undefined): void {
+    this.#devices.set(deviceId, device);
+  }
+
   get conversationCount(): number {
     const { conversations, groups, nextLocal } = this.state;
     return conversations.size + groups.size + (this.#nextLocal - nextLocal);
@@ -218,6 +239,9 @@ export class MailboxDraft {
     const cells: Cell[] = [];
     if (this.profile !== undefined) cells.push(profileCell(this.profile));
     for (const person of this.people.values()) cells.push(personCell(person));
+    for (const [deviceId, device] of this.#devices) {
+      cells.push(device === undefined ? noDeviceCell(deviceId) : deviceCell(device));
+    }
     for (const conversation of this.conversations.values()) {
       const { head, added, changed, headChanged } = conversation;
       for (const message of added) cells.push(messageCell(head.local, message));

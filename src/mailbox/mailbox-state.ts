@@ -3,6 +3,7 @@ import type { GroupMessage } from '../conversation/group-message.ts';
 import { groupEntryBytes, type GroupEntry } from './group-entry.ts';
 import type { RowVersion } from '../row/row-version.ts';
 import type { Conversation, MediaRef } from '../protocol/message.ts';
+import { deviceBytes, type Device } from './devices.ts';
 import { personBytes, type Person } from './people.ts';
 import { owedBy, type Standing } from './standing.ts';
 
@@ -87,6 +88,8 @@ export interface Profile {
   readonly createdAt: number;
   readonly passwordHash: string;
   readonly tokensValidFrom: number;
+  /** When a device was logged out last: see token-admission.ts. */
+  readonly knownTokensBefore?: number;
 }
 
 export type LogEntry =
@@ -137,6 +140,7 @@ export interface MailboxState {
   readonly conversations: Map<string, ConversationState>;
   /** Contacts and blocked users, by id. */
   readonly people: Map<string, Person>;
+  readonly devices: Map<string, Device>;
   readonly byLocal: Map<number, ConversationState>;
   /** Groups, those that were left included. */
   readonly groups: Map<string, GroupEntry>;
@@ -196,6 +200,7 @@ export function emptyMailbox(userId: string): MailboxState {
     profile: undefined,
     conversations: new Map(),
     people: new Map(),
+    devices: new Map(),
     byLocal: new Map(),
     groups: new Map(),
     groupIdByLocal: new Map(),
@@ -259,6 +264,14 @@ export function putPerson(state: MailboxState, person: Person): void {
   if (!isKept) return;
   state.people.set(person.userId, person);
   state.bytes += personBytes;
+}
+
+/** Puts in a device that was loaded or just committed; undefined: it is forgotten. */
+export function putDevice(state: MailboxState, deviceId: string, device: Device | undefined): void {
+  if (state.devices.delete(deviceId)) state.bytes -= deviceBytes;
+  if (device === undefined) return;
+  state.devices.set(deviceId, device);
+  state.bytes += deviceBytes;
 }
 
 /** Index of the first message with a seq above `seq`. */

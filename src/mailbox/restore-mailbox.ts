@@ -12,7 +12,15 @@ import {
   groupEntryOf,
   isGroupEntryCell,
 } from './mailbox-cells.ts';
-import { addConversation, emptyMailbox, putGroup, putPerson, type MailboxState } from './mailbox-state.ts';
+import { deviceOf, isDeviceCell } from './devices.ts';
+import {
+  addConversation,
+  emptyMailbox,
+  putDevice,
+  putGroup,
+  putPerson,
+  type MailboxState,
+} from './mailbox-state.ts';
 import { isPersonCell, personOf } from './people.ts';
 
 /**
@@ -30,7 +38,10 @@ export function restoreMailbox(userId: string, image: RowImage, ranges: readonly
     if (isProfileCell(cell)) state.profile = profileOf(cell);
     else if (isGroupEntryCell(cell)) putGroup(state, groupEntryOf(cell));
     else if (isPersonCell(cell)) putPerson(state, personOf(cell));
-    else if (isConversationCell(cell)) {
+    else if (isDeviceCell(cell)) {
+      const device = deviceOf(cell);
+      putDevice(state, device.deviceId, device);
+    } else if (isConversationCell(cell)) {
       const conversation = conversationOf(cell);
       addConversation(state, dmIdOf(userId, conversation.peer), conversation);
     }

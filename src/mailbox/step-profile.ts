@@ -2,6 +2,7 @@ import type { ProfileResult, RevokeTokensParams, UpdateProfileParams } from '../
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import { done, type Step } from '../row/step.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
+import { keepTokens } from './step-devices.ts';
 
 const gone = refusal('unauthenticated', 'this user does not exist any more');
 
@@ -23,5 +24,6 @@ export function stepRevokeTokens(
   const profile = draft.profile ?? draft.state.profile;
   if (profile === undefined) return done(gone);
   if (before > profile.tokensValidFrom) draft.profile = { ...profile, tokensValidFrom: before };
+  keepTokens(draft, ({ issuedAt }) => issuedAt >= before);
   return done({});
 }

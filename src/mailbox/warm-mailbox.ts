@@ -14,6 +14,7 @@ import {
 } from './mailbox-cells.ts';
 import { idOfLocal, insertMessages, logEntryBytes } from './mailbox-state.ts';
 import type { ConversationState, LogCommit, MailboxState } from './mailbox-state.ts';
+import { deviceCell } from './devices.ts';
 import { personCell } from './people.ts';
 import { restoreMailbox } from './restore-mailbox.ts';
 
@@ -46,6 +47,7 @@ export function snapshotMailbox(state: MailboxState, bytesMax: number): RowSnaps
   };
   if (state.profile !== undefined) add(profileCell(state.profile));
   for (const person of state.people.values()) add(personCell(person));
+  for (const device of state.devices.values()) add(deviceCell(device));
   const conversations = [...state.conversations.values()];
   for (const { head, outbox } of conversations) {
     add(conversationCell(head));

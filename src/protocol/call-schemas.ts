@@ -128,6 +128,10 @@ export const revokeTokensParams = Type.Object({
   before: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Epoch ms.' }),
 });
 
+export const getDevicesParams = Type.Object({});
+export const renameDeviceParams = Type.Object({ deviceId: id("One of one's own devices."), name });
+export const logOutDeviceParams = Type.Object({ deviceId: id("One of one's own devices.") });
+
 const password = Type.String({ minLength: 1, maxLength: 1024 });
 
 export const registrationBody = Type.Object({

@@ -176,6 +176,27 @@ export interface GetBlockedResult {
   readonly hasMore: boolean;
 }
 
+/** A device of the caller's. Times in epoch ms; `lastSeen` to within an hour. */
+export interface ListedDevice {
+  readonly deviceId: string;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly lastSeen: number;
+}
+
+export interface GetDevicesResult {
+  readonly devices: readonly ListedDevice[];
+}
+
+export interface DeviceParams {
+  readonly deviceId: string;
+}
+
+export interface RenameDeviceParams {
+  readonly deviceId: string;
+  readonly name: string;
+}
+
 export interface RevokeTokensParams {
   /** Epoch ms. */
   readonly before: number;

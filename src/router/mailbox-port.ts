@@ -5,7 +5,6 @@ import type { CreateGroupParams, CreateGroupResult } from '../protocol/calls.ts'
 import type { Cancel } from '../std/time.ts';
 
 export type { ChangeBatch, ChangeListener } from '../actor/change-batch.ts';
-export type { Profile } from '../mailbox/mailbox-state.ts';
 
 /** One user's mailbox, wherever it lives. */
 export interface MailboxPort {

@@ -1,8 +1,9 @@
 import type { Accounts } from '../accounts/accounts.ts';
+import type { VerifiedToken } from '../accounts/verified-token.ts';
 import type { Settings } from '../config/settings.ts';
 import { closeCodes } from '../protocol/close-code.ts';
 import type { CloseCode } from '../protocol/close-code.ts';
-import type { Elsewhere, MailboxDirectory } from '../router/mailbox-port.ts';
+import type { Elsewhere, MailboxDirectory, MailboxPort } from '../router/mailbox-port.ts';
 import { KeyedBuckets } from '../std/keyed-buckets.ts';
 import type { Time } from '../std/time.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -10,6 +11,7 @@ import type { NodeMetrics } from '../telemetry/node-metrics.ts';
 import { callLimits, servedCalls } from './call-service.ts';
 import type { CallService } from './call-service.ts';
 import { mailboxCalls } from './mailbox-calls.ts';
+import { TokenWatch } from './token-watch.ts';
 
 /** The settings that sessions read. */
 export type SessionSettings = Pick<Settings, 'id' | 'session' | 'limits' | 'request' | 'dedup'>;
@@ -85,6 +87,24 @@ export class SessionHost {
   elsewhere(userId: string): Elsewhere | undefined {
     const { directory, settings } = this.options;
     return settings.session.routing === 'proxy' ? undefined : directory.elsewhere(userId);
+  }
+
+  /** Calls `ended` where the token turns out not to be good any more. */
+  watchToken(
+    { bearer: token, mailbox }: { readonly bearer: string; readonly mailbox: MailboxPort },
+    ended: () => void,
+  ): TokenWatch {
+    const { accounts, time, settings } = this.options;
+    const { deadlineMs: timeoutMs } = settings.request;
+    return new TokenWatch({ token, mailbox, accounts, time, timeoutMs, ended });
+  }
+
+  /** Has it written down that a device has come; who comes does not wait for that. */
+  noteDevice(token: VerifiedToken, deviceId: string, deadline: number): void {
+    const { accounts, logger } = this.options;
+    accounts.noteDevice(token, deviceId, deadline).catch((err: unknown) => {
+      logger.warn({ err }, 'a device could not be written down; the next time it comes will do');
+    });
   }
 
   get openCount(): number {

@@ -15,7 +15,7 @@ import { CallDesk } from './call-desk.ts';
 import type { DeviceConnection } from './device-connection.ts';
 import { FeedFollower } from './feed-follower.ts';
 import type { OpenedFeed } from './feed-follower.ts';
-import { TokenWatch } from './token-watch.ts';
+import type { TokenWatch } from './token-watch.ts';
 import { ReplyBatch } from './reply-batch.ts';
 import type { SessionHost } from './session-host.ts';
 
@@ -227,7 +227,8 @@ export class Session {
   async #open(params: Static<typeof sessionOpenParams>, startedMs: number): Promise<Opened> {
     const { accounts, directory, settings, time, random, metrics } = this.#host.options;
     const deadline = startedMs + settings.request.deadlineMs;
-    const { userId, expiresAtMs } = await accounts.authenticate(params.token, deadline);
+    const verified = await accounts.authenticate(params.token, deadline);
+    const { userId, expiresAtMs } = verified;
     const elsewhere = this.#host.elsewhere(userId);
     if (elsewhere !== undefined) {
       throw new ProtocolError('moved', `this user is served by ${elsewhere.nodeId}`, elsewhere);
@@ -247,20 +248,14 @@ export class Session {
       readTimeoutMs: settings.request.deadlineMs,
     });
     const opened = await feed.open(params.since, deadline);
+    this.#host.noteDevice(verified, params.deviceId, deadline);
     const mailboxOf = (other: string): MailboxPort => directory.mailbox(other);
     const caller = { userId, deviceId: params.deviceId, mailbox, mailboxOf };
     const bucket = this.#host.userBuckets.of(userId, startedMs);
     const desk = new CallDesk(this.#host.service, caller, bucket, this.#connection);
-    const tokenWatch = this.#watchToken(params.token, mailbox);
-    return { open: { kind: 'open', userId, expiresAtMs, feed, tokenWatch, desk }, feed: opened };
-  }
-
-  #watchToken(token: string, mailbox: MailboxPort): TokenWatch {
-    const { accounts, time, settings } = this.#host.options;
     const ended = (): void => this.close(closeCodes.tokenEnded, 'the token was revoked');
-    return new TokenWatch({
-      ...{ token, mailbox, accounts, time, timeoutMs: settings.request.deadlineMs, ended },
-    });
+    const tokenWatch = this.#host.watchToken({ bearer: params.token, mailbox }, ended);
+    return { open: { kind: 'open', userId, expiresAtMs, feed, tokenWatch, desk }, feed: opened };
   }
 
   #opened(request: CallRequest, batch: ReplyBatch | undefined, opened: Opened, startedMs: number): void {

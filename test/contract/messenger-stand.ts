@@ -25,6 +25,15 @@ export class TestUser {
   open(deviceId = 'd1'): Promise<WireClient> {
     return this.#stand.open(this.token, deviceId);
   }
+
+  /** A token of its own, as another device has it. */
+  async logIn(): Promise<string> {
+    const answer = await fetch(`${this.#stand.httpUrl}/v1/sessions`, {
+      method: 'POST',
+      body: JSON.stringify({ userId: this.userId, password: 'pw' }),
+    });
+    return ((await answer.json()) as { token: string }).token;
+  }
 }
 
 /** Makes users and opens their devices, which follow `moved`. */

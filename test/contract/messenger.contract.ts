@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { messageId as idOf } from '../support/wire-client.ts';
+import { itKeepsDevices } from './messenger-devices.contract.ts';
 import { changeOf, dmOf, entryOf, MessengerStand, type MessengerPorts } from './messenger-stand.ts';
 
 /** What people get beside sending, as clients see it; the same on one node and on several. */
@@ -171,13 +172,10 @@ export function describeMessenger(where: string, ports: MessengerPorts): void {
       await expect(ann.open()).rejects.toThrow('unauthenticated');
       // What is issued from then on is good.
       await new Promise((resolve) => setTimeout(resolve, 5));
-      const answer = await fetch(`${stand.httpUrl}/v1/sessions`, {
-        method: 'POST',
-        body: JSON.stringify({ userId: ann.userId, password: 'pw' }),
-      });
-      const { token } = (await answer.json()) as { token: string };
-      const back = await stand.open(token, 'd1');
+      const back = await stand.open(await ann.logIn(), 'd1');
       expect(await back.result('getProfile', {})).toMatchObject({ userId: ann.userId });
     });
+
+    itKeepsDevices(stand);
   });
 }

@@ -81,6 +81,14 @@ export class FakeMailbox implements UserPort {
       await this.#turn();
       return this.#account === undefined ? {} : { profile: this.#account };
     },
+    admission: async ({ issuedAt }) => {
+      await this.#turn();
+      const profile = this.#account;
+      return profile === undefined
+        ? { isGood: false }
+        : { profile, isGood: issuedAt >= profile.tokensValidFrom };
+    },
+    noteDevice: () => Promise.resolve({}),
     sendMessage: (params) => this.#sendMessage(params),
     getMessages: (params) => this.#getMessages(params),
     getConversations: async () => {

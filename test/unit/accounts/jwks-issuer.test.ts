@@ -42,7 +42,13 @@ describe('tokens of an external issuer', () => {
   it('are good for who they name, for as long as they say; the keys are fetched once', async () => {
     const iat = Math.floor(time.wallMs() / 1000);
     const token = await sign({ sub: 'ann', name: 'Ann' });
-    const expected = { userId: 'ann', name: 'Ann', issuedAtMs: iat * 1000, expiresAtMs: (iat + 3600) * 1000 };
+    const expected = {
+      userId: 'ann',
+      tokenId: expect.any(String) as unknown,
+      name: 'Ann',
+      issuedAtMs: iat * 1000,
+      expiresAtMs: (iat + 3600) * 1000,
+    };
     expect(await Promise.all([tokens.verify(token), tokens.verify(token)])).toEqual([expected, expected]);
     await tokens.verify(await sign({ sub: 'bob' }));
     expect(publisher.asked).toBe(1);

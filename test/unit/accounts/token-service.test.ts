@@ -53,7 +53,12 @@ describe('TokenService', () => {
     const { token, expiresAt } = await tokens.issue('ann');
     expect(expiresAt).toBe(time.wallMs() + 60_000);
     const verified = await tokens.verify(token);
-    expect(verified).toEqual({ userId: 'ann', issuedAtMs: time.wallMs(), expiresAtMs: expiresAt });
+    expect(verified).toEqual({
+      userId: 'ann',
+      tokenId: expect.any(String) as unknown,
+      issuedAtMs: time.wallMs(),
+      expiresAtMs: expiresAt,
+    });
     expect(await tokens.verify(token)).toBe(verified);
     time.advance(60_000);
     await expect(tokens.verify(token)).rejects.toMatchObject({ kind: 'unauthenticated' });

@@ -28,7 +28,7 @@ class Stand {
     const authenticate = async () => {
       this.checks++;
       if (this.failure !== undefined) throw this.failure;
-      return { userId: 'ann', issuedAtMs: 0, expiresAtMs: 1 };
+      return { userId: 'ann', tokenId: 't', issuedAtMs: 0, expiresAtMs: 1 };
     };
     this.watch = new TokenWatch({
       ...{ token: 't', mailbox, accounts: { authenticate }, time: this.time, timeoutMs: 1_000 },
