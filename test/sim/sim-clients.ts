@@ -11,6 +11,9 @@ import { isRetryable, SimDevice, type SendingStyle } from './sim-device.ts';
 const names = ['ann', 'bob', 'cat', 'dan'];
 const styles: readonly SendingStyle[] = ['pipelined', 'pipelined', 'chained', 'serial'];
 const underWayMax = 60;
+const blockedMaxMs = 800;
+/** By then no call is under way on any node. */
+const callsMaxMs = 3_000;
 
 /** All devices of a run, what they do, and the history of what they asked and were told. */
 export class SimClients {
@@ -70,12 +73,21 @@ export class SimClients {
 
   /** Resolves when every operation has ended, every send among them with an acknowledgement. */
   async finish(): Promise<void> {
-    await Promise.all(this.#underWay);
+    let isDone = false;
+    const ended = Promise.all(this.#underWay).then(() => {
+      isDone = true;
+    });
+    // A block whose answer was lost may have come after the end of it.
+    do {
+      await this.#pause(callsMaxMs);
+      await Promise.all(this.devices.map((device) => device.endBlocks()));
+    } while (!isDone);
+    await ended;
   }
 
   async #act(device: SimDevice): Promise<void> {
     try {
-      const kind = this.#random.below(60);
+      const kind = this.#random.below(62);
       if (kind < 18) await this.#send(device);
       else if (kind < 21) await this.#repeat(device);
       else if (kind < 26) await this.#mark(device);
@@ -84,6 +96,7 @@ export class SimClients {
       else if (kind < 39) await this.#readChanges(device);
       else if (kind < 44) await this.#change(device);
       else if (kind < 59) await this.groups.act(device);
+      else if (kind < 61) await device.blockFor(this.#other(device.userId), this.#random.below(blockedMaxMs));
       else device.disconnect();
     } catch (error) {
       if (isRetryable(error)) return;
@@ -213,8 +226,12 @@ export class SimClients {
     cursors.push(page.cursor);
   }
 
+  #other(userId: string): string {
+    return this.#random.pick(this.userIds.filter((other) => other !== userId));
+  }
+
   #conversationOf(userId: string): string {
-    return dmIdOf(userId, this.#random.pick(this.userIds.filter((other) => other !== userId)));
+    return dmIdOf(userId, this.#other(userId));
   }
 
   #pause(ms: number): Promise<void> {

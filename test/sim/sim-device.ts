@@ -52,6 +52,7 @@ export class SimDevice {
   readonly changes: Changing[] = [];
   readonly style: SendingStyle;
   readonly #parts: DeviceParts;
+  readonly #blocked = new Set<string>();
   #link: SimLink | undefined;
   #position = '0';
   #resumed: (() => void)[] = [];
@@ -109,7 +110,7 @@ export class SimDevice {
         this.#acknowledged(send, result, link, tries === 1 ? issued : undefined);
         return;
       } catch (error) {
-        this.#mayRetry(error, messageId);
+        this.#mayRetry(error, messageId, send.to);
       }
       await this.#pause(20 + cluster.random.below(Math.min(400, 20 * 2 ** tries)));
     }
@@ -117,6 +118,31 @@ export class SimDevice {
 
   get deviceId(): string {
     return this.#parts.deviceId;
+  }
+
+  /** Blocks somebody for a while. */
+  async blockFor(userId: string, ms: number): Promise<void> {
+    this.#parts.history.blocks.add(`${this.userId} ${userId}`);
+    this.#blocked.add(userId);
+    await this.#insistOn('blockUser', userId);
+    await this.#pause(ms);
+    await this.#insistOn('unblockUser', userId);
+  }
+
+  async endBlocks(): Promise<void> {
+    for (const userId of this.#blocked) await this.#insistOn('unblockUser', userId);
+  }
+
+  async #insistOn(name: 'blockUser' | 'unblockUser', userId: string): Promise<void> {
+    for (;;) {
+      try {
+        await this.ask((mailbox, deadline) => mailbox.call(name, { userId }, deadline));
+        return;
+      } catch (error) {
+        if (!isRetryable(error)) throw error;
+      }
+      await this.#pause(50 + this.#parts.cluster.random.below(200));
+    }
   }
 
   /** Edits or deletes, again and again until that is acknowledged, or the message is gone. */
@@ -139,7 +165,7 @@ export class SimDevice {
       } catch (error) {
         const isGone = error instanceof ProtocolError && error.kind === 'not_found' && kind === 'edit';
         if (isGone && history.changes.mayBeDeleted(conversationId, seq)) return;
-        this.#mayRetry(error, messageId);
+        this.#mayRetry(error, messageId, to);
       }
       await this.#pause(20 + cluster.random.below(Math.min(400, 20 * 2 ** tries)));
     }
@@ -176,10 +202,12 @@ export class SimDevice {
     link.taken.push(taken);
   }
 
-  #mayRetry(error: unknown, messageId: string): void {
+  #mayRetry(error: unknown, messageId: string, to: string): void {
     const { log } = this.#parts.cluster;
     log.trace(`${this.label} has to send ${messageId} again: ${String(error)}`);
     if (isRetryable(error)) return;
+    const isForbidden = error instanceof ProtocolError && error.kind === 'forbidden';
+    if (isForbidden && this.#parts.history.blocks.has(`${to} ${this.userId}`)) return;
     const isEarly = error instanceof ProtocolError && error.kind === 'out_of_order';
     if (isEarly && this.style === 'chained') return;
     log.violation(`C4: ${messageId} cannot be sent: ${String(error)}`);

@@ -45,6 +45,8 @@ function check(isRight: boolean, what: string): asserts isRight {
 export class MailboxHistory {
   readonly attempts = new Map<string, Attempted>();
   readonly changes = new MessageChanges();
+  /** `<who> <whom>`: was blocked at some time. */
+  readonly blocks = new Set<string>();
   readonly #facts = new Map<string, Fact>();
   readonly #idAt = new Map<string, string>();
   /** By user and conversation: acknowledged to somebody (received), or seen there (own copies). */
