@@ -24,7 +24,7 @@ export class RingView {
   readonly members: readonly Member[];
   /** Equal for views with equal contents: a quick comparison between nodes, not a proof. */
   readonly fingerprint: number;
-  readonly #placement: Placement;
+  #placement: Placement | undefined;
   readonly #byNodeId: ReadonlyMap<string, Member>;
   readonly #incarnations: ReadonlySet<string>;
 
@@ -36,7 +36,6 @@ export class RingView {
     this.#byNodeId = new Map(members.map((member) => [member.nodeId, member]));
     this.#incarnations = new Set(members.map(({ incarnation }) => incarnation));
     this.#check();
-    this.#placement = new Placement(this.members);
     const places = this.members.map((member) => [
       ...[member.nodeId, member.incarnation, member.weight, member.clientUrl, member.peerAddress],
     ]);
@@ -45,14 +44,19 @@ export class RingView {
 
   /** The member that a user or conversation belongs to. */
   ownerOf(entityId: string): Member {
-    const owner = this.members[this.#placement.indexOf(entityId)];
+    const owner = this.members[this.#places.indexOf(entityId)];
     if (owner === undefined) throw new RingError(`nobody owns ${entityId}`);
     return owner;
   }
 
   /** What part of all users each member owns, 0 to 1, in the order of `members`. */
   get shares(): readonly number[] {
-    return this.#placement.shares(this.members.length);
+    return this.#places.shares(this.members.length);
+  }
+
+  /** Made when it is first asked for: many views are read, compared and written on, and nobody asks who owns what. */
+  get #places(): Placement {
+    return (this.#placement ??= new Placement(this.members));
   }
 
   member(nodeId: string): Member | undefined {
