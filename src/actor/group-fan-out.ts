@@ -154,8 +154,8 @@ export class GroupFanOut {
       if (lane !== undefined) lane.userIds = userIds;
       else this.#lanes.set(nodeId, newLane(nodeId, userIds, state.confirmed));
     }
-    // Nobody is left to be told.
-    if (byNode.size === 0) noteConfirmedMark(state, state.info?.lastSeq ?? 0, event);
+    // Nobody is left to be told, none of those either who are told alone.
+    if (this.#lanes.size === 0) noteConfirmedMark(state, state.info?.lastSeq ?? 0, event);
     this.#lanesEpoch = epoch;
     this.#lanesEvent = event;
   }

@@ -95,6 +95,27 @@ describe('a member whose mailbox cannot be written', () => {
     expect(rig.group(groupId).state).toMatchObject({ confirmed: { seq: 13 }, mark: undefined });
   });
 
+  test('G9: who is told alone, and is the last one left, counts no message of its own as unread', async () => {
+    const [rig, groupId] = await GroupRig.with(['ann', 'bob']);
+    await rig.settle();
+    let isAway = true;
+    rig.faultOf = ({ kind, entityId }) =>
+      isAway && kind === 'compareAndPut' && entityId === 'ann' ? { kind: 'unavailable' } : undefined;
+    await rig.say('ann', groupId, 'to bob');
+    await rig.settle(20_000);
+    const params = { conversationId: groupId, members: ['bob'] };
+    await rig.time.drive(rig.group(groupId).remove('ann', params, rig.deadline()));
+    // The commit of this one says that bob knows; when the next event comes, nobody is left but ann.
+    await rig.say('ann', groupId, 'to nobody');
+    const alone = { conversationId: groupId, name: 'Alone' };
+    await rig.time.drive(rig.group(groupId).rename('ann', alone, rig.deadline()));
+    await rig.settle(60_000);
+    isAway = false;
+    rig.restart().sweeper.start();
+    await rig.settle(60_000);
+    expect(await rig.entry('ann', groupId)).toMatchObject({ lastSeq: 2, unread: 0, name: 'Alone' });
+  });
+
   test('G5: who joined or left is told though another one cannot be', async () => {
     const [rig, groupId] = await GroupRig.with(trio);
     await rig.users('dan');
