@@ -47,4 +47,16 @@ export const keptSeeds: readonly KeptSeed[] = [
     steps: 60,
     found: 'C10: a group was loaded anew with an older mark than its members had, and took no more messages',
   },
+  {
+    seed: 500_078,
+    steps: 150,
+    found:
+      'G9: of a group whose last member was told alone, all counted as told, its own messages among them',
+  },
+  {
+    seed: 500_394,
+    steps: 150,
+    found:
+      'C10: a node that was taken out never came back, as only it was asked for that (the simulator itself)',
+  },
 ];

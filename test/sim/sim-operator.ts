@@ -57,12 +57,14 @@ export class SimOperator {
     next();
   }
 
-  /** Everybody is wanted again. */
+  /** Everybody is wanted again. Who is out of the ring itself cannot say so: that is asked of a member. */
   restore(): void {
     for (let number = 1; number <= this.#cluster.climate.nodes; number++) {
       const request = { kind: 'join', nodeId: `n${number}`, weight: 100 } as const;
-      this.#ask(`join n${number}`, (node, deadline) =>
-        node.member.control.start(request, { force: true }, deadline),
+      this.#ask(
+        `join n${number}`,
+        (node, deadline) => node.member.control.start(request, { force: true }, deadline),
+        ({ member }) => member.isMember,
       );
     }
   }
@@ -84,8 +86,12 @@ export class SimOperator {
     });
   }
 
-  #ask(what: string, act: (node: SimNode, deadline: number) => Promise<unknown>): void {
-    const nodes = [...this.#cluster.up.values()].filter(({ process }) => process.isRunning);
+  #ask(
+    what: string,
+    act: (node: SimNode, deadline: number) => Promise<unknown>,
+    isAsked: (node: SimNode) => boolean = () => true,
+  ): void {
+    const nodes = [...this.#cluster.up.values()].filter((node) => node.process.isRunning && isAsked(node));
     if (nodes.length === 0) return;
     const node = this.#random.pick(nodes);
     const { log } = this.#cluster;
