@@ -10,16 +10,19 @@ import type {
   SetRoleParams,
   DeleteMessageParams,
   DeleteMessageResult,
+  DeviceParams,
   EditMessageParams,
   EditMessageResult,
   GetBlockedResult,
   GetChangesResult,
   GetContactsResult,
   GetConversationsResult,
+  GetDevicesResult,
   GetMessagesResult,
   MarkParams,
   MarkResult,
   ProfileResult,
+  RenameDeviceParams,
   RevokeTokensParams,
   SendMessageResult,
   UpdateProfileParams,
@@ -60,6 +63,9 @@ export interface CallMap {
   readonly blockUser: { params: { userId: string }; result: object };
   readonly unblockUser: { params: { userId: string }; result: object };
   readonly getBlocked: { params: { limit?: number; offset?: number }; result: GetBlockedResult };
+  readonly getDevices: { params: object; result: GetDevicesResult };
+  readonly renameDevice: { params: RenameDeviceParams; result: object };
+  readonly logOutDevice: { params: DeviceParams; result: object };
   readonly revokeTokens: { params: RevokeTokensParams; result: object };
   readonly markRead: { params: MarkParams; result: MarkResult };
   readonly markDelivered: { params: MarkParams; result: MarkResult };

@@ -112,6 +112,19 @@ export const callList = {
   blockUser: spec('Blocks a user.', params.personParams, result.nothing, ['forbidden', 'not_found']),
   unblockUser: spec('Lets a user write again.', params.personParams, result.nothing),
   getBlocked: spec('Who is blocked.', params.listParams, result.getBlockedResult),
+  getDevices: spec(
+    "One's own devices, the one that was seen last first.",
+    params.getDevicesParams,
+    result.getDevicesResult,
+  ),
+  renameDevice: spec("Gives one of one's own devices a name.", params.renameDeviceParams, result.nothing, [
+    'not_found',
+  ]),
+  logOutDevice: spec(
+    'Refuses the tokens that a device has shown, and those issued before that no other listed device has shown.',
+    params.logOutDeviceParams,
+    result.nothing,
+  ),
   revokeTokens: spec(
     'Refuses tokens issued before a time, and closes the sessions that were opened with them.',
     params.revokeTokensParams,

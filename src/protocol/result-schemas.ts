@@ -82,6 +82,17 @@ export const profileResult = Type.Object({
 export const getContactsResult = Type.Object({ contacts: Type.Array(person), hasMore });
 export const getBlockedResult = Type.Object({ users: Type.Array(person), hasMore });
 
+export const getDevicesResult = Type.Object({
+  devices: Type.Array(
+    Type.Object({
+      deviceId: id('Which.'),
+      name: Type.String({ description: 'As the user has named it; at first the id.' }),
+      createdAt: timeMs('When it came first, epoch ms.'),
+      lastSeen: timeMs('When it came last, to within an hour, epoch ms.'),
+    }),
+  ),
+});
+
 const token = Type.String({ description: 'To be shown as bearer token and in session.open.' });
 export const registrationResult = Type.Object({ userId: id('The new user.'), token });
 export const logInResult = Type.Object({ token, expiresAt: timeMs('Epoch ms.') });
