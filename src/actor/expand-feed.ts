@@ -1,4 +1,5 @@
-import type { FeedPage, FeedRange } from '../mailbox/query-changes.ts';
+import type { FeedPage } from '../mailbox/query-changes.ts';
+import type { GroupRange } from '../mailbox/wire-view.ts';
 import type { GetChangesResult } from '../protocol/calls.ts';
 import type { Change, Message } from '../protocol/message.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
@@ -18,13 +19,10 @@ export async function expandFeed(
 ): Promise<GetChangesResult> {
   if ('reset' in page) return page;
   const { items, cursor, hasMore } = page;
-  const ranges = new Map<string, FeedRange[]>();
-  for (const item of items) {
-    if (item.kind !== 'range') continue;
-    const known = ranges.get(item.conversationId);
-    if (known === undefined) ranges.set(item.conversationId, [item]);
-    else known.push(item);
-  }
+  const ranges = Map.groupBy(
+    items.flatMap((item) => (item.kind === 'range' ? [item.range] : [])),
+    ({ conversationId }) => conversationId,
+  );
   const found = new Map<string, Found>();
   await Promise.all(
     [...ranges].map(async ([groupId, wanted]) => {
@@ -33,16 +31,16 @@ export async function expandFeed(
   );
   const changes = items.flatMap((item): readonly Change[] => {
     if (item.kind === 'change') return [item.change];
-    return changesOf(item, found.get(item.conversationId) ?? new Map<number, Message>());
+    return changesOf(item.range, found.get(item.range.conversationId) ?? new Map<number, Message>());
   });
   return { changes, cursor, hasMore };
 }
 
-function changesOf({ above, upTo, cursorAt }: FeedRange, found: Found): Change[] {
+function changesOf({ kind, above, upTo, cursorAt }: GroupRange, found: Found): Change[] {
   const changes: Change[] = [];
   for (let seq = above + 1; seq <= upTo; seq++) {
     const message = found.get(seq);
-    if (message !== undefined) changes.push({ cursor: cursorAt(seq), kind: 'message', message });
+    if (message !== undefined) changes.push({ cursor: cursorAt(seq), kind, message });
   }
   return changes;
 }
@@ -51,7 +49,7 @@ function changesOf({ above, upTo, cursorAt }: FeedRange, found: Found): Change[]
 async function read(
   userId: string,
   groupId: string,
-  wanted: readonly FeedRange[],
+  wanted: readonly GroupRange[],
   groups: GroupPort,
   deadline: number,
 ): Promise<Found> {
@@ -72,16 +70,19 @@ async function read(
   return found;
 }
 
-/** Between two stays in a group lies what the page does not name: that is not read. */
-function stretchesOf(wanted: readonly FeedRange[]): { above: number; upTo: number }[] {
+/** Between two stays in a group may lie much that the page does not name: that is not read. */
+function stretchesOf(wanted: readonly GroupRange[]): { above: number; upTo: number }[] {
   const stretches: { above: number; upTo: number }[] = [];
-  for (const { above, upTo } of wanted) {
+  for (const { above, upTo } of wanted.toSorted((a, b) => a.above - b.above)) {
     const last = stretches.at(-1);
-    if (last?.upTo === above) last.upTo = upTo;
+    if (last !== undefined && above <= last.upTo + gapMax) last.upTo = Math.max(last.upTo, upTo);
     else stretches.push({ above, upTo });
   }
   return stretches;
 }
+
+/** Messages between two that are wanted, which are read along rather than that it is asked twice. */
+const gapMax = 20;
 
 /** Messages that one read of a group brings. */
 const messagesAtOnce = 500;

@@ -3,7 +3,9 @@ import {
   noteConfirmedEnrolment,
   noteMostlyConfirmed,
 } from '../group/apply-group-draft.ts';
-import { isFanOutDue, type FanOutMark, type GroupState } from '../group/group-state.ts';
+import { everything, leastMark, markOfGroup, nothingTold, reachesMark } from '../group/fan-out-mark.ts';
+import type { FanOutMark } from '../group/fan-out-mark.ts';
+import { isFanOutDue, type GroupState } from '../group/group-state.ts';
 import { enrolmentOf } from '../group/query-bulletin.ts';
 import type { Bulletin, Enrolment } from '../conversation/bulletin.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
@@ -155,7 +157,7 @@ export class GroupFanOut {
       else this.#lanes.set(nodeId, newLane(nodeId, userIds, state.confirmed));
     }
     // Nobody is left to be told, none of those either who are told alone.
-    if (this.#lanes.size === 0) noteConfirmedMark(state, state.info?.lastSeq ?? 0, event);
+    if (this.#lanes.size === 0) noteConfirmedMark(state, allOf(state));
     this.#lanesEpoch = epoch;
     this.#lanesEvent = event;
   }
@@ -201,7 +203,7 @@ export class GroupFanOut {
     for (const [key, { straggler, nodeId, through, isBusy }] of this.#lanes) {
       const home = this.#lanes.get(nodeId);
       if (straggler === undefined || isBusy || home === undefined || home.isBusy) continue;
-      if (through.seq < home.through.seq || through.event < home.through.event) continue;
+      if (!reachesMark(through, home.through)) continue;
       this.#lanes.delete(key);
       home.userIds = [...home.userIds, straggler];
     }
@@ -230,7 +232,7 @@ export class GroupFanOut {
   async #round(lane: Lane): Promise<boolean> {
     const { time, members, fanOutTiming } = this.#host;
     const deadline = time.monotonicMs() + fanOutTiming.roundMs;
-    const answer = await this.#actor.query({ kind: 'bulletin', above: lane.through.seq }, deadline);
+    const answer = await this.#actor.query({ kind: 'bulletin', above: lane.through }, deadline);
     const { state } = this.#actor;
     if (answer.kind !== 'bulletin' || answer.bulletin === undefined || state === undefined) return false;
     const { bulletin } = answer;
@@ -241,7 +243,7 @@ export class GroupFanOut {
     const enrolments = enrolmentsOf(state, userIds, bulletin);
     const failed = new Set(await members.tell(lane.nodeId, { bulletin, userIds, enrolments }, deadline));
     const isDone = failed.size === 0 || this.#part(lane, failed);
-    if (isDone) lane.through = { seq: bulletin.lastSeq, event: bulletin.event };
+    if (isDone) lane.through = markOfGroup(bulletin);
     this.#confirm(lane, enrolments, failed);
     return isDone;
   }
@@ -264,11 +266,10 @@ export class GroupFanOut {
   #noteMark(state: GroupState): void {
     const lanes = [...this.#lanes.values()];
     if (lanes.length === 0) return;
-    const seqs = lanes.map(({ through }) => through.seq);
-    noteConfirmedMark(state, Math.min(...seqs), Math.min(...lanes.map(({ through }) => through.event)));
+    noteConfirmedMark(state, leastMark(lanes.map(({ through }) => through)));
     const together = lanes.filter(({ straggler }) => straggler === undefined);
     if (together.length === 0) return;
-    noteMostlyConfirmed(state, Math.min(...together.map(({ through }) => through.seq)));
+    noteMostlyConfirmed(state, leastMark(together.map(({ through }) => through)));
   }
 
   #retryLater(lane: Lane): void {
@@ -306,7 +307,7 @@ export class GroupFanOut {
       if (state === undefined) {
         // Also where no commit has failed: a read may have found the row changed, and could not load it again.
         if (!this.#isOpen && this.#losses === 0) return;
-        await this.#actor.query({ kind: 'bulletin', above: Number.MAX_SAFE_INTEGER }, deadline);
+        await this.#actor.query({ kind: 'bulletin', above: everything }, deadline);
         return;
       }
       if (state.mark === undefined && state.owed.size === 0) return;
@@ -340,14 +341,17 @@ function newLane(nodeId: string, userIds: readonly string[], through: FanOutMark
   return { key, nodeId, straggler, userIds, through, isBusy: false, failures: 0, cancelRetry: undefined };
 }
 
+function allOf({ info }: GroupState): FanOutMark {
+  return info === undefined ? nothingTold : markOfGroup(info);
+}
+
 function isOwed(state: GroupState, userId: string): boolean {
   const owed = state.owed.get(userId);
   return owed !== undefined && state.confirmedEnrolments.get(userId) !== owed.event;
 }
 
 function isBehind(state: GroupState, { through, userIds }: Lane): boolean {
-  const { lastSeq, event } = state.info ?? { lastSeq: 0, event: 0 };
-  if (through.seq < lastSeq || through.event < event) return true;
+  if (!reachesMark(through, allOf(state))) return true;
   return state.owed.size > state.confirmedEnrolments.size && userIds.some((userId) => isOwed(state, userId));
 }
 

@@ -1,6 +1,8 @@
 import type { MemberNews } from '../conversation/bulletin.ts';
 import { outgoing } from '../conversation/outgoing-message.ts';
+import type { OutgoingOperation } from '../conversation/operation.ts';
 import { evictGroupMessages } from '../group/evict-group-messages.ts';
+import { everything } from '../group/fan-out-mark.ts';
 import type { GroupAnswer, GroupQuery } from '../group/group-behaviour.ts';
 import type { GroupCallName, GroupParamsOf, GroupResultOf } from '../group/group-calls.ts';
 import type { GroupInput, GroupResult } from '../group/group-input.ts';
@@ -8,6 +10,10 @@ import { groupOverheadBytes, type GroupState } from '../group/group-state.ts';
 import type {
   CreateGroupParams,
   CreateGroupResult,
+  DeleteMessageParams,
+  DeleteMessageResult,
+  EditMessageParams,
+  EditMessageResult,
   GetMembersParams,
   GetMembersResult,
   GetMessagesParams,
@@ -56,6 +62,8 @@ const served: {
   setRole: (group, from, params, deadline) => group.setRole(from, params, deadline),
   getMembers: (group, from, params, deadline) => group.members(from, params, deadline),
   sendMessage: (group, from, params, deadline) => group.send(from, params, deadline),
+  editMessage: (group, from, params, deadline) => group.edit(from, params, deadline),
+  deleteMessage: (group, from, params, deadline) => group.delete(from, params, deadline),
   getMessages: (group, from, params, deadline) => group.messages(from, params, deadline),
 };
 
@@ -138,7 +146,7 @@ export class Group implements Entity {
   }
 
   async wake(deadline: number): Promise<void> {
-    await this.#query({ kind: 'bulletin', above: Number.MAX_SAFE_INTEGER }, 'bulletin', deadline);
+    await this.#query({ kind: 'bulletin', above: everything }, 'bulletin', deadline);
   }
 
   /** What a user asks who is, or is not, a member. */
@@ -203,6 +211,17 @@ export class Group implements Entity {
     return { conversationId, messageId, seq, timestamp, duplicate };
   }
 
+  async edit(from: string, params: EditMessageParams, deadline: number): Promise<EditMessageResult> {
+    const { seq, text, messageId } = params;
+    return { seq, editedAt: await this.#operate(from, { kind: 'edit', seq, text, messageId }, deadline) };
+  }
+
+  async delete(from: string, params: DeleteMessageParams, deadline: number): Promise<DeleteMessageResult> {
+    const { seq, messageId } = params;
+    const operation = { kind: 'delete', seq, text: '', messageId } as const;
+    return { seq, deletedAt: await this.#operate(from, operation, deadline) };
+  }
+
   async messages(from: string, params: GetMessagesParams, deadline: number): Promise<GetMessagesResult> {
     return (await this.#query({ kind: 'messages', from, params }, 'page', deadline)).page;
   }
@@ -234,6 +253,11 @@ export class Group implements Entity {
     deadline: number,
   ): Promise<readonly Message[]> {
     return (await this.#query({ kind: 'range', from, ...bounds }, 'range', deadline)).messages;
+  }
+
+  /** @returns when it was done, epoch ms */
+  async #operate(from: string, operation: OutgoingOperation, deadline: number): Promise<number> {
+    return (await this.#submit({ kind: 'operate', from, operation }, 'operated', deadline)).at;
   }
 
   /** All of them have to be users with room for one more conversation. */

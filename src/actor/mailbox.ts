@@ -19,7 +19,7 @@ import type {
 import { evictMessages } from '../mailbox/evict-messages.ts';
 import { isRead, type CallName, type ParamsOf, type ResultOf } from '../mailbox/mailbox-calls.ts';
 import { mailboxOverheadBytes, type CommittedChanges, type MailboxState } from '../mailbox/mailbox-state.ts';
-import type { CopiedOperation, OutgoingOperation } from '../mailbox/operation.ts';
+import type { CopiedOperation, OutgoingOperation } from '../conversation/operation.ts';
 import type { Operable } from '../mailbox/query-operable.ts';
 import { headCursor } from '../mailbox/query-changes.ts';
 import { wireCommit } from '../mailbox/wire-view.ts';

@@ -1,6 +1,6 @@
 import type { OperateReply, Operated } from '../mailbox/envelope.ts';
 import type { Operable } from '../mailbox/query-operable.ts';
-import type { CopiedOperation, OutgoingOperation } from '../mailbox/operation.ts';
+import type { CopiedOperation, OutgoingOperation } from '../conversation/operation.ts';
 import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
 import type { Time } from '../std/time.ts';
 import { BatchLane, latestDeadline, type Waiting } from './batch-lane.ts';

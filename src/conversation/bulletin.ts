@@ -2,7 +2,7 @@ import type { GroupMessage } from './group-message.ts';
 
 /**
  * What a group tells the mailboxes of its members, which keep an index entry each. It may come late, twice or not at
- * all: receivers go by `lastSeq` and `event`, and skip what is not newer than what they have.
+ * all: receivers go by `lastSeq`, `event` and `op`, and skip what is not newer than what they have.
  */
 export interface Bulletin {
   readonly groupId: string;
@@ -16,6 +16,10 @@ export interface Bulletin {
   readonly snippet: string;
   /** Contiguous up to `lastSeq`. Every receiver knows of its own messages below the first of these. */
   readonly messages: readonly GroupMessage[];
+  /** Number of the last edit or deletion that this knows of; all messages here are as they were by then, or later. */
+  readonly op: number;
+  /** Messages that were changed, of each the last time, up to `op`. Every receiver knows of those before. */
+  readonly changed: readonly GroupMessage[];
 }
 
 /** Whether a user belongs to a group since an event. The one with the greater event counts, whatever comes late. */

@@ -9,11 +9,16 @@ export interface GroupMessage {
   readonly timestamp: number;
   readonly mediaRef?: MediaRef;
   readonly replyTo?: number;
+  readonly editedAt?: number;
+  /** Text and mediaRef are gone. */
+  readonly deletedAt?: number;
+  /** Number of its last edit or deletion in the group; missing: it is as it was sent. */
+  readonly op?: number;
 }
 
 /** What clients see of it. */
 export function wireGroupMessage(conversationId: string, message: GroupMessage): Message {
-  const { seq, messageId, text, timestamp, mediaRef, replyTo } = message;
+  const { seq, messageId, text, timestamp, mediaRef, replyTo, editedAt, deletedAt } = message;
   return {
     conversationId,
     seq,
@@ -23,5 +28,7 @@ export function wireGroupMessage(conversationId: string, message: GroupMessage):
     timestamp,
     ...(mediaRef && { mediaRef }),
     ...(replyTo !== undefined && { replyTo }),
+    ...(editedAt !== undefined && { editedAt }),
+    ...(deletedAt !== undefined && { deletedAt }),
   };
 }

@@ -1,7 +1,15 @@
 import { dedupEntryBytes, growDedup } from '../conversation/dedup-window.ts';
 import type { RowVersion } from '../row/row-version.ts';
+import { furthestMark, type FanOutMark } from './fan-out-mark.ts';
 import type { GroupDraft } from './group-draft.ts';
-import { groupDedupMax, groupMessageBytes, memberBytes, type GroupState } from './group-state.ts';
+import {
+  addChanges,
+  groupDedupMax,
+  groupMessageBytes,
+  memberBytes,
+  replaceGroupMessage,
+  type GroupState,
+} from './group-state.ts';
 
 /** Makes a draft that is durable by now the state of the group. */
 export function applyGroupDraft(state: GroupState, draft: GroupDraft, version: RowVersion): void {
@@ -28,19 +36,22 @@ export function applyGroupDraft(state: GroupState, draft: GroupDraft, version: R
     state.messages.push(message);
     state.bytes += groupMessageBytes(message);
   }
+  if (draft.changes.length > 0) {
+    state.touchedVersion = version.number;
+    for (const message of draft.changed.values()) replaceGroupMessage(state, message);
+    addChanges(state, draft.changes);
+  }
   state.bytes += growDedup(state.dedup, draft.dedup, groupDedupMax) * dedupEntryBytes;
 }
 
 /** Mailboxes of all members know all up to here. Never goes back. */
-export function noteConfirmedMark(state: GroupState, seq: number, event: number): void {
-  const { confirmed } = state;
-  if (seq <= confirmed.seq && event <= confirmed.event) return;
-  state.confirmed = { seq: Math.max(seq, confirmed.seq), event: Math.max(event, confirmed.event) };
+export function noteConfirmedMark(state: GroupState, mark: FanOutMark): void {
+  state.confirmed = furthestMark(state.confirmed, mark);
 }
 
 /** Mailboxes but for a few know all up to here. Never goes back. */
-export function noteMostlyConfirmed(state: GroupState, seq: number): void {
-  state.mostlyConfirmedSeq = Math.max(state.mostlyConfirmedSeq, seq);
+export function noteMostlyConfirmed(state: GroupState, mark: FanOutMark): void {
+  state.mostlyConfirmed = furthestMark(state.mostlyConfirmed, mark);
 }
 
 /** A mailbox knows of its user's coming or going. */

@@ -15,6 +15,14 @@ export function notAllowed(): Refusal {
   return refusal('forbidden', 'only the owner and admins of the group may do that');
 }
 
+export const notCaughtUp = refusal(
+  'overloaded',
+  'the mailboxes of members have not caught up with this group',
+  {
+    retryAfterMs: 1_000,
+  },
+);
+
 /** The group of somebody else, whose id came out the same. */
 export function otherGroup(): Refusal {
   return refusal('conflict', 'another group has this id');

@@ -7,6 +7,7 @@ import type { CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, type Step } from '../row/step.ts';
 import { isMadeBy, mayManage, noSuchGroup, notAllowed, otherGroup } from './group-access.ts';
+import type { FanOutMark } from './fan-out-mark.ts';
 import { groupHeadRanges } from './group-cells.ts';
 import type { GroupDraft } from './group-draft.ts';
 import type { GroupInput, GroupResult } from './group-input.ts';
@@ -18,6 +19,7 @@ import {
   queryGroupMessages,
   visibleAbove,
 } from './query-group-messages.ts';
+import { stepGroupOperate } from './step-group-operate.ts';
 import { stepGroupSend } from './step-group-send.ts';
 import { stepAdd, stepCreate, stepLeave, stepRemove, stepRename, stepSetRole } from './step-membership.ts';
 
@@ -30,7 +32,8 @@ export type GroupQuery =
   | { readonly kind: 'made'; readonly from: string; readonly requestId: string }
   /** Of these, who is not in yet; refused to whoever may not add them. */
   | { readonly kind: 'newcomers'; readonly from: string; readonly members: readonly string[] }
-  | { readonly kind: 'bulletin'; readonly above: number }
+  /** For mailboxes that know all up to `above`. */
+  | { readonly kind: 'bulletin'; readonly above: FanOutMark }
   | { readonly kind: 'memberNews'; readonly userId: string; readonly known: number };
 
 export interface RosterEntry {
@@ -64,6 +67,8 @@ export function stepGroup(
       return done(stepCreate(draft, input, limits));
     case 'send':
       return stepGroupSend(draft, input, loaded, limits);
+    case 'operate':
+      return stepGroupOperate(draft, input, loaded, limits);
     case 'add':
       return done(stepAdd(draft, input, limits));
     case 'remove':

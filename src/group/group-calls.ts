@@ -1,6 +1,10 @@
 import type {
   CreateGroupParams,
   CreateGroupResult,
+  DeleteMessageParams,
+  DeleteMessageResult,
+  EditMessageParams,
+  EditMessageResult,
   GetMembersParams,
   GetMembersResult,
   GetMessagesParams,
@@ -29,6 +33,8 @@ export interface GroupCalls {
   readonly setRole: Shape<SetRoleParams, object>;
   readonly getMembers: Shape<GetMembersParams, GetMembersResult>;
   readonly sendMessage: Shape<SendMessageParams, SendMessageResult>;
+  readonly editMessage: Shape<EditMessageParams, EditMessageResult>;
+  readonly deleteMessage: Shape<DeleteMessageParams, DeleteMessageResult>;
   readonly getMessages: Shape<GetMessagesParams, GetMessagesResult>;
 }
 
@@ -39,6 +45,7 @@ export type GroupResultOf<Name extends GroupCallName> = GroupCalls[Name]['result
 const names: { readonly [Name in GroupCallName]: true } = {
   ...{ createGroup: true, addMembers: true, removeMembers: true, leaveGroup: true },
   ...{ renameGroup: true, setRole: true, getMembers: true, sendMessage: true, getMessages: true },
+  ...{ editMessage: true, deleteMessage: true },
 };
 
 export function isGroupCallName(name: unknown): name is GroupCallName {

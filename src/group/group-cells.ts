@@ -3,7 +3,8 @@ import type { GroupMessage } from '../conversation/group-message.ts';
 import type { GroupHistory, GroupRole } from '../protocol/calls.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { Cell, CellRange } from '../row/cell.ts';
-import type { FanOutMark, GroupInfo, GroupMember, OwedEnrolment } from './group-state.ts';
+import type { FanOutMark } from './fan-out-mark.ts';
+import type { GroupChange, GroupInfo, GroupMember, OwedEnrolment } from './group-state.ts';
 
 /*
  * The cells of a group's row. Qualifiers:
@@ -13,6 +14,7 @@ import type { FanOutMark, GroupInfo, GroupMember, OwedEnrolment } from './group-
  * - `d` see dedup-window.ts
  * - `o` `s` how far the mailboxes of all members have come; `o` `u`|userId one that came or went since.
  *   Not empty while mailboxes may lack something
+ * - `l` ~op (u48): which message an edit or a deletion has changed
  */
 const infoQualifier = Buffer.from('g');
 const markQualifier = Buffer.from('s');
@@ -30,8 +32,9 @@ type InfoFields = [
   lastSeq: number,
   event: number,
   updatedAt: number,
-  // Of groups that were handed over; a former release ignores it.
+  // Of groups that were handed over, else '' or missing; a former release ignores it.
   handedOverBy?: string,
+  op?: number,
 ];
 
 export function infoCell(info: GroupInfo): Cell {
@@ -45,7 +48,8 @@ export function infoCell(info: GroupInfo): Cell {
     info.event,
     info.updatedAt,
   ];
-  if (info.handedOverBy !== undefined) fields.push(info.handedOverBy);
+  if (info.handedOverBy !== undefined || info.op > 0) fields.push(info.handedOverBy ?? '');
+  if (info.op > 0) fields.push(info.op);
   return { family: 'h', qualifier: infoQualifier, value: encodeValue(fields) };
 }
 
@@ -55,11 +59,11 @@ export function isInfoCell(cell: Cell): boolean {
 
 export function infoOf(cell: Cell): GroupInfo {
   const [name, history, createdAt, creator, requestId, ...rest] = decodeValue(cell) as InfoFields;
-  const [lastSeq, event, updatedAt, handedOverBy] = rest;
+  const [lastSeq, event, updatedAt, handedOverBy = '', op = 0] = rest;
   const known = histories[history] ?? 'sinceJoin';
   return {
-    ...{ name, history: known, createdAt, creator, requestId, lastSeq, event, updatedAt },
-    ...(handedOverBy !== undefined && { handedOverBy }),
+    ...{ name, history: known, createdAt, creator, requestId, lastSeq, event, op, updatedAt },
+    ...(handedOverBy !== '' && { handedOverBy }),
   };
 }
 
@@ -93,13 +97,13 @@ export function memberOf(cell: Cell): GroupMember {
 
 /** `mark` undefined: mailboxes know everything. */
 export function markCell(mark: FanOutMark | undefined): Cell {
-  const value = mark === undefined ? nothing : encodeValue([mark.seq, mark.event]);
+  const value = mark === undefined ? nothing : encodeValue([mark.seq, mark.event, mark.op]);
   return { family: 'o', qualifier: markQualifier, value };
 }
 
 export function markOf(cell: Cell): FanOutMark {
-  const [seq, event] = decodeValue(cell) as [seq: number, event: number];
-  return { seq, event };
+  const [seq, event, op = 0] = decodeValue(cell) as [seq: number, event: number, op?: number];
+  return { seq, event, op };
 }
 
 /** `owed` undefined: the user's mailbox knows. */
@@ -113,10 +117,15 @@ export function owedOf(cell: Cell): OwedEnrolment {
   return { kind: isIn === 1 ? 'joined' : 'left', event };
 }
 
-function messageQualifier(seq: number): Buffer {
+/** Of a message by its seq, of a change by its op: newest first. */
+function numberQualifier(number: number): Buffer {
   const qualifier = Buffer.allocUnsafe(6);
-  qualifier.writeUIntBE(u48Max - seq, 0, 6);
+  qualifier.writeUIntBE(u48Max - number, 0, 6);
   return qualifier;
+}
+
+function numberOf(cell: Cell): number {
+  return u48Max - cell.qualifier.readUIntBE(0, 6);
 }
 
 type MessageFields = [
@@ -124,41 +133,76 @@ type MessageFields = [
   text: string,
   timestamp: number,
   replyTo?: number,
-  media?: [ref: string, type: string, size: number],
+  media?: [ref: string, type: string, size: number] | null,
+  // Since format 2, which is that of changed messages; 0: not.
+  editedAt?: number,
+  deletedAt?: number,
+  op?: number,
 ];
+const changedFormat = 2;
 
 export function groupMessageCell(message: GroupMessage): Cell {
-  const { seq, messageId, text, timestamp, replyTo, mediaRef } = message;
+  const { seq, messageId, text, timestamp, replyTo, mediaRef, editedAt, deletedAt, op } = message;
   const fields: MessageFields = [messageId, text, timestamp];
+  const qualifier = numberQualifier(seq);
+  const media: MessageFields[4] = mediaRef && [mediaRef.ref, mediaRef.type, mediaRef.size];
+  if (op !== undefined) {
+    fields.push(replyTo ?? 0, media ?? null, editedAt ?? 0, deletedAt ?? 0, op);
+    return { family: 'm', qualifier, value: encodeValue(fields, changedFormat) };
+  }
   if (replyTo !== undefined || mediaRef !== undefined) fields.push(replyTo ?? 0);
-  if (mediaRef !== undefined) fields.push([mediaRef.ref, mediaRef.type, mediaRef.size]);
-  return { family: 'm', qualifier: messageQualifier(seq), value: encodeValue(fields) };
+  if (media !== undefined) fields.push(media);
+  return { family: 'm', qualifier, value: encodeValue(fields) };
 }
 
 export function groupMessageOf(cell: Cell): GroupMessage {
-  const [messageId, text, timestamp, replyTo, media] = decodeValue(cell) as MessageFields;
-  const seq = u48Max - cell.qualifier.readUIntBE(0, 6);
-  const mediaRef: MediaRef | undefined = media && { ref: media[0], type: media[1], size: media[2] };
+  const [messageId, text, timestamp, replyTo, media, editedAt = 0, deletedAt = 0, op] = decodeValue(
+    cell,
+    changedFormat,
+  ) as MessageFields;
+  const mediaRef: MediaRef | undefined =
+    media === null ? undefined : media && { ref: media[0], type: media[1], size: media[2] };
   return {
-    seq,
+    seq: numberOf(cell),
     messageId,
     text,
     timestamp,
     ...(mediaRef !== undefined && { mediaRef }),
     ...(replyTo !== undefined && replyTo > 0 && { replyTo }),
+    ...(editedAt > 0 && { editedAt }),
+    ...(deletedAt > 0 && { deletedAt }),
+    ...(op !== undefined && { op }),
   };
 }
 
 /** Messages with `above < seq < below`, newest first. */
 export function groupMessageRange(above: number, below: number): CellRange {
   const limit = Math.max(1, below - above - 1);
-  return { family: 'm', from: messageQualifier(below - 1), to: messageQualifier(above), limit };
+  return { family: 'm', from: numberQualifier(below - 1), to: numberQualifier(above), limit };
+}
+
+export function changeCell({ op, seq }: GroupChange): Cell {
+  return { family: 'l', qualifier: numberQualifier(op), value: encodeValue([seq]) };
+}
+
+export function changeOf(cell: Cell): GroupChange {
+  const [seq] = decodeValue(cell) as [seq: number];
+  return { op: numberOf(cell), seq };
+}
+
+/** Changes with `above < op <= upTo`, newest first. */
+export function changeRange(above: number, upTo: number): CellRange {
+  return { family: 'l', from: numberQualifier(upTo), to: numberQualifier(above), limit: upTo - above };
 }
 
 /** Read with the row, so that the first page of a group that was just activated is there. */
 const messagesAtOnce = 200;
+const changesAtOnce = 200;
 
-/** What activation reads, in one go: the group and its members, what is owed, the newest ids and messages. */
+/** What activation reads, in one go: the group and its members, what is owed, the newest ids, messages and changes. */
 export function groupHeadRanges(dedupMax: number): readonly CellRange[] {
-  return [allOfFamily('h'), allOfFamily('o'), wholeFamily('d', dedupMax), wholeFamily('m', messagesAtOnce)];
+  return [
+    ...[allOfFamily('h'), allOfFamily('o'), wholeFamily('d', dedupMax)],
+    ...[wholeFamily('m', messagesAtOnce), wholeFamily('l', changesAtOnce)],
+  ];
 }

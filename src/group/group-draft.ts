@@ -2,17 +2,18 @@ import { dedupCell, type DedupEntry } from '../conversation/dedup-window.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
 import type { GroupRole } from '../protocol/calls.ts';
 import type { Cell } from '../row/cell.ts';
-import { groupMessageCell, infoCell, markCell, memberCell, owedCell } from './group-cells.ts';
+import { changeCell, groupMessageCell, infoCell, markCell, memberCell, owedCell } from './group-cells.ts';
+import { furthestMark, markOfGroup, reachesMark, type FanOutMark } from './fan-out-mark.ts';
 import {
   groupMessageBytes,
-  type FanOutMark,
+  type GroupChange,
   type GroupInfo,
   type GroupMember,
   type GroupState,
   type OwedEnrolment,
 } from './group-state.ts';
 
-/** The mark in the row lags behind what is confirmed by at most so many messages: what a new owner tells again. */
+/** The mark in the row lags behind what is confirmed by at most so many messages or changes: what a new owner tells again. */
 const markLagMax = 64;
 
 /** One commit in preparation: what the inputs of a batch change, on top of a state that stays as it is. */
@@ -21,6 +22,9 @@ export class GroupDraft {
   /** Time of this commit, epoch ms, never before an earlier commit of the row. */
   readonly nowMs: number;
   readonly added: GroupMessage[] = [];
+  /** Messages that were there before, as this commit changes them, by seq. */
+  readonly changed = new Map<number, GroupMessage>();
+  readonly changes: GroupChange[] = [];
   readonly dedup = new Map<string, DedupEntry>();
   /** undefined: that user is out. */
   readonly members = new Map<string, GroupMember | undefined>();
@@ -32,7 +36,7 @@ export class GroupDraft {
   isSettling = false;
   /** As it was when the draft began: what comes in meanwhile is for the next commit. */
   readonly confirmed: FanOutMark;
-  readonly mostlyConfirmedSeq: number;
+  readonly mostlyConfirmed: FanOutMark;
   readonly confirmedEnrolments: ReadonlyMap<string, number>;
   #bytes = 0;
 
@@ -41,12 +45,12 @@ export class GroupDraft {
     this.nowMs = Math.max(wallMs, state.info?.updatedAt ?? 0);
     this.info = state.info;
     this.confirmed = state.confirmed;
-    this.mostlyConfirmedSeq = state.mostlyConfirmedSeq;
+    this.mostlyConfirmed = state.mostlyConfirmed;
     this.confirmedEnrolments = new Map(state.confirmedEnrolments);
   }
 
   get size(): { readonly bytes: number; readonly changes: number } {
-    return { bytes: this.#bytes, changes: this.added.length };
+    return { bytes: this.#bytes, changes: this.added.length + this.changes.length };
   }
 
   member(userId: string): GroupMember | undefined {
@@ -99,6 +103,22 @@ export class GroupDraft {
     this.#bytes += groupMessageBytes(message);
   }
 
+  /** What all mailboxes know, but for a few that cannot be told: these must not hold up the others. */
+  get known(): FanOutMark {
+    return furthestMark(this.confirmed, this.mostlyConfirmed);
+  }
+
+  /** A message that is there, as it has become by `message.op`; it keeps its place. */
+  change(message: GroupMessage & { readonly op: number }): void {
+    const { seq, op } = message;
+    const index = this.added.findIndex((other) => other.seq === seq);
+    if (index >= 0) this.added[index] = message;
+    else this.changed.set(seq, message);
+    this.changes.push({ op, seq });
+    if (this.info !== undefined) this.info = { ...this.info, op, updatedAt: this.nowMs };
+    this.#bytes += groupMessageBytes(message);
+  }
+
   /** Users whose owed cell this commit clears. */
   *clearedEnrolments(): Generator<string> {
     for (const [userId, event] of this.confirmedEnrolments) {
@@ -110,10 +130,11 @@ export class GroupDraft {
   get nextMark(): FanOutMark | undefined {
     const { state, confirmed, info, isSettling } = this;
     if (info === undefined) return undefined;
-    const isBehind = confirmed.seq < info.lastSeq || confirmed.event < info.event;
+    const isBehind = !reachesMark(confirmed, markOfGroup(info));
     if (state.mark === undefined) return isBehind ? confirmed : undefined;
     if (isSettling && !isBehind) return undefined;
-    return confirmed.seq - state.mark.seq >= markLagMax || isSettling ? confirmed : state.mark;
+    const lag = Math.max(confirmed.seq - state.mark.seq, confirmed.op - state.mark.op);
+    return lag >= markLagMax || isSettling ? confirmed : state.mark;
   }
 
   /** All cells of the commit; none where the inputs changed nothing. */
@@ -124,6 +145,8 @@ export class GroupDraft {
     if (info !== state.info || this.isClaim) cells.push(infoCell(info));
     for (const [userId, member] of this.members) cells.push(memberCell(userId, member));
     for (const message of this.added) cells.push(groupMessageCell(message));
+    for (const message of this.changed.values()) cells.push(groupMessageCell(message));
+    for (const change of this.changes) cells.push(changeCell(change));
     for (const [messageId, entry] of this.dedup) cells.push(dedupCell(messageId, entry));
     for (const [userId, owed] of this.owed) cells.push(owedCell(userId, owed));
     // What is owed is worked off beside: that alone is worth a commit only where it is asked for.

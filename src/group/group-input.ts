@@ -1,3 +1,4 @@
+import type { OutgoingOperation } from '../conversation/operation.ts';
 import type { OutgoingMessage } from '../conversation/outgoing-message.ts';
 import type { GroupHistory, GroupRole } from '../protocol/calls.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
@@ -14,6 +15,7 @@ export type GroupInput =
       readonly members: readonly string[];
     }
   | { readonly kind: 'send'; readonly from: string; readonly message: OutgoingMessage }
+  | { readonly kind: 'operate'; readonly from: string; readonly operation: OutgoingOperation }
   /** All of them exist. */
   | { readonly kind: 'add'; readonly from: string; readonly members: readonly string[] }
   | { readonly kind: 'remove'; readonly from: string; readonly members: readonly string[] }
@@ -27,6 +29,8 @@ export type GroupInput =
 
 export type GroupResult =
   | { readonly kind: 'sent'; readonly seq: number; readonly timestamp: number; readonly duplicate: boolean }
+  /** When, epoch ms. */
+  | { readonly kind: 'operated'; readonly at: number }
   /** `affected`: whose mailboxes have to hear of it before it is true for them. */
   | { readonly kind: 'members'; readonly members: number; readonly affected: readonly string[] }
   | { readonly kind: 'done' }

@@ -2,6 +2,7 @@ import { newDedupWindow, type DedupWindow } from '../conversation/dedup-window.t
 import type { GroupMessage } from '../conversation/group-message.ts';
 import type { GroupHistory, GroupRole } from '../protocol/calls.ts';
 import type { RowVersion } from '../row/row-version.ts';
+import { markOfGroup, nothingTold, reachesMark, type FanOutMark } from './fan-out-mark.ts';
 
 /** The group itself: what its `h` `g` cell holds. */
 export interface GroupInfo {
@@ -14,6 +15,8 @@ export interface GroupInfo {
   readonly lastSeq: number;
   /** Number of the last event: created, renamed, somebody in, out, or in another role. */
   readonly event: number;
+  /** Number of the last edit or deletion of a message. */
+  readonly op: number;
   /** Time of the last commit, epoch ms; never runs back. */
   readonly updatedAt: number;
   /** The owner before this one, who made this one the owner. */
@@ -34,10 +37,11 @@ export interface OwedEnrolment {
   readonly event: number;
 }
 
-/** How far the mailboxes of all members have come. */
-export interface FanOutMark {
+/** One edit or deletion. Those of a message that come later have overtaken it. */
+export interface GroupChange {
+  readonly op: number;
+  /** Of the message. */
   readonly seq: number;
-  readonly event: number;
 }
 
 /** The durable state of one group in memory. Changed only by `applyGroupDraft`, by the cache and by confirmations. */
@@ -53,13 +57,18 @@ export interface GroupState {
   mark: FanOutMark | undefined;
   /** What mailboxes have confirmed since the row was loaded: the mark that the next commit may write. */
   confirmed: FanOutMark;
-  /** All mailboxes know all up to this seq but for a few that cannot be told and are told one by one. */
-  mostlyConfirmedSeq: number;
+  /** The same of all mailboxes but for a few that cannot be told and are told one by one. */
+  mostlyConfirmed: FanOutMark;
   /** Of `owed`: the event that the mailbox has confirmed. */
   readonly confirmedEnrolments: Map<string, number>;
   /** Contiguous and ascending, up to the last one; those at or below `runAbove` are in the store only. */
   messages: GroupMessage[];
   runAbove: number;
+  /** Contiguous and ascending by `op`, up to the last one; those at or below `changesAbove` are in the store only. */
+  changes: GroupChange[];
+  changesAbove: number;
+  /** Version number of the last commit that changed messages: older images of them are stale. */
+  touchedVersion: number;
   dedup: DedupWindow;
   /** Memory taken, bytes, estimated. */
   bytes: number;
@@ -68,13 +77,15 @@ export interface GroupState {
 /** Every limit of a group. */
 export interface GroupLimits {
   readonly membersMax: number;
-  /** Messages, and members come or gone, that mailboxes have not confirmed. */
+  /** Messages, their changes, and members come or gone, that mailboxes have not confirmed: so many of each. */
   readonly pendingMax: number;
   /** How far back a messageId may lie, ms. */
   readonly dedupWindowMs: number;
 }
 
 export const groupDedupMax = 4_096;
+/** Changes of messages that stay in memory. */
+const changesInMemory = 1_024;
 /** Of a group with nothing in it. */
 export const groupOverheadBytes = 1_500;
 export const memberBytes = 250;
@@ -92,11 +103,14 @@ export function emptyGroup(groupId: string): GroupState {
     members: new Map(),
     owed: new Map(),
     mark: undefined,
-    confirmed: { seq: 0, event: 0 },
-    mostlyConfirmedSeq: 0,
+    confirmed: nothingTold,
+    mostlyConfirmed: nothingTold,
     confirmedEnrolments: new Map(),
     messages: [],
     runAbove: 0,
+    changes: [],
+    changesAbove: 0,
+    touchedVersion: 0,
     dedup: newDedupWindow(),
     bytes: groupOverheadBytes,
   };
@@ -105,7 +119,7 @@ export function emptyGroup(groupId: string): GroupState {
 /** Is there something that mailboxes have not confirmed? */
 export function isFanOutDue({ info, confirmed, owed, confirmedEnrolments }: GroupState): boolean {
   if (info === undefined) return false;
-  if (confirmed.seq < info.lastSeq || confirmed.event < info.event) return true;
+  if (!reachesMark(confirmed, markOfGroup(info))) return true;
   return owed.size > confirmedEnrolments.size;
 }
 
@@ -118,4 +132,21 @@ export function forgetGroupMessages(state: GroupState, seq: number): boolean {
   for (const message of state.messages.splice(0, cut)) state.bytes -= groupMessageBytes(message);
   state.runAbove = Math.max(state.runAbove, upTo);
   return true;
+}
+
+/** Puts the changed message in the place of the one before, where that is in memory. */
+export function replaceGroupMessage(state: GroupState, message: GroupMessage): void {
+  const index = message.seq - state.runAbove - 1;
+  const former = state.messages[index];
+  if (former === undefined) return;
+  state.messages[index] = message;
+  state.bytes += groupMessageBytes(message) - groupMessageBytes(former);
+}
+
+/** Adds what is durable by now; beyond a limit the older half is forgotten, and stays in the store. */
+export function addChanges(state: GroupState, changes: readonly GroupChange[]): void {
+  state.changes.push(...changes);
+  if (state.changes.length <= changesInMemory) return;
+  const gone = state.changes.splice(0, state.changes.length - changesInMemory / 2);
+  state.changesAbove = gone.at(-1)?.op ?? state.changesAbove;
 }

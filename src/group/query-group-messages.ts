@@ -5,19 +5,24 @@ import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, need, type Step } from '../row/step.ts';
 import { noSuchGroup } from './group-access.ts';
 import { groupMessageOf, groupMessageRange } from './group-cells.ts';
-import type { GroupState } from './group-state.ts';
+import type { GroupInfo, GroupMember, GroupState } from './group-state.ts';
 
 /** Cells that one read of the store brings at most. */
 export const groupReadMax = 512;
 
-/** What a member sees lies above this seq; undefined: the user is no member. */
+/** What a member sees lies above this seq. */
+export function shownAbove({ history }: GroupInfo, { joinSeq }: GroupMember): number {
+  return history === 'sinceJoin' ? joinSeq : 0;
+}
+
+/** The same; undefined: the user is no member. */
 export function visibleAbove({ info, members }: GroupState, userId: string): number | undefined {
   const member = members.get(userId);
   if (info === undefined || member === undefined) return undefined;
-  return info.history === 'sinceJoin' ? member.joinSeq : 0;
+  return shownAbove(info, member);
 }
 
-/** Messages with `above < seq < below`, at most `groupReadMax` of them, oldest first. Messages never change yet. */
+/** Messages with `above < seq < below`, at most `groupReadMax` of them, oldest first. */
 export function groupMessagesBetween(
   state: GroupState,
   above: number,
@@ -25,10 +30,10 @@ export function groupMessagesBetween(
   loaded: LoadedRanges,
 ): Step<readonly GroupMessage[]> {
   if (below - above <= 1) return done([]);
-  const { messages, runAbove } = state;
+  const { messages, runAbove, touchedVersion } = state;
   if (above >= runAbove) return done(messages.slice(above - runAbove, below - 1 - runAbove));
   const range = groupMessageRange(above, below);
-  const cells = loaded.cells(range, 0);
+  const cells = loaded.cells(range, touchedVersion);
   if (cells === undefined) return need(range);
   return done(cells.map(groupMessageOf).reverse());
 }

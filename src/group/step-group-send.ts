@@ -3,7 +3,7 @@ import { refuseByIds } from '../conversation/outgoing-message.ts';
 import { refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, type Step } from '../row/step.ts';
-import { noSuchGroup } from './group-access.ts';
+import { noSuchGroup, notCaughtUp } from './group-access.ts';
 import type { GroupDraft } from './group-draft.ts';
 import type { GroupInput, GroupResult } from './group-input.ts';
 import type { GroupLimits } from './group-state.ts';
@@ -34,12 +34,7 @@ export function stepGroupSend(
   const isKnown = (messageId: string): boolean => lookUp.entry(messageId) !== undefined;
   const refused = refuseByIds(message, draft.nowMs - limits.dedupWindowMs, isKnown);
   if (refused !== undefined) return done(refused);
-  // One who cannot be told must not silence all the others.
-  const known = Math.max(draft.confirmed.seq, draft.mostlyConfirmedSeq);
-  if (info.lastSeq - known >= limits.pendingMax) {
-    const why = 'the mailboxes of members have not caught up with this group';
-    return done(refusal('overloaded', why, { retryAfterMs: 1_000 }));
-  }
+  if (info.lastSeq - draft.known.seq >= limits.pendingMax) return done(notCaughtUp);
   const { messageId, text, mediaRef, replyTo, fingerprint } = message;
   const seq = info.lastSeq + 1;
   const timestamp = draft.nowMs;

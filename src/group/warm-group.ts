@@ -1,7 +1,7 @@
 import { dedupCell } from '../conversation/dedup-window.ts';
 import type { Cell, CellRange, Family } from '../row/cell.ts';
 import type { RowCopy, RowSnapshot } from '../row/row-snapshot.ts';
-import { groupMessageCell, infoCell, markCell, memberCell, owedCell } from './group-cells.ts';
+import { changeCell, groupMessageCell, infoCell, markCell, memberCell, owedCell } from './group-cells.ts';
 import { groupMessageBytes, type GroupState } from './group-state.ts';
 import { restoreGroup } from './restore-group.ts';
 
@@ -16,7 +16,7 @@ const cellOverheadBytes = 40;
  * @returns undefined where it is larger with its last message alone
  */
 export function snapshotGroup(state: GroupState, bytesMax: number): RowSnapshot | undefined {
-  const { info, mark, members, owed, dedup, messages } = state;
+  const { info, mark, members, owed, dedup, messages, changes } = state;
   const cells: Cell[] = [];
   let bytes = 0;
   const add = (cell: Cell): void => {
@@ -28,6 +28,7 @@ export function snapshotGroup(state: GroupState, bytesMax: number): RowSnapshot 
   for (const [userId, member] of members) add(memberCell(userId, member));
   for (const [userId, enrolment] of owed) add(owedCell(userId, enrolment));
   for (const [messageId, entry] of dedup.entries) add(dedupCell(messageId, entry));
+  for (const change of changes) add(changeCell(change));
   for (const message of messages.toReversed()) {
     const isLast = message === messages.at(-1);
     if (!isLast && bytes + groupMessageBytes(message) > bytesMax) break;
@@ -46,7 +47,7 @@ export function reviveGroup(groupId: string, copy: RowCopy, ranges: readonly Cel
   const [dedupAboveMs] = copy.marks as GroupMarks;
   const of = (family: Family): readonly Cell[] =>
     copy.cells.filter((cell) => cell.family === family).sort((a, b) => a.qualifier.compare(b.qualifier));
-  const image = { version: copy.version, ranges: [of('h'), of('o'), of('d'), of('m')] };
+  const image = { version: copy.version, ranges: [of('h'), of('o'), of('d'), of('m'), of('l')] };
   const state = restoreGroup(groupId, image, ranges);
   state.dedup.knownAboveMs = dedupAboveMs;
   return state;

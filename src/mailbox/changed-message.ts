@@ -3,7 +3,6 @@ import { done, need, type Step } from '../row/step.ts';
 import { messageOf, messageRange } from './mailbox-cells.ts';
 import type { ConversationDraft } from './mailbox-draft.ts';
 import { messageAt, type ConversationState, type StoredMessage } from './mailbox-state.ts';
-import type { CopiedOperation } from './operation.ts';
 
 /** The message with this seq, from memory or the store. */
 export function findMessage(
@@ -28,13 +27,4 @@ export function findInDraft(
   const message = changed.get(seq) ?? added.find((other) => other.seq === seq);
   if (message !== undefined || base === undefined) return done(message);
   return findMessage(base, seq, loaded);
-}
-
-/** What an operation makes of a message. A deletion leaves its place, and what it answered; it counts as before. */
-export function operated(message: StoredMessage, operation: Omit<CopiedOperation, 'op'>): StoredMessage {
-  const { text, editedAt, deletedAt } = operation;
-  // Changes that were overtaken are not copied: what they were must not be left in one of the copies.
-  const { mediaRef, editedAt: _, ...rest } = message;
-  if (deletedAt !== undefined) return { ...rest, text: '', deletedAt };
-  return { ...rest, text, ...(mediaRef && { mediaRef }), ...(editedAt !== undefined && { editedAt }) };
 }

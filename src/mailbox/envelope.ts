@@ -1,7 +1,7 @@
 import type { OutgoingMessage } from '../conversation/outgoing-message.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
-import type { CopiedOperation, OutgoingOperation } from './operation.ts';
+import type { CopiedOperation, OutgoingOperation } from '../conversation/operation.ts';
 import type { Standing } from './standing.ts';
 
 /** A message that the recipient's row has, on its way to the sender's own copy. */

@@ -14,9 +14,13 @@ export interface GroupEntry {
   readonly enrolmentEvent: number;
   /** The group's last seq when the user joined. */
   readonly joinSeq: number;
+  /** Nothing at or below this seq is shown to the user. */
+  readonly shownAbove: number;
   readonly name: string;
   /** The last event heard of. */
   readonly event: number;
+  /** The last edit or deletion heard of. */
+  readonly op: number;
   readonly lastSeq: number;
   readonly lastTimestamp: number;
   readonly lastFrom: string;

@@ -1,4 +1,5 @@
 import { encodeValue, decodeValue } from '../conversation/cell-value.ts';
+import { isGroupId } from '../protocol/conversation-id.ts';
 import type { Conversation } from '../protocol/message.ts';
 import type { Cell, CellRange } from '../row/cell.ts';
 import type { LogCommit, LogEntry } from './mailbox-state.ts';
@@ -46,7 +47,9 @@ const logFormat = 3;
 /** Of commits without anything of groups or contacts, so that nodes of the former release can read them. */
 const formerLogFormat = 2;
 
-function isNew({ kind }: LogEntry): boolean {
+function isNew(entry: LogEntry): boolean {
+  const { kind } = entry;
+  if (kind === 'edited' || kind === 'deleted') return isGroupId(entry.conversationId);
   return kind === 'groupRange' || kind === 'conversation' || kind === 'contact';
 }
 

@@ -176,6 +176,8 @@ type GroupEntryFields = [
   deliveredSeq: number,
   readSeq: number,
   own: number[],
+  op?: number,
+  shownAbove?: number,
 ];
 
 export function groupEntryCell(entry: GroupEntry): Cell {
@@ -197,6 +199,8 @@ export function groupEntryCell(entry: GroupEntry): Cell {
     entry.deliveredSeq,
     entry.readSeq,
     [...entry.own],
+    entry.op,
+    entry.shownAbove,
   ];
   return { family: 'h', qualifier, value: encodeValue(fields) };
 }
@@ -209,11 +213,13 @@ export function groupEntryOf(cell: Cell): GroupEntry {
   const [conversationId, isIn, enrolmentEvent, joinSeq, name, event, ...rest] = decodeValue(
     cell,
   ) as GroupEntryFields;
-  const [lastSeq, lastTimestamp, lastFrom, snippet, updatedAt, deliveredSeq, readSeq, own] = rest;
+  const [lastSeq, lastTimestamp, lastFrom, snippet, updatedAt, deliveredSeq, readSeq, own, ...told] = rest;
+  const [op = 0, shownAbove = joinSeq] = told;
   const local = cell.qualifier.readUInt32BE(1);
   return {
     ...{ conversationId, local, isIn: isIn === 1, enrolmentEvent, joinSeq, name, event },
     ...{ lastSeq, lastTimestamp, lastFrom, snippet, updatedAt, deliveredSeq, readSeq, own },
+    ...{ op, shownAbove },
   };
 }
 

@@ -76,7 +76,7 @@ export class MailboxDraft {
   /** Entries of groups that this commit writes. */
   readonly groups = new Map<string, GroupEntry>();
   /** Messages of groups that came with this commit: they are pushed without being read again. */
-  readonly fresh = new Map<string, readonly GroupMessage[]>();
+  readonly fresh = new Map<string, Map<number, GroupMessage>>();
   readonly dedup = new Map<string, DedupEntry>();
   readonly log: LogEntry[] = [];
   /** People as this commit leaves them, by id. */
@@ -119,6 +119,13 @@ export class MailboxDraft {
   setGroup(entry: GroupEntry): void {
     this.groups.set(entry.conversationId, entry);
     this.#bytes += 200;
+  }
+
+  /** Messages of a group that came along, each as it was later than the one that came before. */
+  hasFresh(groupId: string, messages: readonly GroupMessage[]): void {
+    const fresh = this.fresh.get(groupId) ?? new Map<number, GroupMessage>();
+    this.fresh.set(groupId, fresh);
+    for (const message of messages) fresh.set(message.seq, message);
   }
 
   /** A number within the row, for a conversation that is new. */

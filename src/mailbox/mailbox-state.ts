@@ -93,6 +93,7 @@ export interface Profile {
 }
 
 export type LogEntry =
+  /** Also of a group, but for its messages as they come. */
   | {
       readonly kind: 'message' | 'edited' | 'deleted';
       readonly conversationId: string;
@@ -129,7 +130,7 @@ export interface LogCommit {
 
 /** What a commit has changed, with those messages of groups that came along and need not be read. */
 export interface CommittedChanges extends LogCommit {
-  readonly fresh: ReadonlyMap<string, readonly GroupMessage[]>;
+  readonly fresh: ReadonlyMap<string, ReadonlyMap<number, GroupMessage>>;
 }
 
 /** The durable state of one mailbox in memory. Changed only by `applyDraft` and the cache. */

@@ -15,22 +15,14 @@ import {
   type MailboxState,
   type StoredMessage,
 } from './mailbox-state.ts';
-import { cursorAfter, cursorInRange, wireChange } from './wire-view.ts';
+import { cursorAfter, groupRangeOf, wireChange, type GroupRange } from './wire-view.ts';
 
 /** Log slots that one read of the store covers. */
 const slotsPerRead = 256;
 
-/** Messages of a group with `above < seq <= upTo`, at one place of the feed; its row has them. */
-export interface FeedRange {
-  readonly kind: 'range';
-  readonly conversationId: string;
-  readonly above: number;
-  readonly upTo: number;
-  /** The cursor after one of them. */
-  readonly cursorAt: (seq: number) => string;
-}
-
-type FeedItem = { readonly kind: 'change'; readonly change: Change } | FeedRange;
+type FeedItem =
+  | { readonly kind: 'change'; readonly change: Change }
+  | { readonly kind: 'range'; readonly range: GroupRange };
 
 /** A page of the feed; in place of the messages of a group stands what has to be read of its row. */
 export type FeedPage =
@@ -45,7 +37,7 @@ export type FeedPage =
 interface Positioned {
   readonly entry: LogEntry;
   readonly cursor: string;
-  readonly range?: FeedRange;
+  readonly range?: GroupRange;
 }
 
 function versionOf(state: MailboxState): number {
@@ -112,12 +104,11 @@ function positioned(
   after: number,
   room: number,
 ): Positioned {
-  if (entry.kind !== 'groupRange') return { entry, cursor: cursorAfter(commit, index) };
-  const { conversationId } = entry;
-  const above = Math.max(entry.above, after);
-  const upTo = Math.min(entry.upTo, above + room);
-  const cursorAt = (seq: number): string => cursorInRange(commit, index, entry, seq);
-  return { entry, cursor: cursorAt(upTo), range: { kind: 'range', conversationId, above, upTo, cursorAt } };
+  const whole = groupRangeOf(commit, index, entry);
+  if (whole === undefined) return { entry, cursor: cursorAfter(commit, index) };
+  const above = Math.max(whole.above, after);
+  const upTo = Math.min(whole.upTo, above + room);
+  return { entry, cursor: whole.cursorAt(upTo), range: { ...whole, above, upTo } };
 }
 
 /** What comes after a position, as long as it makes at most `limit` changes; `isCut`: there is more. */
@@ -210,10 +201,7 @@ export function queryChanges(
   const messages = loadMessages(state, page, loaded);
   if (messages.kind === 'need') return messages;
   const items = page.flatMap(({ entry, cursor, range }): readonly FeedItem[] => {
-    if (entry.kind === 'groupRange') {
-      if (range === undefined) throw new Error(`G8: a range of ${state.userId} without its bounds`);
-      return [range];
-    }
+    if (range !== undefined) return [{ kind: 'range', range }];
     if (isHidden(state, entry)) return [];
     const change = wireChange(state, entry, cursor, ({ conversationId }, seq) =>
       messages.result.get(`${conversationId}/${seq}`),

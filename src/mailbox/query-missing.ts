@@ -10,7 +10,7 @@ import {
   type MailboxState,
   type StoredMessage,
 } from './mailbox-state.ts';
-import type { CopiedOperation } from './operation.ts';
+import type { CopiedOperation } from '../conversation/operation.ts';
 import { nothing, owedBy } from './standing.ts';
 
 function copyOf({ own: _, receivedCount: __, ...copied }: StoredMessage): CopiedMessage {

@@ -1,3 +1,4 @@
+import { noSuchMessage, notTheAuthor } from '../conversation/operation.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, need, type Step } from '../row/step.ts';
@@ -14,8 +15,8 @@ export interface Operable {
 }
 
 function verdictOn(message: StoredMessage | undefined, isPending: boolean): Operable['found'][number] {
-  if (message === undefined) return isPending ? 'pending' : refusal('not_found', 'no such message');
-  return message.own ? 'own' : refusal('forbidden', 'only the author may change a message');
+  if (message === undefined) return isPending ? 'pending' : noSuchMessage;
+  return message.own ? 'own' : notTheAuthor;
 }
 
 export function queryOperable(

@@ -1,12 +1,12 @@
+import { operated, type CopiedOperation } from '../conversation/operation.ts';
 import { snippetOf } from '../conversation/snippet.ts';
 import type { CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, need, type Step } from '../row/step.ts';
-import { findInDraft, operated } from './changed-message.ts';
+import { findInDraft } from './changed-message.ts';
 import type { CopiedMessage, CopyReply, Envelope, Marks, Owed } from './envelope.ts';
 import type { ConversationDraft, MailboxDraft } from './mailbox-draft.ts';
 import { receivedCountAt } from './message-count.ts';
-import type { CopiedOperation } from './operation.ts';
 import { nothing, standingOf, type Standing } from './standing.ts';
 
 type Copy = Extract<Envelope, { kind: 'copy' }>;

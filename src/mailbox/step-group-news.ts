@@ -45,6 +45,8 @@ function takeEnrolment(
   draft.setGroup({
     ...newEntry(conversationId, local, draft.nowMs, name),
     ...{ isIn: true, enrolmentEvent, joinSeq, lastSeq: joinSeq, lastTimestamp, lastFrom, snippet },
+    // What was changed before is so wherever the member looks.
+    ...{ op: bulletin.op, shownAbove: sinceJoin ? joinSeq : 0 },
     // Marks never move back, whoever comes and goes.
     ...{ deliveredSeq: known?.deliveredSeq ?? 0, readSeq: known?.readSeq ?? 0 },
   });
@@ -54,20 +56,17 @@ function newEntry(conversationId: string, local: number, nowMs: number, name: st
   return {
     ...{ conversationId, local, name, isIn: false, enrolmentEvent: 0, joinSeq: 0, event: 0 },
     ...{ lastSeq: 0, lastTimestamp: nowMs, lastFrom: '', snippet: '', updatedAt: nowMs },
-    ...{ deliveredSeq: 0, readSeq: 0, own: [] },
+    ...{ deliveredSeq: 0, readSeq: 0, own: [], op: 0, shownAbove: 0 },
   };
 }
 
 function takeBulletin(draft: MailboxDraft, entry: GroupEntry, bulletin: Bulletin): void {
-  const { conversationId } = entry;
-  let next = entry;
-  if (bulletin.lastSeq > entry.lastSeq) {
-    const { lastSeq, lastTimestamp, lastFrom, snippet, messages } = bulletin;
-    const own = ownIn(draft.state.userId, entry, messages);
-    next = { ...next, lastSeq, lastTimestamp, lastFrom, snippet, own };
-    draft.log.push({ kind: 'groupRange', conversationId, above: entry.lastSeq, upTo: lastSeq });
-    draft.fresh.set(conversationId, messages);
-  }
+  let next = takeMessages(draft, entry, bulletin);
+  // What comes as a message, now or later, comes as it is by then: of others that change is told.
+  if (bulletin.op > entry.op) next = takeChanges(draft, next, bulletin, entry.lastSeq);
+  const { lastSeq, op, snippet } = bulletin;
+  const isLast = lastSeq === next.lastSeq && lastSeq > next.shownAbove && op >= next.op;
+  if (isLast && snippet !== next.snippet) next = { ...next, snippet };
   if (bulletin.event > entry.event) {
     next = { ...next, event: bulletin.event, name: bulletin.name };
   }
@@ -75,6 +74,32 @@ function takeBulletin(draft: MailboxDraft, entry: GroupEntry, bulletin: Bulletin
   next = { ...next, updatedAt: draft.nowMs };
   draft.setGroup(next);
   if (next.event > entry.event) draft.log.push({ kind: 'conversation', conversation: wireGroup(next) });
+}
+
+function takeMessages(draft: MailboxDraft, entry: GroupEntry, bulletin: Bulletin): GroupEntry {
+  if (bulletin.lastSeq <= entry.lastSeq) return entry;
+  const { conversationId } = entry;
+  const { lastSeq, lastTimestamp, lastFrom, snippet, messages } = bulletin;
+  draft.log.push({ kind: 'groupRange', conversationId, above: entry.lastSeq, upTo: lastSeq });
+  // One that was made before a change that is known by now may have a text that is gone.
+  if (bulletin.op >= entry.op) draft.hasFresh(conversationId, messages);
+  const own = ownIn(draft.state.userId, entry, messages);
+  return { ...entry, lastSeq, lastTimestamp, lastFrom, snippet, own };
+}
+
+function takeChanges(
+  draft: MailboxDraft,
+  entry: GroupEntry,
+  { op, changed }: Bulletin,
+  knownSeq: number,
+): GroupEntry {
+  const { conversationId, shownAbove } = entry;
+  const known = changed.filter(({ seq }) => seq > shownAbove && seq <= knownSeq);
+  for (const { seq, deletedAt } of known) {
+    draft.log.push({ kind: deletedAt === undefined ? 'edited' : 'deleted', conversationId, seq });
+  }
+  draft.hasFresh(conversationId, known);
+  return { ...entry, op };
 }
 
 function ownIn(userId: string, { own, lastSeq }: GroupEntry, messages: Bulletin['messages']): OwnRuns {

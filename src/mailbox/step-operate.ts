@@ -1,17 +1,23 @@
 import { DedupLookUp } from '../conversation/dedup-window.ts';
+import {
+  dedupIdOf,
+  fingerprintOf,
+  noSuchMessage,
+  notTheAuthor,
+  operated,
+  refuseEdit,
+  type OutgoingOperation,
+} from '../conversation/operation.ts';
 import { refuseByIds } from '../conversation/outgoing-message.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, need, type Step } from '../row/step.ts';
-import { findInDraft, operated } from './changed-message.ts';
+import { findInDraft } from './changed-message.ts';
 import type { Envelope, OperateReply, Operated } from './envelope.ts';
 import type { ConversationDraft, MailboxDraft } from './mailbox-draft.ts';
 import type { MailboxLimits, StoredMessage } from './mailbox-state.ts';
-import { dedupIdOf, fingerprintOf, type OutgoingOperation } from './operation.ts';
 
 type Operate = Extract<Envelope, { kind: 'operate' }>;
-
-const notThere = refusal('not_found', 'no such message');
 
 /** Changes of the peer's messages whose copies are not confirmed. */
 function pendingIn({ base, operations }: ConversationDraft): number {
@@ -24,15 +30,13 @@ function refuse(
   operation: OutgoingOperation,
   limits: MailboxLimits,
 ): Refusal | undefined {
-  if (message.own) return refusal('forbidden', 'only the author may change a message');
-  if (operation.kind === 'edit') {
-    // What is deleted goes, whoever it comes from.
-    if (conversation.head.isBlocked) return refusal('forbidden', 'this user does not take your messages');
-    if (message.deletedAt !== undefined) return notThere;
-    if (operation.text === '' && message.mediaRef === undefined) {
-      return refusal('invalid_params', 'text must not be empty', { path: 'text' });
-    }
+  if (message.own) return notTheAuthor;
+  // What is deleted goes, whoever it comes from.
+  if (operation.kind === 'edit' && conversation.head.isBlocked) {
+    return refusal('forbidden', 'this user does not take your messages');
   }
+  const unfit = refuseEdit(message, operation);
+  if (unfit !== undefined) return unfit;
   if (pendingIn(conversation) < limits.outboxPendingMax) return undefined;
   return refusal('overloaded', 'too many changes wait for their author to copy them', {
     retryAfterMs: 1_000,
@@ -54,11 +58,7 @@ function apply(
   const previousOp = head.peerOp;
   head.peerOp += 1;
   const time = kind === 'edit' ? { editedAt: at } : { deletedAt: at };
-  draft.change(
-    conversation,
-    operated(message, { seq, text, ...time }),
-    kind === 'edit' ? 'edited' : 'deleted',
-  );
+  draft.change(conversation, operated(message, { text, ...time }), kind === 'edit' ? 'edited' : 'deleted');
   conversation.operations.set(seq, head.peerOp);
   return { kind: 'operated', at, op: head.peerOp, previousOp };
 }
@@ -108,9 +108,9 @@ export function stepOperate(
     }
     const stale = refuseByIds(operation, oldestMs, () => true);
     if (stale !== undefined) return stale;
-    if (conversation === undefined) return notThere;
+    if (conversation === undefined) return noSuchMessage;
     const found = findInDraft(conversation, operation.seq, loaded);
-    if (found.kind === 'need' || found.result === undefined) return notThere;
+    if (found.kind === 'need' || found.result === undefined) return noSuchMessage;
     const refused = refuse(conversation, found.result, operation, limits);
     if (refused !== undefined) return refused;
     const result = apply(draft, conversation, found.result, operation);

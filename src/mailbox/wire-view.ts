@@ -1,4 +1,5 @@
 import { wireGroupMessage } from '../conversation/group-message.ts';
+import { isGroupId } from '../protocol/conversation-id.ts';
 import { formatCursor } from '../protocol/cursor.ts';
 import type { Change, Conversation, Message } from '../protocol/message.ts';
 import {
@@ -64,15 +65,37 @@ export function cursorAfter(commit: LogCommit, index: number): string {
 
 type RangeEntry = Extract<LogEntry, { kind: 'groupRange' }>;
 
+/** Messages of a group with `above < seq <= upTo`, at one place of the feed; its row has them. */
+export interface GroupRange {
+  /** What the feed tells of them. */
+  readonly kind: 'message' | 'edited' | 'deleted';
+  readonly conversationId: string;
+  readonly above: number;
+  readonly upTo: number;
+  /** The cursor after one of them. */
+  readonly cursorAt: (seq: number) => string;
+}
+
+/** Entry `index` of a commit, where what it shows is in the row of a group. */
+export function groupRangeOf(commit: LogCommit, index: number, entry: LogEntry): GroupRange | undefined {
+  if (entry.kind === 'groupRange') {
+    const cursorAt = (seq: number): string => cursorInRange(commit, index, entry, seq);
+    return { ...entry, kind: 'message', cursorAt };
+  }
+  if (!('seq' in entry) || !isGroupId(entry.conversationId)) return undefined;
+  const { kind, conversationId, seq } = entry;
+  return { kind, conversationId, above: seq - 1, upTo: seq, cursorAt: () => cursorAfter(commit, index) };
+}
+
 /** The cursor after the message with this seq, of those that entry `index` of a commit stands for. */
-export function cursorInRange(commit: LogCommit, index: number, { upTo }: RangeEntry, seq: number): string {
+function cursorInRange(commit: LogCommit, index: number, { upTo }: RangeEntry, seq: number): string {
   return seq === upTo ? cursorAfter(commit, index) : formatCursor(commit.version, index, seq);
 }
 
 /** A log entry as a change, or undefined where its message has to be read first. */
 export function wireChange(
   state: MailboxState,
-  entry: Exclude<LogEntry, RangeEntry>,
+  entry: LogEntry,
   cursor: string,
   loaded: (conversation: ConversationState, seq: number) => StoredMessage | undefined,
 ): Change | undefined {
@@ -81,6 +104,8 @@ export function wireChange(
       const { conversationId, readSeq, unread } = entry;
       return { cursor, kind: 'read', conversationId, readSeq, unread };
     }
+    case 'groupRange':
+      return undefined;
     case 'contact':
       return { cursor, ...entry };
     case 'conversation':
@@ -110,13 +135,13 @@ export function wireChange(
 export function wireCommit(state: MailboxState, commit: CommittedChanges): Change[] | undefined {
   const changes: Change[] = [];
   for (const [index, entry] of commit.entries.entries()) {
-    if (entry.kind === 'groupRange') {
-      const { conversationId, above, upTo } = entry;
-      const fresh = (commit.fresh.get(conversationId) ?? []).filter(({ seq }) => seq > above && seq <= upTo);
-      if (fresh.length < upTo - above) return undefined;
-      for (const message of fresh) {
-        const cursor = cursorInRange(commit, index, entry, message.seq);
-        changes.push({ cursor, kind: 'message', message: wireGroupMessage(conversationId, message) });
+    const range = groupRangeOf(commit, index, entry);
+    if (range !== undefined) {
+      const { kind, conversationId, above, upTo, cursorAt } = range;
+      for (let seq = above + 1; seq <= upTo; seq++) {
+        const message = commit.fresh.get(conversationId)?.get(seq);
+        if (message === undefined) return undefined;
+        changes.push({ cursor: cursorAt(seq), kind, message: wireGroupMessage(conversationId, message) });
       }
       continue;
     }

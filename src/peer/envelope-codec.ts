@@ -8,7 +8,7 @@ import type {
   Operated,
   Owed,
 } from '../mailbox/envelope.ts';
-import type { CopiedOperation, OutgoingOperation } from '../mailbox/operation.ts';
+import type { CopiedOperation, OutgoingOperation } from '../conversation/operation.ts';
 import type { Standing } from '../mailbox/standing.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';

@@ -63,8 +63,9 @@ export function unpackCard(value: unknown): MemberCard | undefined {
 }
 
 function packBulletin(bulletin: Bulletin): readonly unknown[] {
-  const { groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages } = bulletin;
-  return [groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages.map(packMessage)];
+  const { groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages, op, changed } = bulletin;
+  const last = [lastSeq, lastTimestamp, lastFrom, snippet];
+  return [groupId, name, event, ...last, messages.map(packMessage), op, changed.map(packMessage)];
 }
 
 function unpackBulletin(value: unknown): Bulletin {
@@ -73,12 +74,18 @@ function unpackBulletin(value: unknown): Bulletin {
   const [lastSeq, lastTimestamp] = [items.count(), items.count()];
   const [lastFrom, snippet] = [items.text(), items.text()];
   const messages = items.list(unpackMessage);
-  return { groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages };
+  const bulletin = { groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages };
+  // A node that knows no changes in groups has none to tell of.
+  if (items.isAtEnd) return { ...bulletin, op: 0, changed: [] };
+  return { ...bulletin, op: items.count(), changed: items.list(unpackMessage) };
 }
 
 function packMessage(message: GroupMessage): readonly unknown[] {
-  const { seq, messageId, text, timestamp, mediaRef, replyTo } = message;
+  const { seq, messageId, text, timestamp, mediaRef, replyTo, editedAt, deletedAt, op } = message;
   const packed = [seq, messageId, text, timestamp];
+  if (op !== undefined) {
+    return [...packed, packMedia(mediaRef), replyTo ?? null, editedAt ?? null, deletedAt ?? null, op];
+  }
   return mediaRef === undefined && replyTo === undefined
     ? packed
     : [...packed, packMedia(mediaRef), replyTo ?? null];
@@ -91,10 +98,18 @@ function unpackMessage(value: unknown): GroupMessage {
   if (items.isAtEnd) return message;
   const mediaRef = items.optional(unpackMedia);
   const replyTo = items.optional(countOf);
+  const [editedAt, deletedAt, op] = [
+    items.optional(countOf),
+    items.optional(countOf),
+    items.optional(countOf),
+  ];
   return {
     ...message,
     ...(mediaRef !== undefined && { mediaRef }),
     ...(replyTo !== undefined && { replyTo }),
+    ...(editedAt !== undefined && { editedAt }),
+    ...(deletedAt !== undefined && { deletedAt }),
+    ...(op !== undefined && { op }),
   };
 }
 

@@ -71,12 +71,20 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
       if ('kind' in change) return change;
       const edited = editedText(params.text, limits);
       if ('kind' in edited) return edited;
-      return caller.mailbox.call('editMessage', { ...change, ...edited }, deadline);
+      const { conversationId } = change;
+      const edit = { ...change, ...edited };
+      return isGroupId(conversationId)
+        ? caller.mailbox.callGroup(conversationId, 'editMessage', edit, deadline)
+        : caller.mailbox.call('editMessage', edit, deadline);
     }),
 
     call('write', 'deleteMessage', (caller, params, deadline) => {
       const change = outgoingChange(caller, params, limits, time.wallMs());
-      return 'kind' in change ? change : caller.mailbox.call('deleteMessage', change, deadline);
+      if ('kind' in change) return change;
+      const { conversationId } = change;
+      return isGroupId(conversationId)
+        ? caller.mailbox.callGroup(conversationId, 'deleteMessage', change, deadline)
+        : caller.mailbox.call('deleteMessage', change, deadline);
     }),
 
     mark('markDelivered'),

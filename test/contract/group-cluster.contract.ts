@@ -156,6 +156,56 @@ function writesAndReads(clusterOf: () => NodeCluster): void {
   );
 }
 
+function changesMessages(clusterOf: () => NodeCluster): void {
+  it(
+    'G1, G2, G7, G8: edits and deletions reach every member on every node, in lists, pages and pushes',
+    async () => {
+      const { users, groupId } = await group(clusterOf(), 'edits', 5);
+      const [author, other] = users as [HttpUser, HttpUser];
+      const conversationId = groupId;
+      const sessions = await Promise.all(users.map((user) => user.open()));
+      for (const text of ['a', 'b', 'c']) await author.say(groupId, text);
+      const edit = { conversationId, seq: 3, text: 'C', messageId: messageId('edits0', 'edit') };
+      const edited = await author.insist('editMessage', edit);
+      expect(await author.insist('editMessage', edit)).toEqual(edited);
+      expect(await author.errorOf('editMessage', { ...edit, text: 'D' })).toBe('conflict');
+      const removal = { conversationId, seq: 1, messageId: messageId('edits0', 'removal') };
+      const deleted = await author.insist('deleteMessage', removal);
+      for (const [method, params] of [
+        ['editMessage', { ...edit, messageId: messageId('edits1', 'x') }],
+        ['deleteMessage', { conversationId, seq: 1, messageId: messageId('edits1', 'y') }],
+      ] as const) {
+        expect(await other.errorOf(method, params)).toBe('forbidden');
+      }
+      for (const [index, user] of users.entries()) {
+        const page = await user.insist('getMessages', { conversationId });
+        expect(page['messages']).toMatchObject([
+          { seq: 3, text: 'C', editedAt: edited['editedAt'] },
+          { seq: 2, text: 'b' },
+          { seq: 1, text: '', deletedAt: deleted['deletedAt'] },
+        ]);
+        await expect.poll(() => user.entry(groupId), { timeout: 15_000 }).toMatchObject({ snippet: 'C' });
+        // What is pushed shows a message as it was by then, what is read later as it is now.
+        const shown = new Map<unknown, unknown>();
+        for (let isDone = false; !isDone;) {
+          const change = await sessions[index]!.change();
+          if (!('message' in change)) continue;
+          const { seq, text } = change['message'] as Json;
+          shown.set(seq, text);
+          isDone = shown.get(1) === '' && shown.get(3) === 'C';
+        }
+        expect([...shown].sort()).toEqual([
+          [1, ''],
+          [2, 'b'],
+          [3, 'C'],
+        ]);
+      }
+      for (const session of sessions) session.close();
+    },
+    testMaxMs,
+  );
+}
+
 function comesAndGoes(clusterOf: () => NodeCluster): void {
   it(
     'a removed member loses access at once, hears `left`, and may come back; roles and names hold',
@@ -251,6 +301,7 @@ function survivesKills(clusterOf: () => NodeCluster): void {
 /** What groups promise, on a cluster of three nodes. */
 export function itKeepsGroups(clusterOf: () => NodeCluster): void {
   writesAndReads(clusterOf);
+  changesMessages(clusterOf);
   comesAndGoes(clusterOf);
   survivesKills(clusterOf);
 }

@@ -286,7 +286,7 @@ export class SimDevice {
     }
     this.#position = change.cursor;
     this.heard.push(change);
-    if (change.kind !== 'message') return;
+    if (!('message' in change)) return;
     cluster.log.trace(`${this.label} hears ${change.message.messageId} at ${change.cursor}`);
     this.#checked(() => {
       if (isGroupId(change.message.conversationId)) groups.heard(this.userId, change);

@@ -43,10 +43,11 @@ export class SimGroups {
 
   /** One operation of a device. Throws what a client must not get. */
   async act(device: SimDevice): Promise<void> {
-    const kind = this.#cluster.random.below(20);
+    const kind = this.#cluster.random.below(23);
     if (kind < 11) await this.#sayAll(device);
     else if (kind < 14) await this.#mark(device);
     else if (kind < 17) await this.#read(device);
+    else if (kind < 20) await this.#change(device);
     else if (device.userId === this.#owner) await this.#manage(device);
   }
 
@@ -107,6 +108,48 @@ export class SimGroups {
     }
   }
 
+  /** Edits or deletes an own message, until that is acknowledged, or the message is gone. */
+  async #change(device: SimDevice): Promise<void> {
+    const { userId, deviceId } = device;
+    const { random, world, log } = this.#cluster;
+    const own = this.#history.ownOf(userId);
+    if (own.length === 0) return;
+    const seq = random.pick(own);
+    const kind = random.chance(0.7) ? 'edit' : 'delete';
+    const number = ++this.#typed;
+    const messageId = `${world.wallMs()}.${userId}.${deviceId}.g${number}`;
+    const text = kind === 'edit' ? `${device.label} edit ${number}` : '';
+    const attempt = this.#history.attemptChange({ kind, messageId, seq, text });
+    log.trace(`${device.label} ${kind}s ${seq}: ${messageId}`);
+    const params = { conversationId: this.#groupId, seq, messageId };
+    const repeats = random.chance(0.2) ? 2 : 1;
+    for (let tries = 1, acks = 0; acks < repeats; tries++) {
+      try {
+        const at = await this.#asMember(userId, () =>
+          device
+            .ask(async (mailbox, deadline) =>
+              kind === 'edit'
+                ? (await mailbox.callGroup(this.#groupId, 'editMessage', { ...params, text }, deadline))
+                    .editedAt
+                : (await mailbox.callGroup(this.#groupId, 'deleteMessage', params, deadline)).deletedAt,
+            )
+            .catch((error: unknown) => {
+              // Gone with its message, and not with its author.
+              const isGone = error instanceof ProtocolError && error.message === 'no such message';
+              if (!isGone || kind === 'delete' || !this.#history.mayBeDeleted(seq)) throw error;
+              return undefined;
+            }),
+        );
+        if (at === undefined) return;
+        this.#history.changed(attempt, at);
+        acks++;
+      } catch (error) {
+        if (!isRetryable(error)) throw error;
+        await this.#pause(20 + random.below(Math.min(400, 20 * 2 ** tries)));
+      }
+    }
+  }
+
   async #mark(device: SimDevice): Promise<void> {
     const { userId } = device;
     const seen = this.#history.seenBy(userId);
@@ -125,13 +168,14 @@ export class SimGroups {
     const { userId } = device;
     const { random } = this.#cluster;
     const seen = this.#history.seenBy(userId);
+    const before = { seen, changes: this.#history.knownChanges() };
     const isNewest = random.chance(0.6);
     const where = isNewest ? {} : { before: 1 + random.below(seen + 3) };
     const params = { conversationId: this.#groupId, limit: random.pick([2, 5, 50]), ...where };
     const page = await this.#asMember(userId, () =>
       device.ask((mailbox, deadline) => mailbox.callGroup(this.#groupId, 'getMessages', params, deadline)),
     );
-    if (page !== undefined) this.#history.sawPage(userId, page.messages, seen, isNewest);
+    if (page !== undefined) this.#history.sawPage(userId, page.messages, before, isNewest);
   }
 
   /** The owner puts somebody out, or in, or gives the group another name; insists until that is done. */
@@ -180,6 +224,7 @@ export class SimGroups {
   async audit(
     rig: MailboxRig,
     viewed: (userId: string) => { conversations: readonly Conversation[]; changes: readonly Change[] },
+    devices: readonly SimDevice[],
   ): Promise<void> {
     const group = rig.node.registry.group(this.#groupId);
     const messages: Message[] = [];
@@ -197,19 +242,34 @@ export class SimGroups {
       const { conversations, changes } = viewed(userId);
       const entry = conversations.find(({ conversationId }) => conversationId === this.#groupId);
       const fed = changes.flatMap((change) =>
-        'message' in change && change.message.conversationId === this.#groupId ? [change.message] : [],
+        change.kind === 'message' && change.message.conversationId === this.#groupId ? [change.message] : [],
       );
       const joinSeq = members?.get(userId)?.joinSeq ?? 0;
       if (entry !== undefined && entry.name !== group.state?.info?.name) throw new Error('an old name');
       return { userId, joinSeq, entry, fed, isWhole: true };
     });
     this.#history.audit(messages, views);
+    for (const { userId, label, heard } of devices.filter(({ userId }) => inside.includes(userId))) {
+      for (const message of this.#shownBy(heard))
+        this.#history.checkCopy(`${userId} at ${label}`, message, messages);
+    }
     for (const userId of this.#userIds.filter((userId) => !this.#of(userId).isIn)) {
       const { conversations, changes } = viewed(userId);
       if (conversations.some(({ type }) => type === 'group')) throw new Error(`${userId} lists what it left`);
       const last = changes.findLast(({ kind }) => kind === 'conversation');
       if (last?.kind !== 'conversation' || last.left !== true) throw new Error(`${userId} was not told`);
     }
+  }
+
+  /** The messages of the group that a device shows, which knows nothing but what it was pushed. */
+  #shownBy(heard: readonly Change[]): Iterable<Message> {
+    const shown = new Map<number, Message>();
+    for (const change of heard) {
+      if (change.kind === 'conversation' && change.left === true) shown.clear();
+      if (!('message' in change) || change.message.conversationId !== this.#groupId) continue;
+      shown.set(change.message.seq, change.message);
+    }
+    return shown.values();
   }
 
   #of(userId: string): Belonging {

@@ -148,10 +148,14 @@ export class Simulation {
     devices.forEach((device, index) => {
       this.#compareFeed(device.label, heard[index] ?? [], views.get(device.userId));
     });
-    await groups.audit(rig, (userId) => {
-      const { conversations = [], changes = [] } = views.get(userId) ?? {};
-      return { conversations, changes };
-    });
+    await groups.audit(
+      rig,
+      (userId) => {
+        const { conversations = [], changes = [] } = views.get(userId) ?? {};
+        return { conversations, changes };
+      },
+      devices,
+    );
     this.#checkChains();
     const [node] = this.#cluster.up.values();
     if (node === undefined) return;

@@ -1,5 +1,6 @@
 import type { MarkResult, SendMessageResult } from '../../src/protocol/calls.ts';
 import type { Conversation, Message } from '../../src/protocol/message.ts';
+import { MessageChanges, type AttemptedChange } from './message-changes.ts';
 
 /** One message that somebody tried to send to a group, over all of its tries. */
 export interface GroupAttempt {
@@ -16,6 +17,9 @@ interface Fact {
   readonly seq: number;
   readonly timestamp: number;
 }
+
+/** All members see the same row. */
+const everybody = 'everybody';
 
 function check(isRight: boolean, what: string): asserts isRight {
   if (!isRight) throw new Error(what);
@@ -37,6 +41,7 @@ export interface MemberView {
 export class GroupHistory {
   readonly groupId: string;
   readonly attempts = new Map<string, GroupAttempt>();
+  readonly #changes = new MessageChanges();
   readonly #facts = new Map<string, Fact>();
   readonly #idAt = new Map<number, string>();
   /** By user: the greatest seq seen or acknowledged. */
@@ -70,20 +75,52 @@ export class GroupHistory {
   saw(userId: string, message: Message): void {
     const { messageId, seq, text, from } = message;
     const attempt = this.attempts.get(messageId);
-    check(attempt?.from === from && attempt.text === text, `${messageId} comes from nowhere`);
+    const isChanged = message.editedAt !== undefined || message.deletedAt !== undefined;
+    const isKnown = attempt?.from === from && (isChanged || attempt.text === text);
+    check(isKnown, `${messageId} comes from nowhere`);
+    this.#changes.saw(everybody, message);
     this.#observe(messageId, message);
     this.#noteSeen(userId, seq);
   }
 
-  /** A page, and the greatest seq that its reader had seen before it was asked for. */
-  sawPage(userId: string, messages: readonly Message[], seenBefore: number, isNewest: boolean): void {
+  /** Messages of this author that were acknowledged. */
+  ownOf(userId: string): readonly number[] {
+    const own = [...this.attempts.values()].filter(({ from, acked }) => acked && from === userId);
+    return own.flatMap(({ messageId }) => this.#facts.get(messageId)?.seq ?? []);
+  }
+
+  attemptChange(change: Omit<AttemptedChange, 'at' | 'conversationId'>): AttemptedChange {
+    return this.#changes.attempt({ ...change, conversationId: this.groupId });
+  }
+
+  changed(attempt: AttemptedChange, at: number): void {
+    this.#changes.acknowledged(attempt, everybody, at);
+  }
+
+  mayBeDeleted(seq: number): boolean {
+    return this.#changes.mayBeDeleted(this.groupId, seq);
+  }
+
+  /** What every page that is asked for from now on has to show of changes: they are in one row. */
+  knownChanges(): ReadonlyMap<string, number> {
+    return this.#changes.known(everybody);
+  }
+
+  /** A page, and what was known before it was asked for: the greatest seq that its reader had seen, and changes. */
+  sawPage(
+    userId: string,
+    messages: readonly Message[],
+    before: { readonly seen: number; readonly changes: ReadonlyMap<string, number> },
+    isNewest: boolean,
+  ): void {
     messages.forEach((message, index) => {
       const previous = messages[index - 1];
       check(previous === undefined || message.seq === previous.seq - 1, 'G3: a page with a gap');
       this.saw(userId, message);
+      this.#changes.checkRead(everybody, message, before.changes);
     });
     const newest = messages[0]?.seq ?? 0;
-    check(!isNewest || newest >= seenBefore, `G7: ${userId} read up to ${newest} of ${seenBefore}`);
+    check(!isNewest || newest >= before.seen, `G7: ${userId} read up to ${newest} of ${before.seen}`);
   }
 
   marked(userId: string, wanted: number, seenBefore: number, result: MarkResult): void {
@@ -109,6 +146,7 @@ export class GroupHistory {
     for (const { messageId, acked } of this.attempts.values()) {
       check(!acked || ids.includes(messageId), `G1: ${messageId} was acknowledged and is not there`);
     }
+    this.#changes.checkFinal(everybody, messages);
     for (const member of members) this.#auditMember(messages, member);
   }
 
@@ -124,13 +162,23 @@ export class GroupHistory {
     check(unread === counted, `G9: ${userId} has ${unread} unread, but ${counted} are there`);
     const isShown = last === undefined || last.seq === joinSeq || entry.lastFrom === last.from;
     check(isShown, 'a foreign snippet');
+    const text = last?.text ?? '';
+    const isSnippet = last !== undefined && last.seq > joinSeq && text.length <= 100;
+    check(!isSnippet || entry.snippet === text, `${userId} lists ${entry.snippet} for ${text}`);
     fed.forEach((message, index) => {
+      this.checkCopy(userId, message, messages);
       check(message.seq > (fed[index - 1]?.seq ?? 0), `G8: ${message.seq} comes again to ${userId}`);
     });
     const due = messages.filter(({ seq }) => seq > joinSeq).map(({ seq }) => seq);
     const told = fed.map(({ seq }) => seq).filter((seq) => seq > joinSeq);
     const isTold = JSON.stringify(due) === JSON.stringify(told);
     check(!isWhole || isTold, `G8: the feed of ${userId} has ${told.join()} of ${due.join()}`);
+  }
+
+  /** What a member has of a message at the end is what its group has. */
+  checkCopy(userId: string, message: Message, messages: readonly Message[]): void {
+    const stored = JSON.stringify(messages[message.seq - 1]);
+    check(JSON.stringify(message) === stored, `${userId} has ${JSON.stringify(message)} of ${stored}`);
   }
 
   #observe(messageId: string, { seq, timestamp }: Fact): void {

@@ -1,5 +1,10 @@
 import type { Group } from '../../src/actor/group.ts';
-import type { MarkResult, SendMessageResult } from '../../src/protocol/calls.ts';
+import type {
+  DeleteMessageResult,
+  EditMessageResult,
+  MarkResult,
+  SendMessageResult,
+} from '../../src/protocol/calls.ts';
 import type { Conversation } from '../../src/protocol/message.ts';
 import { groupIdOf } from '../../src/router/group-id.ts';
 import { allChanges } from './mailbox-audit.ts';
@@ -46,6 +51,29 @@ export class GroupRig extends MailboxRig {
     return this.time.drive(this.group(groupId).send(from, params, this.deadline()));
   }
 
+  /** Rejects as the call does. */
+  edit(
+    from: string,
+    conversationId: string,
+    seq: number,
+    text: string,
+    messageId = this.messageId(from),
+  ): Promise<EditMessageResult> {
+    const params = { conversationId, seq, text, messageId };
+    return this.time.drive(this.group(conversationId).edit(from, params, this.deadline()));
+  }
+
+  /** Rejects as the call does. */
+  remove(
+    from: string,
+    conversationId: string,
+    seq: number,
+    messageId = this.messageId(from),
+  ): Promise<DeleteMessageResult> {
+    const params = { conversationId, seq, messageId };
+    return this.time.drive(this.group(conversationId).delete(from, params, this.deadline()));
+  }
+
   /** Lets everything that is under way come to its end. */
   settle(ms = 1_000): Promise<void> {
     return this.time.run(ms);
@@ -71,7 +99,7 @@ export class GroupRig extends MailboxRig {
     return page.messages.map(({ text }) => text).reverse();
   }
 
-  /** The user's feed since the beginning, in short: texts of messages, `=name` for the group's entry, `left`, `read n`. */
+  /** The user's feed since the beginning, in short: texts of messages, `~text` where one has changed, `=name` for the group's entry, `left`, `read n`. */
   async feed(userId: string, limit = 50): Promise<readonly string[]> {
     const changes = await this.time.drive(
       allChanges(this.mailbox(userId), '0', limit, this.deadline(100_000)),
@@ -80,6 +108,7 @@ export class GroupRig extends MailboxRig {
       switch (change.kind) {
         case 'edited':
         case 'deleted':
+          return `~${change.message.text}`;
         case 'message':
           return change.message.text;
         case 'read':

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { expandFeed } from '../../../src/actor/expand-feed.ts';
-import type { FeedRange } from '../../../src/mailbox/query-changes.ts';
+import type { GroupRange } from '../../../src/mailbox/wire-view.ts';
 import { formatCursor, parseCursor } from '../../../src/protocol/cursor.ts';
 import { GroupRig } from '../../support/group-rig.ts';
 import { noGroup } from '../../support/group-parts.ts';
@@ -25,14 +25,15 @@ async function withRange(): Promise<{ rig: GroupRig; version: number; index: num
   }
 }
 
-function range(above: number, upTo: number): FeedRange {
-  return {
-    kind: 'range',
+function range(above: number, upTo: number): { kind: 'range'; range: GroupRange } {
+  const range: GroupRange = {
+    kind: 'message',
     conversationId: 'grp:1',
     above,
     upTo,
     cursorAt: (seq) => formatCursor(upTo, 0, seq),
   };
+  return { kind: 'range', range };
 }
 
 describe('ranges of a group in the feed', () => {

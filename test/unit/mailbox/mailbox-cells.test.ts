@@ -163,15 +163,18 @@ describe('cells as they are stored', () => {
         event: 4,
       },
       ...{ lastSeq: 9, lastTimestamp: 5, lastFrom: 'a', snippet: 's', updatedAt: 6 },
-      ...{ deliveredSeq: 8, readSeq: 7, own: [8, 1] },
+      ...{ deliveredSeq: 8, readSeq: 7, own: [8, 1], op: 2, shownAbove: 3 },
     };
     const cell = groupEntryCell(entry);
     expect(hex(cell)).toEqual([
       'h',
       '6700000007',
-      '019ea56772703a78010203a147040905a161a17306080792' + '0801',
+      '01dc0010a56772703a78010203a147040905a161a1730608079208010203',
     ]);
     expect(groupEntryOf(cell)).toEqual(entry);
+    // As it was written before groups had edits and deletions.
+    const former = cellOf('h', '6700000007', '019ea56772703a78010203a147040905a161a17306080792' + '0801');
+    expect(groupEntryOf(former)).toEqual({ ...entry, op: 0 });
   });
 
   it('a person', () => {

@@ -16,12 +16,22 @@ const bulletin: Bulletin = {
     { seq: 2, messageId: '1.ann.d', text: 'a', timestamp: 20 },
     { seq: 3, messageId: '2.bob.d', text: 'hi', timestamp: 30, replyTo: 2 },
   ],
+  op: 5,
+  changed: [
+    { seq: 1, messageId: '3.cat.d', text: 'b', timestamp: 10, editedAt: 40, op: 4 },
+    { seq: 2, messageId: '1.ann.d', text: '', timestamp: 20, deletedAt: 50, op: 5 },
+  ],
 };
 const packed = [
   ...['grp:g', 'G', 7, 3, 30, 'bob', 'hi'],
   [
     [2, '1.ann.d', 'a', 20],
     [3, '2.bob.d', 'hi', 30, null, 2],
+  ],
+  5,
+  [
+    [1, '3.cat.d', 'b', 10, null, null, 40, null, 4],
+    [2, '1.ann.d', '', 20, null, null, null, 50, 5],
   ],
 ];
 
@@ -57,6 +67,11 @@ it('the news of one member, and cards', () => {
   const card = { name: 'ANN', deliveredSeq: 4, readSeq: 3, isFull: false };
   expect(unpackCard(packCard(card))).toEqual(card);
   expect(unpackCard(packCard(undefined))).toBeUndefined();
+});
+
+it('a bulletin of a node that knows no changes of messages', () => {
+  const former = [packed.slice(0, 8), ['ann'], []];
+  expect(unpackCircular(former).bulletin).toEqual({ ...bulletin, op: 0, changed: [] });
 });
 
 it('whatever makes no sense is a fault', () => {
