@@ -104,6 +104,14 @@ export default {
       to: { path: '^(cluster|test|scripts)/' },
     },
     {
+      name: 'torture-knows-nothing',
+      severity: 'error',
+      comment:
+        'Its clients and its checker are written from the protocol: a mistake of the sources must not be theirs.',
+      from: { path: '^scripts/torture/' },
+      to: { path: '^src/' },
+    },
+    {
       name: 'admin-types-only',
       severity: 'error',
       comment: 'Clients know the shapes of the control API, not its code.',

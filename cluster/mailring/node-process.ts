@@ -14,6 +14,8 @@ export interface NodeProcessOptions {
   readonly folder: string;
   /** More flags of `mailring node`. */
   readonly settings: readonly string[];
+  /** Flags of Node.js itself. */
+  readonly runtimeFlags?: readonly string[];
 }
 
 /** `mailring node` as a process of its own: killed, paused, stopped and started again, always at the same ports. */
@@ -23,12 +25,17 @@ export class NodeProcess {
   readonly httpUrl: string;
   readonly wsUrl: string;
   readonly opsUrl: string;
+  readonly ports: { readonly client: number; readonly ops: number; readonly peer: number };
   readonly process: ServiceProcess;
 
-  private constructor({ id, folder, settings }: NodeProcessOptions, ports: readonly number[]) {
+  private constructor(
+    { id, folder, settings, runtimeFlags = [] }: NodeProcessOptions,
+    ports: readonly number[],
+  ) {
     const [client = 0, ops = 0, peer = 0] = ports;
     const at = (port: number): string => `127.0.0.1:${port}`;
     this.id = id;
+    this.ports = { client, ops, peer };
     this.httpUrl = `http://${at(client)}`;
     this.wsUrl = `ws://${at(client)}/v1/ws`;
     this.opsUrl = `http://${at(ops)}`;
@@ -38,7 +45,7 @@ export class NodeProcess {
       name: `node ${id}`,
       command: process.execPath,
       args: [
-        ...['src/main.ts', 'node'],
+        ...[...runtimeFlags, 'src/main.ts', 'node'],
         ...Object.entries(flags)
           .filter(([flag]) => !settings.includes(`--${flag}`))
           .flatMap(([flag, value]) => [`--${flag}`, value]),

@@ -1,0 +1,116 @@
+// Breaks a cluster of real processes in every way it knows while people chat, and judges what they were told.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { networkFaults } from './torture/faults/network-faults.ts';
+import { nodeFaults } from './torture/faults/node-faults.ts';
+import { ringFaults } from './torture/faults/ring-faults.ts';
+import { TortureCluster } from './torture/stand/torture-cluster.ts';
+import { TortureRun, type TortureReport } from './torture/torture-run.ts';
+
+const stores = ['lmdb', 'hbase'] as const;
+const usage = `npm run torture -- [options]
+
+  --minutes <n>     of clients and faults (10)
+  --seed <n>        which faults and which chats; printed (drawn by chance)
+  --store <name>    ${stores.join(' or ')} (lmdb)
+  --faults <names>  only those whose names contain one of these, with commas between; "none" for no faults
+  --nodes <n>       3 to 5 (3)
+  --users <n>       people who chat (24)
+  --first           end at the first violation
+
+Prints one JSON object as its last line. Exit code 0: every promise was kept, 1: violations or failure, 2: wrong usage.`;
+
+interface Options {
+  readonly minutes: number;
+  readonly seed: number;
+  readonly store: (typeof stores)[number];
+  readonly faults: readonly string[];
+  readonly nodes: number;
+  readonly users: number;
+  readonly first: boolean;
+}
+
+class UsageError extends Error {}
+
+function numberOf(name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= min && value <= max) return value;
+  throw new UsageError(`--${name}: a number from ${min} to ${max} is expected, not ${text}`);
+}
+
+function parse(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: 'string', default: '10' },
+      seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
+      store: { type: 'string', default: 'lmdb' },
+      faults: { type: 'string', default: '' },
+      nodes: { type: 'string', default: '3' },
+      users: { type: 'string', default: '24' },
+      first: { type: 'boolean', default: false },
+    },
+  });
+  const store = stores.find((name) => name === values.store);
+  if (store === undefined)
+    throw new UsageError(`--store: ${stores.join(' or ')} is expected, not ${values.store}`);
+  return {
+    minutes: numberOf('minutes', values.minutes, 0.1, 10_000),
+    seed: Math.floor(numberOf('seed', values.seed, 0, 1_000_000)),
+    store,
+    faults: values.faults.split(',').filter((name) => name !== ''),
+    nodes: Math.floor(numberOf('nodes', values.nodes, 3, 5)),
+    users: Math.floor(numberOf('users', values.users, 8, 500)),
+    first: values.first,
+  };
+}
+
+async function torture(options: Options, stopped: AbortSignal): Promise<TortureReport> {
+  const { seed, faults, minutes, nodes, users, first } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'mailring-torture-'));
+  console.log(`seed ${seed}, ${options.store}, ${nodes} nodes, ${users} users; data and logs in ${folder}`);
+  let isClean = false;
+  const settings = [
+    '--store',
+    'lmdb',
+    '--data',
+    join(folder, 'data'),
+    '--ring-lease-ms',
+    '2000',
+    '--ring-removal-window-ms',
+    '5000',
+  ];
+  const cluster = await TortureCluster.start({ nodes, folder, settings, services: new Map() });
+  try {
+    const kinds = [...nodeFaults(cluster), ...networkFaults(cluster), ...ringFaults(cluster)].filter(
+      ({ name }) => faults.length === 0 || faults.some((part) => name.includes(part)),
+    );
+    const run = new TortureRun({
+      ...{ cluster, kinds, heal: async () => undefined, seed, users, durationMs: minutes * 60_000 },
+      ...{ stopsAtViolation: first, stopped, onProgress: (line) => console.log(line) },
+    });
+    await run.run();
+    console.log(JSON.stringify(run.faultCounts));
+    isClean = run.report.violations === 0;
+    return run.report;
+  } finally {
+    await cluster.stop();
+    if (isClean) rmSync(folder, { recursive: true, force: true });
+    else console.log(`seed ${seed}; data and logs are in ${folder}`);
+  }
+}
+
+try {
+  const options = parse(process.argv.slice(2));
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
+  const report = await torture(options, interruption.signal);
+  console.log(JSON.stringify(report));
+  process.exitCode = report.violations === 0 ? 0 : 1;
+} catch (error) {
+  const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error);
+  console.error(isUsage ? `${error.message}\n\n${usage}` : error);
+  process.exitCode = isUsage ? 2 : 1;
+}

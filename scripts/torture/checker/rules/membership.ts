@@ -1,0 +1,69 @@
+import { type Evidence, keyOf, mayHaveHappened } from '../evidence.ts';
+import type { CallRecord } from '../../history.ts';
+import { Findings, type Violation } from '../violation.ts';
+
+interface Step {
+  readonly isIn: boolean;
+  readonly call: CallRecord;
+}
+
+/** Who is out of a group sees nothing of it; who came and did not go is in it. */
+export function checkMembership(evidence: Evidence): readonly Violation[] {
+  const found = new Findings('members');
+  for (const [key, steps] of stepsOf(evidence)) {
+    const last = lastSureStep(steps);
+    if (last === undefined) continue;
+    const [conversationId = '', userId = ''] = key.split(' ');
+    const view = evidence.views.get(userId);
+    if (view === undefined) continue;
+    const isListed = view.conversations.some((one) => one.conversationId === conversationId);
+    if (isListed !== last.isIn) {
+      found.addUnlessHealed(
+        `${userId} ${last.isIn ? 'was added to' : 'is out of'} ${conversationId}, which is ${isListed ? '' : 'not '}in the list`,
+        [last.call],
+      );
+    }
+    if (last.isIn) continue;
+    for (const call of evidence.history.callsOf('getMessages')) {
+      if (call.userId !== userId || call.params.conversationId !== conversationId) continue;
+      if (call.startMs > last.call.endMs && call.outcome.kind === 'ok')
+        found.add(`${userId} read ${conversationId} after having gone`, [last.call, call]);
+    }
+  }
+  return found.violations;
+}
+
+function stepsOf({ history }: Evidence): Map<string, Step[]> {
+  const steps = new Map<string, Step[]>();
+  const add = (userId: string, conversationId: string, step: Step): void => {
+    if (!mayHaveHappened(step.call.outcome)) return;
+    const key = keyOf(conversationId, userId);
+    steps.set(key, [...(steps.get(key) ?? []), step]);
+  };
+  for (const call of history.callsOf('createGroup')) {
+    if (call.outcome.kind !== 'ok') continue;
+    const { conversationId } = call.outcome.result;
+    for (const userId of [call.userId, ...call.params.members])
+      add(userId, conversationId, { isIn: true, call });
+  }
+  for (const call of history.callsOf('addMembers')) {
+    for (const userId of call.params.members) add(userId, call.params.conversationId, { isIn: true, call });
+  }
+  for (const call of history.callsOf('removeMembers')) {
+    for (const userId of call.params.members) add(userId, call.params.conversationId, { isIn: false, call });
+  }
+  for (const call of history.callsOf('leaveGroup'))
+    add(call.userId, call.params.conversationId, { isIn: false, call });
+  return steps;
+}
+
+/** The last step that was answered, where all of the other kind were over before it began. */
+function lastSureStep(steps: readonly Step[]): Step | undefined {
+  const last = steps
+    .filter(({ call }) => call.outcome.kind === 'ok')
+    .toSorted((a, b) => a.call.startMs - b.call.startMs)
+    .at(-1);
+  if (last === undefined) return undefined;
+  const isOpen = steps.some(({ isIn, call }) => isIn !== last.isIn && call.endMs > last.call.startMs);
+  return isOpen ? undefined : last;
+}

@@ -1,0 +1,60 @@
+import type { TortureCluster, TortureNode } from '../stand/torture-cluster.ts';
+import type { FaultKind } from './fault.ts';
+
+const clockJumpMsMax = 4 * 60_000;
+
+/** What can happen to the process of a node, and to its clock. */
+export function nodeFaults(cluster: TortureCluster): FaultKind[] {
+  const { nodes } = cluster;
+  const restart = async ({ process }: TortureNode): Promise<void> => {
+    // It may have ended by itself; whatever runs is left alone.
+    if (process.process.pid === undefined) await process.process.start();
+  };
+  return [
+    {
+      ...{ name: 'kill node', weight: 4, lastsMs: [200, 15_000] },
+      draw: (random) => {
+        const node = random.pick(nodes);
+        return {
+          ...{ what: `kill -9 of ${node.id}`, holds: [node.id] },
+          begin: () => node.process.process.kill('SIGKILL'),
+          end: () => restart(node),
+        };
+      },
+    },
+    {
+      ...{ name: 'stop node', weight: 1, lastsMs: [200, 5_000] },
+      draw: (random) => {
+        const node = random.pick(nodes);
+        return {
+          ...{ what: `SIGTERM to ${node.id}`, holds: [node.id] },
+          begin: () => node.process.process.stop(),
+          end: () => restart(node),
+        };
+      },
+    },
+    {
+      ...{ name: 'pause node', weight: 4, lastsMs: [500, 20_000] },
+      draw: (random) => {
+        const node = random.pick(nodes);
+        return {
+          ...{ what: `SIGSTOP of ${node.id}`, holds: [node.id] },
+          begin: async () => node.process.process.signal('SIGSTOP'),
+          end: async () => node.process.process.signal('SIGCONT'),
+        };
+      },
+    },
+    {
+      ...{ name: 'clock jump', weight: 2, lastsMs: [2_000, 15_000] },
+      draw: (random) => {
+        const node = random.pick(nodes);
+        const offsetMs = Math.round((random.next() - 0.5) * 2 * clockJumpMsMax * random.next());
+        return {
+          ...{ what: `clock of ${node.id} by ${offsetMs} ms`, holds: [node.id] },
+          begin: () => cluster.setWallOffset(node, offsetMs),
+          end: () => cluster.setWallOffset(node, 0),
+        };
+      },
+    },
+  ];
+}

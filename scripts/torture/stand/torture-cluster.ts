@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { NodeProcess } from '../../../cluster/mailring/node-process.ts';
+import { LinkProxy } from './link-proxy.ts';
+import type { NodeControl } from './node-preload.ts';
+
+export interface TortureClusterOptions {
+  readonly nodes: number;
+  readonly folder: string;
+  /** Flags of `mailring node` that all of them get. */
+  readonly settings: readonly string[];
+  /** What all nodes dial besides each other, by name: `redis`, `hbase1`, … to a port of this machine. */
+  readonly services: ReadonlyMap<string, number>;
+}
+
+/** A node, and what stands between it and the world. */
+export interface TortureNode {
+  readonly id: string;
+  readonly process: NodeProcess;
+  /** Between clients and it. */
+  readonly clients: LinkProxy;
+  /** From it to others, by their names. */
+  readonly links: ReadonlyMap<string, LinkProxy>;
+}
+
+const pollMs = 250;
+const preload = join(import.meta.dirname, 'node-preload.ts');
+
+/** Nodes as processes, each link of each in our hands. */
+export class TortureCluster {
+  readonly nodes: readonly TortureNode[];
+  readonly operatorTokenFile: string;
+  readonly #folder: string;
+  readonly #wallOffsets = new Map<string, number>();
+
+  private constructor(nodes: readonly TortureNode[], folder: string, operatorTokenFile: string) {
+    this.nodes = nodes;
+    this.#folder = folder;
+    this.operatorTokenFile = operatorTokenFile;
+  }
+
+  /** Resolves when all nodes serve in one view. */
+  static async start(options: TortureClusterOptions): Promise<TortureCluster> {
+    const { folder, services } = options;
+    await mkdir(folder, { recursive: true });
+    const operatorTokenFile = join(folder, 'operator-token');
+    await writeFile(operatorTokenFile, randomBytes(32).toString('hex'));
+    const secretFile = join(folder, 'cluster-secret');
+    await writeFile(secretFile, randomBytes(32).toString('hex'));
+    const settings = [
+      ...['--operator-token-file', operatorTokenFile, '--cluster-secret-file', secretFile],
+      ...options.settings,
+    ];
+    const ids = Array.from({ length: options.nodes }, (_, number) => `n${number + 1}`);
+    const nodes: TortureNode[] = [];
+    for (const id of ids) {
+      const clients = await LinkProxy.open(`clients>${id}`);
+      const url = pathToFileURL(preload);
+      url.searchParams.set('control', controlFile(folder, id));
+      const process = await NodeProcess.prepare({
+        ...{ id, folder, runtimeFlags: ['--import', url.href] },
+        settings: [...settings, '--advertise', `ws://127.0.0.1:${clients.port}/v1/ws`],
+      });
+      clients.targetPort = process.ports.client;
+      const links = new Map<string, LinkProxy>();
+      const others = [...ids.filter((other) => other !== id), ...services.keys()];
+      for (const other of others) links.set(other, await LinkProxy.open(`${id}>${other}`));
+      nodes.push({ id, process, clients, links });
+    }
+    const peerPorts = nodes.map(({ id, process }): [string, number] => [id, process.ports.peer]);
+    const ports = new Map([...services, ...peerPorts]);
+    for (const { links } of nodes) for (const [name, link] of links) link.targetPort = ports.get(name) ?? 0;
+    const cluster = new TortureCluster(nodes, folder, operatorTokenFile);
+    for (const node of nodes) await cluster.#writeControl(node);
+    try {
+      await Promise.all(nodes.map(({ process }) => process.process.start()));
+      await cluster.untilWell(60_000);
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** Addresses for clients, all behind the links. */
+  get httpUrls(): string[] {
+    return this.nodes.map(({ clients }) => `http://127.0.0.1:${clients.port}`);
+  }
+
+  get wsUrls(): string[] {
+    return this.nodes.map(({ clients }) => `ws://127.0.0.1:${clients.port}/v1/ws`);
+  }
+
+  /** All links of the cluster, those between clients and nodes as well. */
+  get links(): LinkProxy[] {
+    return this.nodes.flatMap(({ clients, links }) => [clients, ...links.values()]);
+  }
+
+  /** Stops everything from one of them to the other, or in both ways. What is sent waits, and nobody is told. */
+  silence(from: TortureNode, to: TortureNode): void {
+    from.links.get(to.id)?.hold('out');
+    to.links.get(from.id)?.hold('back');
+  }
+
+  /** Puts a node's clock on the wall forward or back; 0 puts it right. */
+  async setWallOffset(node: TortureNode, offsetMs: number): Promise<void> {
+    this.#wallOffsets.set(node.id, offsetMs);
+    await this.#writeControl(node);
+    if (node.process.process.pid !== undefined) node.process.process.signal('SIGUSR2');
+  }
+
+  /** Resolves when every node is ready and in the same view with all others. @throws Error after that time */
+  async untilWell(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const seen = await Promise.all(this.nodes.map((node) => this.#stateOf(node)));
+      const [first] = seen;
+      if (first?.startsWith(`${this.nodes.length} `) === true && seen.every((state) => state === first))
+        return;
+      if (performance.now() > deadline)
+        throw new Error(`not well ${timeoutMs} ms after all faults were over: ${seen.join('; ')}`);
+      await sleep(pollMs);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map(({ process }) => process.process.stop()));
+    await Promise.all(this.links.map((link) => link.close()));
+  }
+
+  async #stateOf({ id, process }: TortureNode): Promise<string> {
+    try {
+      const ready = await fetch(`${process.opsUrl}/readyz`, { signal: AbortSignal.timeout(5_000) });
+      if (!ready.ok) return `${id} is not ready: ${await ready.text()}`;
+      const members = await process.metric('mailring_ring_members');
+      return `${members} members, epoch ${await process.metric('mailring_ring_epoch')}`;
+    } catch (error) {
+      return `${id}: ${String(error)}`;
+    }
+  }
+
+  async #writeControl({ id, links }: TortureNode): Promise<void> {
+    const control: NodeControl = {
+      routes: Object.fromEntries([...links.values()].map((link) => [link.targetPort, link.port])),
+      wallOffsetMs: this.#wallOffsets.get(id) ?? 0,
+    };
+    await writeFile(controlFile(this.#folder, id), JSON.stringify(control));
+  }
+}
+
+function controlFile(folder: string, id: string): string {
+  return join(folder, `${id}.control.json`);
+}

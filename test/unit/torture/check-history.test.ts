@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { checkHistory } from '../../../scripts/torture/checker/check-history.ts';
+import { describeViolation } from '../../../scripts/torture/checker/describe-violation.ts';
+import type { RuleName } from '../../../scripts/torture/checker/violation.ts';
+import type { FinalView } from '../../../scripts/torture/history.ts';
+import { planted } from '../../support/planted-violations.ts';
+import { chat, SmallHistory } from '../../support/small-history.ts';
+
+/** Two messages, one read: nothing wrong with it. */
+function quiet(): SmallHistory {
+  const small = new SmallHistory();
+  small.send('ann', 'm1', 1);
+  small.send('bob', 'm2', 2);
+  small.read('bob', 1, 0);
+  return small;
+}
+
+function rulesBroken(small: SmallHistory, views: FinalView[] = small.views()): RuleName[] {
+  return [...new Set(checkHistory(small.history, views).map(({ rule }) => rule))];
+}
+
+describe('the checker of the torture', () => {
+  it('finds nothing wrong where nothing is', () => {
+    expect(rulesBroken(quiet())).toEqual([]);
+  });
+
+  it('G4: accepts what an unanswered send may have done, whether it did or not', () => {
+    for (const hasArrived of [true, false]) {
+      const small = quiet();
+      const params = { conversationId: chat, text: 'text of m3', messageId: 'm3' };
+      small.call('sendMessage', 'ann', params, { kind: 'unknown' });
+      if (hasArrived) small.arrive('ann', 'm3', 3);
+      expect(rulesBroken(small)).toEqual([]);
+    }
+  });
+
+  it('accepts edits and deletions that are there', () => {
+    const small = quiet();
+    small.call(
+      'editMessage',
+      'ann',
+      { conversationId: chat, seq: 1, text: 'better', messageId: 'e1' },
+      { kind: 'ok', result: { seq: 1, editedAt: 11 } },
+    );
+    const views = small.views().map((view) => ({
+      ...view,
+      messages: new Map(
+        [...view.messages].map(([id, messages]) => [
+          id,
+          messages.map((message) =>
+            message.seq === 1 ? { ...message, text: 'better', editedAt: 11 } : message,
+          ),
+        ]),
+      ),
+    }));
+    expect(rulesBroken(small, views)).toEqual([]);
+  });
+
+  it.each(planted)('$rule: finds that $what', ({ rule, plant, views }) => {
+    const small = quiet();
+    plant?.(small);
+    expect(rulesBroken(small, views?.(small))).toContain(rule);
+  });
+
+  it('shows the part of the history that a violation is made of', () => {
+    const small = quiet();
+    small.acknowledge('ann', 'lost', 3);
+    const [violation] = checkHistory(small.history, small.views()).filter(({ rule }) => rule === 'G1');
+    const text = describeViolation(violation!);
+    expect(text).toMatch(/^VIOLATION G1: bob lacks acknowledged message lost/);
+    expect(text.split('\n')).toHaveLength(2);
+    expect(text).toContain('ann/d1#1 sendMessage');
+  });
+});
