@@ -180,7 +180,11 @@ export class MemberNode {
     this.#membership = new Membership({
       ...{ self, store, board, time, random, readRule, terms: leaseTerms, onEvent: events.membership },
       removal,
-      unheardMs: (other) => Math.min(this.links.downMs(other), this.#server.absentMs(other)),
+      unheardMs: (other) => Math.min(this.links.unheardMs(other), this.#server.unheardMs(other)),
+      refusedMs: (other) => {
+        const refusedMs = this.links.refusedMs(other.nodeId);
+        return refusedMs !== undefined && this.#server.isConnectedWith(other) ? undefined : refusedMs;
+      },
       ended: this.#parts.ended ?? [],
       entersEmpty: true,
     });
@@ -288,6 +292,10 @@ export class MemberNode {
       ...{ limits: peerLimits, network, time, random, tally: this.peerTally },
       events: {
         ...events.peers,
+        linkDown: (peerId, fault, failures) => {
+          if (fault.isRefusal) this.#membership?.missed();
+          events.peers.linkDown(peerId, fault, failures);
+        },
         linkReset: (peerId) => {
           this.router.linkReset(peerId);
         },

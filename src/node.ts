@@ -223,7 +223,10 @@ async function openMember(
     // Comparing versions is cheap where the store is embedded, and nobody waits for anybody then.
     readRule: settings.store.kind === 'hbase' ? 'held' : 'verified',
     leaseTerms: { leaseMs: settings.ring.leaseMs, driftRatio },
-    removal: { aloneMs: settings.ring.aloneMs, windowMs: settings.ring.removalWindowMs },
+    removal: {
+      ...{ signMs: settings.ring.signMs, aloneMs: settings.ring.aloneMs },
+      windowMs: settings.ring.removalWindowMs,
+    },
     network: tcpNetwork(),
     entropy: randomBytes,
     peerLimits: defaultPeerLimits,

@@ -20,8 +20,8 @@ export const mutants: readonly Mutant[] = [
   edit(
     'one that is left alone removes nobody',
     'src/membership/death-watch.ts',
-    'return lostMs >= this.#lostLimitMs || this.#mostAdvance(incarnation);',
-    'return this.#mostAdvance(incarnation);',
+    'if (lostMs >= Math.max(aloneMs, aloneLeases * leaseMs)) return true;',
+    '',
   ),
   edit(
     'acknowledged before the commit',

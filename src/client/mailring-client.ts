@@ -272,7 +272,7 @@ export class MailringClient {
       this.#url = url;
       this.#connect();
     } else if (error.retryable) {
-      this.#retry(error.message, retryAfterMs ?? 0);
+      this.#retry(error.message, retryAfterMs);
     } else {
       this.#stop(error);
     }
@@ -291,7 +291,7 @@ export class MailringClient {
     }
     const move = this.#move;
     if (move === undefined) {
-      this.#retry(`${code} ${reason}`.trimEnd(), 0);
+      this.#retry(`${code} ${reason}`.trimEnd());
       return;
     }
     // The server gave each client its own time to arrive at the new owner; leave the spread as it is.
@@ -309,7 +309,8 @@ export class MailringClient {
     if (this.#offlineSinceMs - sinceMs >= stableSessionMs) this.#failures = 0;
   }
 
-  #retry(reason: string, atLeastMs: number): void {
+  /** @param toldMs when the server wants this client back: it spreads them by itself */
+  #retry(reason: string, toldMs?: number): void {
     const attempt = this.#failures++;
     const offlineMs = this.#time.monotonicMs() - this.#offlineSinceMs;
     if (offlineMs > this.#limits.giveUpAfterMs) {
@@ -323,8 +324,11 @@ export class MailringClient {
     // The node that served last is tried once more; after that the others have their turn.
     if (attempt > 0) this.#url = urls[attempt % urls.length] ?? urls[0];
     const { reconnectFirstMs: baseMs, reconnectMaxMs: maxMs } = this.#limits;
-    const waitMs = backoffDelayMs({ baseMs, maxMs }, attempt, this.#random);
-    this.#waitThenConnect(Math.max(atLeastMs, waitMs), reason);
+    // Somebody else may well be there: only when all have failed the wait becomes longer.
+    const rounds = toldMs === undefined ? Math.floor(attempt / urls.length) : 0;
+    const waitMs = backoffDelayMs({ baseMs, maxMs }, rounds, this.#random);
+    const spreadToldMs = (toldMs ?? 0) * (1 + this.#random() / 4);
+    this.#waitThenConnect(Math.max(spreadToldMs, waitMs), reason);
   }
 
   #waitThenConnect(retryInMs: number, reason: string): void {

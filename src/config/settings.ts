@@ -122,7 +122,14 @@ export const settingsSchema = group('Settings of a node.', {
       6 * seconds,
       500,
       5 * minutes,
-      'How long a node may answer from memory without asking the store; dead nodes are removed after about twice that.',
+      'How long a node may answer from memory without asking the store; the same on all nodes. A node that is silent ' +
+        'in every way is removed after one and a half of that.',
+    ),
+    signMs: amount(
+      300,
+      20,
+      minutes,
+      'Between two signs of life, at most a third of the lease; a node whose process has ended is removed after two.',
     ),
     aloneMs: amount(
       20 * seconds,

@@ -5,51 +5,61 @@ interface Watched {
   count: number | undefined;
   /** For how long, by looks at the board that prove something, the count has stood still or was missing. */
   stillMs: number;
-  /** For how long it was silent in every way while this node was well in every way. */
+  /** For how long it was silent in both ways: its count, and its connections. */
+  silentMs: number;
+  /** For how long its count stood still while nobody listened where it was. */
+  endedMs: number;
+  /** For how long it was silent while this node was well in every way. */
   lostMs: number;
 }
 
 /** What a node knows beside the board when it looks at it; times are ms on its own clock. */
 export interface Witness {
   /** For how long it has proved its view to be the latest, without a break. */
-  readonly provenMs: number;
-  /** For how long nothing came from that node; 0 while there is a connection with it. */
-  readonly unheardMs: (nodeId: string) => number;
+  readonly provenMs: () => number;
+  /** For how long nothing came from that process over any connection. A living one is heard each heartbeat. */
+  readonly unheardMs: (member: Member) => number;
+  /** For how long it has no connection with it, and the machine says that nobody listens there; else undefined. */
+  readonly refusedMs: (member: Member) => number | undefined;
 }
 
 export interface DeathWatchTerms {
   readonly leaseMs: number;
   /** See {@link RemovalTerms}. */
   readonly aloneMs: number;
+  readonly signMs: number;
 }
 
+const silentLeases = 1.5;
+/** Signs of life that a member whose process seems to have ended has missed. */
+const missedSigns = 2;
 /** Whatever `aloneMs` says: the others, where they live, would have removed this node long before. */
 const aloneLeases = 5;
 
 /**
- * Judges who is dead by the counts on the board: one that stood still, or was missing, for 2L on this node's
- * clock while this node's own and most others advanced. Time counts only between two looks that followed a
- * successful renewal of our own and are not far apart: while a board is away, slow, or has just come back empty
- * or with an older state, nobody grows any deader.
+ * Judges who is dead, by the counts on the board and by what the links say:
+ * - *silent*: the count stood still, or was missing, and nothing came over a link, both for 1.5L;
+ * - *ended*: the count stood still for two signs, and all that time nobody listened where the member was.
  *
- * Where most stand still it may be this node that is on the wrong side of a board. So they count as dead only after
- * 5L or more during all of which its own count advanced, the store confirmed its view, and its connections with
- * them were down as well.
+ * Both only while this node's own and most other members show life. Stillness counts only between two looks that
+ * followed a successful renewal of our own and are not far apart: while a board is away, slow, or has just come back
+ * empty or with an older state, nobody grows any deader.
+ *
+ * Where most are silent it may be this node that is cut off. So they count as dead only after 5L or more during all of
+ * which its own count advanced and the store confirmed its view.
  */
 export class DeathWatch {
   readonly #self: string;
-  readonly #leaseMs: number;
-  readonly #lostLimitMs: number;
+  readonly #terms: DeathWatchTerms;
   readonly #watched = new Map<string, Watched>();
   #lastLookMs: number | undefined;
   /** For how long each look has shown this node's own count to advance. */
   #ownMs = 0;
 
   /** @param self this node's incarnation */
-  constructor(self: string, { leaseMs, aloneMs }: DeathWatchTerms) {
+  constructor(self: string, terms: DeathWatchTerms) {
     this.#self = self;
-    this.#leaseMs = leaseMs;
-    this.#lostLimitMs = Math.max(aloneMs, aloneLeases * leaseMs);
+    this.#terms = terms;
   }
 
   /** @param leases of the members, in their order, read after this node's own renewal succeeded */
@@ -60,7 +70,7 @@ export class DeathWatch {
     witness: Witness,
   ): void {
     const sinceMs = nowMs - (this.#lastLookMs ?? nowMs);
-    const countedMs = sinceMs <= this.#leaseMs ? sinceMs : 0;
+    const countedMs = sinceMs <= this.#terms.leaseMs ? sinceMs : 0;
     this.#lastLookMs = nowMs;
     const present = new Set(members.map(({ incarnation }) => incarnation));
     for (const incarnation of this.#watched.keys()) {
@@ -72,11 +82,13 @@ export class DeathWatch {
     });
     const doesAdvance = countedMs > 0 && this.#watched.get(this.#self)?.stillMs === 0;
     this.#ownMs = doesAdvance ? this.#ownMs + countedMs : 0;
-    for (const { incarnation, nodeId } of members) {
-      const watched = this.#watched.get(incarnation);
+    for (const member of members) {
+      const watched = this.#watched.get(member.incarnation);
       if (watched === undefined) continue;
-      const unheardMs = witness.unheardMs(nodeId);
-      watched.lostMs = Math.min(watched.stillMs, this.#ownMs, witness.provenMs, unheardMs);
+      const { stillMs } = watched;
+      watched.silentMs = Math.min(stillMs, witness.unheardMs(member));
+      watched.endedMs = Math.min(stillMs, witness.refusedMs(member) ?? 0);
+      watched.lostMs = Math.min(watched.silentMs, this.#ownMs, witness.provenMs());
     }
   }
 
@@ -88,15 +100,15 @@ export class DeathWatch {
       .map(([incarnation]) => incarnation);
   }
 
-  /** Do most others stand still as well? */
+  /** Are most others silent as well? */
   isAloneBeside(incarnation: string): boolean {
-    return !this.#mostAdvance(incarnation);
+    return !this.#mostLive(incarnation);
   }
 
   #count(incarnation: string, count: number | undefined, countedMs: number): void {
     const watched = this.#watched.get(incarnation);
     if (watched === undefined) {
-      this.#watched.set(incarnation, { count, stillMs: 0, lostMs: 0 });
+      this.#watched.set(incarnation, { count, stillMs: 0, silentMs: 0, endedMs: 0, lostMs: 0 });
     } else if (count === undefined || count === watched.count) {
       watched.stillMs += countedMs;
     } else {
@@ -105,20 +117,22 @@ export class DeathWatch {
     }
   }
 
-  #isDead(incarnation: string, { stillMs, lostMs }: Watched): boolean {
-    if (stillMs < 2 * this.#leaseMs) return false;
-    return lostMs >= this.#lostLimitMs || this.#mostAdvance(incarnation);
+  #isDead(incarnation: string, { silentMs, endedMs, lostMs }: Watched): boolean {
+    const { aloneMs, leaseMs, signMs } = this.#terms;
+    if (lostMs >= Math.max(aloneMs, aloneLeases * leaseMs)) return true;
+    const isSuspect = silentMs >= silentLeases * leaseMs || endedMs >= missedSigns * signMs;
+    return isSuspect && this.#mostLive(incarnation);
   }
 
-  /** Of the members but this one, do more than half advance? This node does: it looks only when it has renewed. */
-  #mostAdvance(but: string): boolean {
+  /** Of the members but this one, do more than half show life? This node does: it looks only when it has renewed. */
+  #mostLive(but: string): boolean {
     let others = 0;
-    let advancing = 0;
-    for (const [incarnation, { stillMs }] of this.#watched) {
+    let living = 0;
+    for (const [incarnation, { silentMs, endedMs }] of this.#watched) {
       if (incarnation === but) continue;
       others++;
-      if (incarnation === this.#self || stillMs < this.#leaseMs) advancing++;
+      if (incarnation === this.#self || (silentMs < this.#terms.leaseMs && endedMs === 0)) living++;
     }
-    return advancing * 2 > others;
+    return living * 2 > others;
   }
 }

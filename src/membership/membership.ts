@@ -12,7 +12,6 @@ import type { RingView } from '../ring/ring-view.ts';
 import type { RowStore } from '../row/row-store.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import { AdoptedViews } from './adopted-views.ts';
-import { DeathWatch } from './death-watch.ts';
 import type { LeaseBoard } from './lease-board.ts';
 import type { MembershipEvent, ViewChange } from './membership-event.ts';
 import { LeaseClock, expiryMs, instantOf } from './lease-clock.ts';
@@ -24,6 +23,7 @@ import { defaultRemovalTerms, Removals, type RemovalTerms } from './removals.ts'
 import { RingTenure } from './ring-tenure.ts';
 import type { ReadRule } from './ring-tenure.ts';
 import { RoundLoop } from './round-loop.ts';
+import { SignsOfLife } from './signs-of-life.ts';
 
 export interface MembershipParts {
   readonly self: Member;
@@ -37,8 +37,9 @@ export interface MembershipParts {
   readonly readRule: ReadRule;
   readonly terms?: LeaseTerms;
   readonly removal?: RemovalTerms;
-  /** For how long nothing came from a node but by the board, ms; 0 while there is a connection with it. */
-  readonly unheardMs: (nodeId: string) => number;
+  /** What the links know of a member, ms: see {@link Witness}. */
+  readonly unheardMs: (member: Member) => number;
+  readonly refusedMs: (member: Member) => number | undefined;
   /**
    * Comes in without users, whatever weight `self` has, and gets them later by a change of its weight: so others can send
    * ahead what they have of them. Not where it founds the ring, or takes the place of an earlier start of its node.
@@ -67,14 +68,11 @@ type Phase =
   | { readonly kind: 'ended' };
 
 export const defaultTerms: LeaseTerms = { leaseMs: 6_000, driftRatio: 0.1 };
-const roundsPerLease = 3;
-/** After a new view the first looks at who has adopted it come as fast as this, then twice as slow each time. */
-const firstLookMs = 25;
+const proofsPerLease = 3;
 
 /**
- * This node's place in the ring: joins, adopts views one after the other, shows a sign of life each third of a
- * lease, proves that its view is the latest, removes who is dead, leaves. docs/adr/0007-ring-and-leases.md has
- * the rules.
+ * This node's place in the ring: joins, adopts views one after the other, shows signs of life, proves that its view
+ * is the latest, removes who is dead, leaves. docs/adr/0007-ring-and-leases.md has the rules.
  */
 export class Membership {
   readonly tenure: RingTenure;
@@ -84,12 +82,9 @@ export class Membership {
   readonly #proposer: RingProposer;
   readonly #views: AdoptedViews;
   readonly #lease: LeaseClock;
-  readonly #watch: DeathWatch;
+  readonly #signs: SignsOfLife;
   readonly #removals: Removals;
   readonly #listeners = new Set<(change: ViewChange) => void>();
-  #adoptedMs = 0;
-  #looks = 0;
-  #renewals = 0;
   /** What lingers since this epoch or before is known to be settled. */
   #settledEpoch = 0;
   #starting: Promise<void> | undefined;
@@ -105,7 +100,14 @@ export class Membership {
     this.#views = new AdoptedViews(self.incarnation);
     this.#lease = new LeaseClock(time, this.#terms);
     const removal = parts.removal ?? defaultRemovalTerms;
-    this.#watch = new DeathWatch(self.incarnation, { ...this.#terms, ...removal });
+    this.#signs = new SignsOfLife({
+      ...{ self, board, views: this.#views, terms: { ...this.#terms, ...removal }, time, random },
+      witness: {
+        provenMs: () => this.#lease.unbrokenMs,
+        ...{ unheardMs: parts.unheardMs, refusedMs: parts.refusedMs },
+      },
+      catchUp: this.#catchUp.bind(this),
+    });
     this.#removals = new Removals(removal, time);
     this.tenure = new RingTenure({
       ...{ incarnation: self.incarnation, views: this.#views, lease: this.#lease, terms: this.#terms, time },
@@ -170,7 +172,7 @@ export class Membership {
 
   /** What is known of an incarnation in the view, from the board and from itself. */
   signsOf(incarnation: string): { readonly isDead: boolean; readonly adoptedEpoch: number } {
-    const isDead = this.#watch.dead.includes(incarnation);
+    const isDead = this.#signs.dead.includes(incarnation);
     const isSelf = incarnation === this.#parts.self.incarnation;
     return { isDead, adoptedEpoch: isSelf ? this.#views.epoch : this.#views.adoptedEpochOf(incarnation) };
   }
@@ -179,6 +181,11 @@ export class Membership {
   heard(incarnation: string, adoptedEpoch: number): void {
     this.#views.noteAdopted(incarnation, adoptedEpoch);
     if (adoptedEpoch > this.#views.epoch) this.#hurry();
+  }
+
+  /** Nobody listens where a member was: a look at the board tells whether it still shows life. */
+  missed(): void {
+    if (this.#phase.kind === 'active') this.#phase.signs.hurry();
   }
 
   async #join(deadline: number): Promise<void> {
@@ -195,12 +202,12 @@ export class Membership {
     const proofs = new RoundLoop({
       time,
       round: () => this.#attempt('proof of the view', this.#prove.bind(this)),
-      periodMs: () => this.#thirdMs(),
+      periodMs: () => this.#proofPeriodMs(),
     });
     const signs = new RoundLoop({
       time,
       round: () => this.#attempt('lease board', this.#showLife.bind(this)),
-      periodMs: () => this.#signsPeriodMs(),
+      periodMs: () => this.#signs.periodMs,
     });
     proofs.hurry();
     const unsubscribe = board.subscribe((epoch) => {
@@ -247,10 +254,9 @@ export class Membership {
     if (phase.kind !== 'active' || document.view.epoch <= this.#views.epoch) return;
     const before = this.#views.view;
     const after = document.view;
-    this.#adoptedMs = time.monotonicMs();
-    this.#looks = 0;
+    this.#signs.adopted();
     this.#removals.adopted(document);
-    const isInOrder = this.#views.adopt(document, this.#adoptedMs);
+    const isInOrder = this.#views.adopt(document, time.monotonicMs());
     const change: ViewChange = { before, after, isInOrder };
     for (const adopted of this.#listeners) adopted(change);
     onEvent({ kind: 'adopted', change });
@@ -268,7 +274,7 @@ export class Membership {
 
   async #attempt(what: string, round: (deadline: number) => Promise<void>): Promise<void> {
     try {
-      await round(this.#parts.time.monotonicMs() + this.#terms.leaseMs / roundsPerLease);
+      await round(this.#parts.time.monotonicMs() + this.#terms.leaseMs / proofsPerLease);
     } catch (error) {
       this.#trouble(error, what);
     }
@@ -293,39 +299,18 @@ export class Membership {
   }
 
   async #showLife(deadline: number): Promise<void> {
-    const { board, self, time } = this.#parts;
-    const { nodeId, incarnation } = self;
-    const show = { nodeId, incarnation, adoptedEpoch: this.#views.epoch, count: ++this.#renewals };
-    let outcome = await board.renew({ ...show, isConfirmed: false }, deadline);
-    if (outcome.kind === 'refused') {
-      await this.#catchUp(deadline);
-      // Where there was nothing to catch up with, the board remembers what the store never had.
-      if (this.#views.epoch === show.adoptedEpoch) {
-        outcome = await board.renew({ ...show, isConfirmed: true }, deadline);
-      }
-    }
-    // Refused and caught up: the next round shows it.
-    if (outcome.kind === 'refused') return;
+    const hasLooked = await this.#signs.round(deadline);
     const { view } = this.#views;
-    if (this.#phase.kind !== 'active' || view === undefined) return;
-    const { members } = view;
-    const leases = await board.leases(
-      members.map((member) => member.nodeId),
-      deadline,
-    );
-    for (const lease of leases) if (lease) this.#views.noteAdopted(lease.incarnation, lease.adoptedEpoch);
-    const witness = { provenMs: this.#lease.unbrokenMs, unheardMs: this.#parts.unheardMs };
-    this.#watch.look(members, leases, time.monotonicMs(), witness);
-    await this.#amend(view, deadline);
+    if (hasLooked && this.#phase.kind === 'active' && view !== undefined) await this.#amend(view, deadline);
   }
 
   /** Proposes what this node, which has just shown that it lives, finds wrong with the view. */
   async #amend(view: RingView, deadline: number): Promise<void> {
-    const { dead } = this.#watch;
+    const { dead } = this.#signs;
     if (!this.#isIn(view)) {
       await this.propose(this.#joining.bind(this), deadline);
     } else if (dead.length > 0) {
-      const isAlone = dead.some((incarnation) => this.#watch.isAloneBeside(incarnation));
+      const isAlone = dead.some((incarnation) => this.#signs.isAloneBeside(incarnation));
       let nodeIds: readonly string[] = [];
       await this.propose((ring, viewId) => {
         const next = ring && this.#removals.without(ring, dead, viewId);
@@ -368,16 +353,9 @@ export class Membership {
     return view?.hasIncarnation(this.#parts.self.incarnation) ?? false;
   }
 
-  /** A little less than a third of the lease, so that nodes don't march in step. */
-  #thirdMs(): number {
-    return (this.#terms.leaseMs / roundsPerLease) * (0.9 + this.#parts.random() / 10);
-  }
-
-  /** Shorter while a view is fresh: who waits for others wants to see that they have adopted it. */
-  #signsPeriodMs(): number {
-    const isFresh = this.#parts.time.monotonicMs() - this.#adoptedMs < expiryMs(this.#terms);
-    if (!isFresh || this.#views.isAdoptedByAll) return this.#thirdMs();
-    return Math.min(this.#thirdMs(), firstLookMs * 2 ** this.#looks++);
+  /** A little by chance, so that nodes don't march in step. */
+  #proofPeriodMs(): number {
+    return (this.#terms.leaseMs / proofsPerLease) * (0.9 + this.#parts.random() / 10);
   }
 
   #hurry(): void {

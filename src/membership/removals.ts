@@ -3,13 +3,15 @@ import type { Time } from '../std/time.ts';
 
 /** How fast, and how surely, nodes without a sign of life are removed from the ring. */
 export interface RemovalTerms {
+  /** Between two signs of life; at most a third of the lease; ms. */
+  readonly signMs: number;
   /** For how long all has to be silent, but for the store, until a node that sees most others silent removes one; ms. */
   readonly aloneMs: number;
   /** Between automatic removals of one node, or of a tenth of them; ms. */
   readonly windowMs: number;
 }
 
-export const defaultRemovalTerms: RemovalTerms = { aloneMs: 20_000, windowMs: 60_000 };
+export const defaultRemovalTerms: RemovalTerms = { signMs: 300, aloneMs: 20_000, windowMs: 60_000 };
 
 /** Keeps to the cap on automatic removals, which is in the ring document. */
 export class Removals {

@@ -26,7 +26,7 @@ export interface AcceptedChannelOptions {
 
 type Lifecycle =
   | { readonly kind: 'open'; readonly connection: LiveConnection }
-  | { readonly kind: 'away'; readonly sinceMs: number; readonly cancelForget: Cancel }
+  | { readonly kind: 'away'; readonly unheardSinceMs: number; readonly cancelForget: Cancel }
   | { readonly kind: 'closed' };
 
 /** One incarnation of a peer as its requests come in: each is taken once, over any number of connections. */
@@ -44,16 +44,23 @@ export class AcceptedChannel {
     this.#options = options;
     this.#outgoing = new SendWindow(options.setup.limits);
     this.#incoming = new ReceiveWindow(options.setup.limits);
-    this.#state = this.#away();
+    this.#state = this.#away(0);
   }
 
   get isAway(): boolean {
     return this.#state.kind === 'away';
   }
 
-  /** For how long it is without a connection; 0 while it has one. */
-  get awayMs(): number {
-    return this.#state.kind === 'away' ? this.#options.setup.time.monotonicMs() - this.#state.sinceMs : 0;
+  /** For how long nothing has come, connected or not. */
+  get unheardMs(): number {
+    switch (this.#state.kind) {
+      case 'open':
+        return this.#state.connection.quietMs;
+      case 'away':
+        return this.#options.setup.time.monotonicMs() - this.#state.unheardSinceMs;
+      case 'closed':
+        return Infinity;
+    }
   }
 
   /** Number of the last frame taken. */
@@ -98,18 +105,18 @@ export class AcceptedChannel {
     else if (this.#state.kind === 'away') this.#state.cancelForget();
   }
 
-  #away(): Lifecycle {
+  #away(unheardMs: number): Lifecycle {
     const { setup, forget } = this.#options;
     const { time, limits } = setup;
     return {
       kind: 'away',
-      sinceMs: time.monotonicMs(),
+      unheardSinceMs: time.monotonicMs() - unheardMs,
       cancelForget: time.after(limits.resumeMs, forget),
     };
   }
 
   #lost(fault: PeerFault): void {
-    this.#state = this.#away();
+    this.#state = this.#away(this.unheardMs);
     this.#options.setup.events.acceptedDown(this.peer, fault);
     if (fault.isRemote && fault.code === 'stopping') this.#options.forget();
   }

@@ -54,6 +54,11 @@ export class LiveConnection implements FrameReceiver {
     return this.#isOpen;
   }
 
+  /** For how long nothing has come, by heartbeats of this side; ms. */
+  get quietMs(): number {
+    return this.#silentBeats * this.#options.limits.heartbeatMs;
+  }
+
   /** One frame from the socket. @throws PeerFault */
   frame(bytes: Buffer, start: number, end: number): void {
     const { incoming, outgoing, tally } = this.#options;

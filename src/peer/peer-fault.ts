@@ -1,3 +1,5 @@
+import { ConnectionRefused } from './peer-network.ts';
+
 /** Why a connection was refused or closed, with the number that stands for it on the wire (never reused). */
 export const peerFaultCodes = {
   version: 1,
@@ -25,6 +27,11 @@ export class PeerFault extends Error {
     super(message, options);
     this.code = code;
     this.isRemote = options?.isRemote ?? false;
+  }
+
+  /** Nobody listens where the peer was: its process has ended, or is not up yet. */
+  get isRefusal(): boolean {
+    return this.cause instanceof ConnectionRefused;
   }
 
   get retryable(): boolean {

@@ -53,8 +53,10 @@ export class PeerLink {
   #failures = 0;
   #lastId = 0;
   #isRetiring = false;
-  /** Of the last connection, or of this link where there was none yet. */
-  #endedMs: number;
+  /** When the last byte came, or this link was made. */
+  #heardMs: number;
+  /** When the first one was, of the dials that were refused one after the other. */
+  #refusedSinceMs: number | undefined;
 
   constructor(nodeId: string, address: PeerAddress, setup: PeerSetup) {
     this.nodeId = nodeId;
@@ -63,7 +65,7 @@ export class PeerLink {
     this.#pending = new PendingRequests(setup.time);
     this.#outgoing = new SendWindow(setup.limits);
     this.#incoming = new ReceiveWindow(setup.limits);
-    this.#endedMs = setup.time.monotonicMs();
+    this.#heardMs = setup.time.monotonicMs();
     this.#beginOutage();
     this.#dial();
   }
@@ -72,9 +74,16 @@ export class PeerLink {
     return this.#state.kind;
   }
 
-  /** For how long it is without a connection; 0 while it has one. */
-  get downMs(): number {
-    return this.#state.kind === 'open' ? 0 : this.#setup.time.monotonicMs() - this.#endedMs;
+  /** For how long nothing has come from this start of the peer, connected or not; Infinity where another one answers. */
+  unheardMs(incarnation: string): number {
+    if (this.#state.kind !== 'open') return this.#setup.time.monotonicMs() - this.#heardMs;
+    return this.#channel?.incarnation === incarnation ? this.#state.connection.quietMs : Infinity;
+  }
+
+  /** For how long all dials have found nobody listening; undefined: the last one was not refused. */
+  get refusedMs(): number | undefined {
+    if (this.#refusedSinceMs === undefined) return undefined;
+    return this.#setup.time.monotonicMs() - this.#refusedSinceMs;
   }
 
   get pending(): number {
@@ -110,15 +119,20 @@ export class PeerLink {
   redirect(address: PeerAddress): void {
     if (address.host === this.#address.host && address.port === this.#address.port) return;
     this.#address = address;
+    this.#refusedSinceMs = undefined;
     if (this.#state.kind === 'dialing') this.#state.greeting.abandon();
     else if (this.#state.kind === 'pausing') this.#state.cancel();
     else return;
     this.#dial();
   }
 
-  /** Takes nothing more, waits for replies up to `drainMs`, and closes. */
+  /** Takes nothing more, waits for replies up to `drainMs` where somebody may give them, and closes. */
   async retire(drainMs: number): Promise<void> {
     this.#isRetiring = true;
+    if (this.#refusedSinceMs !== undefined) {
+      this.close();
+      return;
+    }
     await new Promise<void>((resolve) => {
       const cancel = this.#setup.time.after(drainMs, resolve);
       this.#pending.whenEmpty(() => {
@@ -175,6 +189,7 @@ export class PeerLink {
       greeted: (framed, greeted) => this.#open(framed, greeted),
       failed: (fault) => {
         tally.failedConnects += 1;
+        this.#refusedSinceMs = fault.isRefusal ? (this.#refusedSinceMs ?? time.monotonicMs()) : undefined;
         this.#pause(fault);
       },
     });
@@ -190,6 +205,7 @@ export class PeerLink {
 
   #open(framed: FramedSocket, { peer, version, terms, channel, received }: Greeted): void {
     const { time, tally, limits, events } = this.#setup;
+    this.#refusedSinceMs = undefined;
     if (this.#channel?.id === channel && this.#channel.incarnation === peer.incarnation) {
       if (!this.#outgoing.canResume(received)) {
         this.#abandonChannel('the peer has lost count');
@@ -234,7 +250,8 @@ export class PeerLink {
     const isStable =
       this.#state.kind === 'open' && time.monotonicMs() - this.#state.sinceMs > limits.heartbeatMs;
     if (isStable) this.#failures = 0;
-    this.#endedMs = time.monotonicMs();
+    const quietMs = this.#state.kind === 'open' ? this.#state.connection.quietMs : 0;
+    this.#heardMs = time.monotonicMs() - quietMs;
     if (fault.isRemote && fault.code === 'stopping') this.#failSent();
     this.#beginOutage();
     this.#pause(fault);

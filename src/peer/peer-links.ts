@@ -2,7 +2,7 @@ import { refusal } from '../protocol/protocol-error.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { PeerLink } from './peer-link.ts';
 import type { PeerAddress } from './peer-network.ts';
-import type { PeerNote, PeerReply, PeerRequest } from './peer-request.ts';
+import type { PeerIdentity, PeerNote, PeerReply, PeerRequest } from './peer-request.ts';
 import type { PeerSetup } from './peer-setup.ts';
 
 /** A node of the cluster and where its peer port is. */
@@ -61,9 +61,14 @@ export class PeerLinks {
     return this.#links.get(nodeId)?.version ?? 0;
   }
 
-  /** For how long the link is without a connection, ms; 0 while it has one, or where there is no such link. */
-  downMs(nodeId: string): number {
-    return this.#links.get(nodeId)?.downMs ?? 0;
+  /** For how long nothing came from that process over the link, ms; 0 where there is no such link. */
+  unheardMs({ nodeId, incarnation }: PeerIdentity): number {
+    return this.#links.get(nodeId)?.unheardMs(incarnation) ?? 0;
+  }
+
+  /** For how long all dials have found nobody listening, ms; undefined where that is not so. */
+  refusedMs(nodeId: string): number | undefined {
+    return this.#links.get(nodeId)?.refusedMs;
   }
 
   /** For readiness, metrics and the operations page. */

@@ -4,6 +4,11 @@ export interface PeerAddress {
   readonly port: number;
 }
 
+/** Why a dialled socket closed: its machine answers, and nobody listens at that port. */
+export class ConnectionRefused extends Error {
+  override readonly name = 'ConnectionRefused';
+}
+
 /** What a socket tells its owner. After `closed` nothing follows. */
 export interface PeerSocketEvents {
   /** Only for dialled sockets, once. */

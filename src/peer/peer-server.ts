@@ -56,13 +56,14 @@ export class PeerServer {
     for (const channel of this.#channels.values()) if (!channel.isAway) yield channel.peer;
   }
 
-  /** For how long no connection came from that node, ms; Infinity where that is forgotten. */
-  absentMs(nodeId: string): number {
-    let absentMs = Infinity;
-    for (const { peer, awayMs } of this.#channels.values()) {
-      if (peer.nodeId === nodeId) absentMs = Math.min(absentMs, awayMs);
-    }
-    return absentMs;
+  /** For how long nothing came from that process over connections of its own, ms; Infinity where that is forgotten. */
+  unheardMs(peer: PeerIdentity): number {
+    return this.#channels.get(keyOf(peer))?.unheardMs ?? Infinity;
+  }
+
+  /** Has that process a connection to this one? */
+  isConnectedWith(peer: PeerIdentity): boolean {
+    return this.#channels.get(keyOf(peer))?.isAway === false;
   }
 
   /** Accepts no more, refuses new requests, sends the replies that are ready within `drainMs`, and says goodbye. */

@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import type { TlsOptions } from 'node:tls';
 import { keepAliveDelayMs, plainSocket } from '../std/plain-socket.ts';
+import { ConnectionRefused } from './peer-network.ts';
 import type {
   PeerAddress,
   PeerListener,
@@ -23,6 +24,7 @@ export interface PeerTls {
 const lingerMs = 1000;
 const backlogMax = 512;
 const tlsHandshakeMs = 5000;
+const refused = 'ECONNREFUSED';
 
 /** Real sockets; without `tls` what goes over them can be read and changed on the way. */
 export function tcpNetwork(tls?: PeerTls): PeerNetwork {
@@ -90,7 +92,7 @@ function peerSocketOf(socket: Socket, events: PeerSocketEvents): PeerSocket {
   });
   socket.on('end', () => socket.destroy());
   socket.on('close', () => {
-    if (!isReleased) events.closed(failure ?? new Error('the peer closed the connection'));
+    if (!isReleased) events.closed(causeOf(failure));
   });
   return {
     write(bytes, written) {
@@ -108,6 +110,14 @@ function peerSocketOf(socket: Socket, events: PeerSocketEvents): PeerSocket {
       socket.destroy();
     },
   };
+}
+
+function causeOf(failure: Error | undefined): Error {
+  if (failure === undefined) return new Error('the peer closed the connection');
+  // A name with several addresses fails with what each of them said.
+  const failures: readonly unknown[] = failure instanceof AggregateError ? failure.errors : [failure];
+  const isRefused = failures.every((one) => one instanceof Error && 'code' in one && one.code === refused);
+  return isRefused ? new ConnectionRefused(failure.message, { cause: failure }) : failure;
 }
 
 async function listen(

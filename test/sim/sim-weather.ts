@@ -29,11 +29,15 @@ export class SimClimate {
   /** @param apart for what came later, so that earlier seeds draw what they drew before */
   constructor(random: SeededRandom, apart: SeededRandom) {
     this.hasOutage = apart.chance(0.1);
-    this.removal = this.hasOutage ? { aloneMs: 0, windowMs: 5_000 } : defaultRemovalTerms;
     this.nodes = random.pick([2, 3, 3, 4]);
     this.users = random.pick([2, 3, 3, 4]);
     this.readRule = random.pick(['held', 'held', 'verified']);
     this.leaseMs = random.pick([400, 900]);
+    this.removal = {
+      ...defaultRemovalTerms,
+      signMs: this.leaseMs / 6,
+      ...(this.hasOutage ? { aloneMs: 0, windowMs: 5_000 } : {}),
+    };
     this.storeLatencyMs = random.pick([1, 4, 20]);
     this.storeFaultRate = random.pick([0, 0.01, 0.05, 0.15]);
     this.wireLatencyMs = random.pick([1, 5]);

@@ -10,6 +10,7 @@ export class NodeTime implements Time {
   readonly #rate: number;
   #state: 'running' | 'paused' | 'suspended' | 'dead' = 'running';
   #wallSkewMs = 0;
+  #stoppedMs = 0;
   #monotonicMs: number;
   #countedMs: number;
   /** Came due while nobody could run them. */
@@ -20,6 +21,15 @@ export class NodeTime implements Time {
     this.#rate = rate;
     this.#monotonicMs = startMs;
     this.#countedMs = world.monotonicMs();
+  }
+
+  /** For how long nobody has heard of the process, in time of the world; 0 while it runs. */
+  get silentMs(): number {
+    return this.isRunning ? 0 : this.#world.monotonicMs() - this.#stoppedMs;
+  }
+
+  get isDead(): boolean {
+    return this.#state === 'dead';
   }
 
   get isRunning(): boolean {
@@ -82,6 +92,7 @@ export class NodeTime implements Time {
   #enter(state: 'running' | 'paused' | 'suspended' | 'dead'): void {
     // Counts what has passed by the rules of the state that ends.
     this.monotonicMs();
+    if (this.isRunning) this.#stoppedMs = this.#world.monotonicMs();
     if (this.#state !== 'dead') this.#state = state;
   }
 }

@@ -24,8 +24,8 @@ export interface RingNodeFaults {
   store?: ((call: TableCall) => Fault | undefined) | undefined;
   way?: (() => WayMs | undefined) | undefined;
   board?: (() => BoardFault | undefined) | undefined;
-  /** For how long nothing was heard from a node over its link; up unless told. */
-  unheardMs?: ((nodeId: string) => number) | undefined;
+  /** Nothing passes over its links: since then, in time of the world. */
+  linksCutAtMs?: number | undefined;
 }
 
 /** One process of a node in virtual time. */
@@ -79,12 +79,31 @@ export class RingCluster {
     const membership = new Membership({
       ...{ self, store, board, time, random: this.random.next },
       ...{ readRule: options.readRule ?? 'held', ended: options.ended ?? [] },
-      unheardMs: (other) => faults.unheardMs?.(other) ?? 0,
+      unheardMs: (other) => this.#unheardMs(node, other),
+      refusedMs: (other) => this.#refusedMs(node, other),
       onEvent: (event) => events.push(event),
     });
-    const node = { self, time, store, membership, events, faults };
+    const node: RingNode = { self, time, store, membership, events, faults };
     this.nodes.push(node);
     return node;
+  }
+
+  /** As links have it that are up between all processes that run. */
+  #unheardMs(node: RingNode, { incarnation }: Member): number {
+    const other = this.nodes.find(({ self }) => self.incarnation === incarnation);
+    if (other === undefined) return Infinity;
+    return Math.max(this.#cutMs(node), this.#cutMs(other), other.time.silentMs);
+  }
+
+  /** The machine of a dead process refuses, where it is reached. */
+  #refusedMs(node: RingNode, { incarnation }: Member): number | undefined {
+    const other = this.nodes.find(({ self }) => self.incarnation === incarnation);
+    const isReached = other !== undefined && this.#cutMs(node) === 0 && this.#cutMs(other) === 0;
+    return isReached && other.time.isDead ? other.time.silentMs : undefined;
+  }
+
+  #cutMs({ faults: { linksCutAtMs } }: RingNode): number {
+    return linksCutAtMs === undefined ? 0 : this.world.monotonicMs() - linksCutAtMs;
   }
 
   /** Adds and starts a node, and lets time pass until it is in. */

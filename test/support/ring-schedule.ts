@@ -96,6 +96,7 @@ export class RingSchedule {
       () => node.time.skewWall(this.#random.below(20_000) - 10_000),
       () => this.#breakBoard(node),
       () => this.#breakStore(node),
+      () => (node.faults.linksCutAtMs = this.#cluster.world.monotonicMs()),
       () => this.#slowStore(node),
       () => this.#repair(node),
       () => this.#kill(number, node),
@@ -157,17 +158,24 @@ export class RingSchedule {
     node.faults.board = undefined;
     node.faults.store = undefined;
     node.faults.way = undefined;
+    node.faults.linksCutAtMs = undefined;
   }
 
   #kill(number: number, node: RingNode): void {
-    node.time.kill();
+    this.#end(node);
     this.#living.delete(number);
+  }
+
+  /** Its connections are gone at once, and most others notice. */
+  #end(node: RingNode): void {
+    node.time.kill();
+    for (const { membership } of this.#living.values()) if (this.#random.chance(0.7)) membership.missed();
   }
 
   /** The old process may go on for a while, or for ever; where it is dead, the new one may know that. */
   #restart(number: number, node: RingNode): void {
     const isDead = this.#random.chance(0.5);
-    if (isDead) node.time.kill();
+    if (isDead) this.#end(node);
     this.#start(number, isDead && this.#random.chance(0.5) ? [node.self.incarnation] : []);
   }
 

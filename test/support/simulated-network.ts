@@ -1,3 +1,4 @@
+import { ConnectionRefused } from '../../src/peer/peer-network.ts';
 import type {
   PeerAddress,
   PeerListener,
@@ -49,7 +50,7 @@ export class SimulatedConnection {
   break(): void {
     if (this.#isBroken) return;
     this.#isBroken = true;
-    for (const end of [this.dialer, this.acceptor]) end.hearClosed('the connection was cut');
+    for (const end of [this.dialer, this.acceptor]) end.hearClosed(new Error('the connection was cut'));
   }
 
   deliver(bytes: Buffer, to: SimulatedEnd): void {
@@ -96,7 +97,7 @@ class SimulatedEnd implements PeerSocket {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#later(() => {
-      if (!this.#connection.isMute) this.other?.hearClosed('the other side closed the connection');
+      if (!this.#connection.isMute) this.other?.hearClosed(new Error('the other side closed the connection'));
     });
   }
 
@@ -104,10 +105,10 @@ class SimulatedEnd implements PeerSocket {
     if (!this.#isReleased) this.events?.data(bytes, bytes.length);
   }
 
-  hearClosed(why: string): void {
+  hearClosed(cause: Error): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    this.events?.closed(new Error(why));
+    this.events?.closed(cause);
   }
 
   /** In order, whatever the latencies. */
@@ -136,7 +137,7 @@ export class SimulatedNetwork implements PeerNetwork {
     this.#options.time.after(connection.latencyMs, () => {
       const listener = this.#listeners.get(port);
       if (listener === undefined) {
-        dialer.hearClosed('connection refused');
+        dialer.hearClosed(new ConnectionRefused('connection refused'));
         return;
       }
       this.connections.push(connection);

@@ -281,6 +281,45 @@ test('the next address has its turn when one stays away', async () => {
   await isOpen(client);
 });
 
+describe('the wait before another try', () => {
+  const nobody = 'ws://127.0.0.1:1/v1/ws';
+
+  async function waits(
+    count: number,
+    urls: readonly [string, ...string[]],
+    more: Partial<ClientOptions> = {},
+  ): Promise<readonly number[]> {
+    const heard: number[] = [];
+    const { client } = connect('ann', {
+      ...{ urls, random: () => 0, limits: { ...limits, reconnectFirstMs: 8, reconnectMaxMs: 64 } },
+      events: {
+        stateChanged: (state) => {
+          if (state.kind === 'waiting') heard.push(state.retryInMs);
+        },
+      },
+      ...more,
+    });
+    await vi.waitFor(() => expect(heard.length).toBeGreaterThanOrEqual(count));
+    client.close();
+    return heard.slice(0, count);
+  }
+
+  test('doubles when all addresses have failed, not for each of them', async () => {
+    expect(await waits(5, [nobody])).toEqual([4, 8, 16, 32, 32]);
+    expect(await waits(7, [nobody, nobody, nobody])).toEqual([4, 4, 4, 8, 8, 8, 16]);
+  });
+
+  test('is what the server says, and does not grow beyond that', async () => {
+    server.intercept = () => new ProtocolError('overloaded', 'later', { retryAfterMs: 20 });
+    expect(await waits(6, [server.wsUrl])).toEqual([20, 20, 20, 20, 20, 20]);
+  });
+
+  test('is never shorter than the first one, whatever the server says', async () => {
+    server.intercept = () => new ProtocolError('overloaded', 'now', { retryAfterMs: 0 });
+    expect(await waits(3, [server.wsUrl])).toEqual([4, 4, 4]);
+  });
+});
+
 test('gives up after the set time without a session', async () => {
   const { client } = connect('ann', {
     urls: ['ws://127.0.0.1:1'],

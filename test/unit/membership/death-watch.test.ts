@@ -8,14 +8,20 @@ const lookEveryMs = 2_000;
 const members = [memberOf(1), memberOf(2), memberOf(3)];
 const [self = '', second, third] = members.map(({ incarnation }) => incarnation);
 
-const terms = { leaseMs, aloneMs: 20_000 };
-const linked: Witness = { provenMs: Infinity, unheardMs: () => 0 };
+const terms = { leaseMs, aloneMs: 20_000, signMs: 300 };
+/** Over links nothing is known of anybody: the board alone tells. */
+const linkless: Witness = {
+  provenMs: () => Infinity,
+  unheardMs: () => Infinity,
+  refusedMs: () => undefined,
+};
+const linked: Witness = { ...linkless, unheardMs: () => 0 };
 
 /** Each look: the counts of the three members; undefined where the lease is missing. */
 function deadAfter(
   looks: readonly (readonly (number | undefined)[])[],
   everyMs = lookEveryMs,
-  witness: (nowMs: number) => Witness = () => linked,
+  witness: (nowMs: number) => Witness = () => linkless,
 ) {
   const watch = new DeathWatch(self, terms);
   looks.forEach((counts, i) => watch.look(members, counts.map(leaseOf), i * everyMs, witness(i * everyMs)));
@@ -31,21 +37,31 @@ const looks = (count: number, of: (look: number) => readonly (number | undefined
   Array.from({ length: count }, (_, look) => of(look));
 
 describe('a member counts as dead', () => {
-  it('when its count stood still for 2L, not sooner', () => {
-    const still = (look: number) => [look, look, 7];
-    expect(deadAfter(looks(6, still))).toEqual([]);
-    expect(deadAfter(looks(7, still))).toEqual([third]);
+  const still = (look: number) => [look, look, 7];
+
+  it('when its count stood still for 1.5L, not sooner', () => {
+    expect(deadAfter(looks(5, still))).toEqual([]);
+    expect(deadAfter(looks(6, still))).toEqual([third]);
   });
 
-  it('when its lease was missing for 2L', () => {
-    expect(deadAfter(looks(7, (look) => [look, look, undefined]))).toEqual([third]);
+  it('when nothing was heard over its links for as long, not sooner', () => {
+    const heardLast = (heardMs: number) => (nowMs: number) => ({
+      ...linkless,
+      unheardMs: () => nowMs - heardMs,
+    });
+    expect(deadAfter(looks(6, still), lookEveryMs, heardLast(2_000))).toEqual([]);
+    expect(deadAfter(looks(6, still), lookEveryMs, heardLast(1_000))).toEqual([third]);
+  });
+
+  it('when its lease was missing for 1.5L', () => {
+    expect(deadAfter(looks(6, (look) => [look, look, undefined]))).toEqual([third]);
   });
 
   it('when the lease is that of another incarnation', () => {
     const watch = new DeathWatch(self, terms);
     for (let look = 0; look < 7; look++) {
       const other = { incarnation: memberOf(3, { start: 1 }).incarnation, count: look, adoptedEpoch: 1 };
-      watch.look(members, [leaseOf(look, 0), leaseOf(look, 1), other], look * lookEveryMs, linked);
+      watch.look(members, [leaseOf(look, 0), leaseOf(look, 1), other], look * lookEveryMs, linkless);
     }
     expect(watch.dead).toEqual([third]);
   });
@@ -58,15 +74,62 @@ describe('a member counts as dead', () => {
       const leases = counts.map((count, i) => {
         return { incarnation: five[i]?.incarnation ?? '', count, adoptedEpoch: 1 };
       });
-      watch.look(five, leases, look * lookEveryMs, linked);
+      watch.look(five, leases, look * lookEveryMs, linkless);
     }
     expect(watch.dead).toEqual([five[4]?.incarnation, five[3]?.incarnation]);
   });
 });
 
+describe('a member whose process seems to have ended', () => {
+  const everyMs = 150;
+  const still = (look: number) => [look, look, 7];
+  const refusing =
+    (...gone: readonly (string | undefined)[]) =>
+    (nowMs: number): Witness => ({
+      ...linked,
+      refusedMs: ({ incarnation }) => (gone.includes(incarnation) ? nowMs : undefined),
+    });
+
+  it('counts as dead when it has missed two signs, not sooner', () => {
+    expect(deadAfter(looks(4, still), everyMs, refusing(third))).toEqual([]);
+    expect(deadAfter(looks(5, still), everyMs, refusing(third))).toEqual([third]);
+  });
+
+  it('counts as dead when nobody has listened there for as long, not sooner', () => {
+    const since = (sinceMs: number) => (nowMs: number) => refusing(third)(nowMs - sinceMs);
+    expect(deadAfter(looks(6, still), everyMs, since(200))).toEqual([]);
+    expect(deadAfter(looks(6, still), everyMs, since(150))).toEqual([third]);
+  });
+
+  it('does not while it shows signs of life: something on the way refuses in its place', () => {
+    const living = looks(40, (look) => [look, look, Math.floor(look / 3)]);
+    expect(deadAfter(living, everyMs, refusing(third))).toEqual([]);
+  });
+
+  it('does not while its machine is silent: that is not known so soon', () => {
+    const silent = (nowMs: number): Witness => ({ ...linkless, unheardMs: () => nowMs });
+    expect(deadAfter(looks(40, still), everyMs, silent)).toEqual([]);
+  });
+
+  it('does not while most others seem to have ended as well: this node may be cut off', () => {
+    const alone = looks(40, (look) => [look, 7, 7]);
+    expect(deadAfter(alone, everyMs, refusing(second, third))).toEqual([]);
+  });
+});
+
 describe('a member does not count as dead', () => {
+  it('while it is heard over a link, however long its count stands still: only its way to the board is cut', () => {
+    expect(
+      deadAfter(
+        looks(100, (look) => [look, look, 7]),
+        lookEveryMs,
+        () => linked,
+      ),
+    ).toEqual([]);
+  });
+
   it('when any other count is seen, also a smaller one of a board that fell back', () => {
-    expect(deadAfter(looks(12, (look) => [look, look, look === 5 ? 3 : 9]))).toEqual([]);
+    expect(deadAfter(looks(11, (look) => [look, look, look === 5 ? 3 : 9]))).toEqual([]);
   });
 
   it('for time between looks that are more than a lease apart: this node was away, not the other', () => {
@@ -79,7 +142,28 @@ describe('a member does not count as dead', () => {
   });
 
   it('while most others stand still as well, and are heard: the board is to blame', () => {
-    expect(deadAfter(looks(20, (look) => [look, 7, 7]))).toEqual([]);
+    expect(
+      deadAfter(
+        looks(20, (look) => [look, 7, 7]),
+        lookEveryMs,
+        () => linked,
+      ),
+    ).toEqual([]);
+    expect(deadAfter(looks(14, (look) => [look, 7, 7]))).toEqual([]);
+  });
+
+  it('by the board alone where others are heard, but one that is silent in both ways does', () => {
+    const heard = (nowMs: number): Witness => ({
+      ...linkless,
+      unheardMs: ({ incarnation }) => (incarnation === third ? nowMs : 0),
+    });
+    expect(
+      deadAfter(
+        looks(6, (look) => [look, 7, 7]),
+        lookEveryMs,
+        heard,
+      ),
+    ).toEqual([third]);
   });
 
   it('when it is this node itself', () => {
@@ -89,9 +173,9 @@ describe('a member does not count as dead', () => {
   it('by what was counted before it went and came back', () => {
     const watch = new DeathWatch(self, terms);
     const leases = (look: number) => [leaseOf(look, 0), leaseOf(look, 1), leaseOf(7, 2)];
-    for (let look = 0; look < 6; look++) watch.look(members, leases(look), look * lookEveryMs, linked);
-    watch.look(members.slice(0, 2), leases(6).slice(0, 2), 6 * lookEveryMs, linked);
-    for (let look = 7; look < 13; look++) watch.look(members, leases(look), look * lookEveryMs, linked);
+    for (let look = 0; look < 6; look++) watch.look(members, leases(look), look * lookEveryMs, linkless);
+    watch.look(members.slice(0, 2), leases(6).slice(0, 2), 6 * lookEveryMs, linkless);
+    for (let look = 7; look < 12; look++) watch.look(members, leases(look), look * lookEveryMs, linkless);
     expect(watch.dead).toEqual([]);
   });
 });
@@ -99,7 +183,9 @@ describe('a member does not count as dead', () => {
 describe('most members stand still', () => {
   const aloneLooks = 5 * 3;
   const alone = looks(aloneLooks + 1, (look) => [look, 7, 7]);
-  const silent = (nowMs: number): Witness => ({ provenMs: nowMs, unheardMs: () => nowMs });
+  const silent = (nowMs: number): Witness => ({
+    ...{ provenMs: () => nowMs, unheardMs: () => nowMs, refusedMs: () => undefined },
+  });
 
   it('they count as dead when they were silent in every way for 5L, not sooner', () => {
     expect(deadAfter(alone.slice(0, -1), lookEveryMs, silent)).toEqual([]);
@@ -107,7 +193,7 @@ describe('most members stand still', () => {
   });
 
   it('or for the limit, where that is longer', () => {
-    const watch = new DeathWatch(self, { leaseMs, aloneMs: 60_000 });
+    const watch = new DeathWatch(self, { ...terms, aloneMs: 60_000 });
     const looked: number[] = [];
     for (let look = 0; look <= 30; look++) {
       const leases = [look, 7, 7].map(leaseOf);
@@ -119,14 +205,16 @@ describe('most members stand still', () => {
 
   it('not one with which there was a connection meanwhile', () => {
     const heard = (nowMs: number): Witness => ({
-      provenMs: nowMs,
-      unheardMs: (nodeId) => (nodeId === 'n3' ? nowMs - 1 : nowMs),
+      ...silent(nowMs),
+      unheardMs: ({ nodeId }) => (nodeId === 'n3' ? nowMs - 1 : nowMs),
     });
     expect(deadAfter(alone, lookEveryMs, heard)).toEqual([second]);
   });
 
   it('not while this node could not prove its view to the store for a moment', () => {
-    expect(deadAfter(alone, lookEveryMs, (nowMs) => ({ ...silent(nowMs), provenMs: nowMs - 1 }))).toEqual([]);
+    expect(
+      deadAfter(alone, lookEveryMs, (nowMs) => ({ ...silent(nowMs), provenMs: () => nowMs - 1 })),
+    ).toEqual([]);
   });
 
   it('not where the own count stood still in between', () => {

@@ -120,14 +120,54 @@ describe('joining and leaving', () => {
 });
 
 describe('a dead node', () => {
-  it('is removed after its counter stood still for 2L, once, and its users wait for L(1+e) at most', async () => {
+  it('whose process has ended is removed within a second, once, and its users are served within L + 2 s', async () => {
     const [a, b, c] = await cluster.three();
     const id = idOf(c);
     const row = await cluster.write(c, id);
     c.time.kill();
-    await cluster.world.run(2 * leaseMs - 1_000);
+    a.membership.missed();
+    b.membership.missed();
+    await cluster.world.run(1_000);
+    expect(namesIn(a)).toEqual(['n1', 'n2']);
+    expect(namesIn(b)).toEqual(['n1', 'n2']);
+    expect(happened(a, 'removed') + happened(b, 'removed')).toBe(1);
+    const heir = [a, b].find((node) => node.membership.tenure.mayServe(id, row).kind !== 'wrongOwner')!;
+    await cluster.world.run(5_000);
+    expect(heir.membership.tenure.mayServe(id, row).kind).toBe('wait');
+    await cluster.world.run(2_000);
+    expect(heir.membership.tenure.mayServe(id, row)).toEqual({ kind: 'yes' });
+  });
+
+  it('whose process has ended is removed also where nobody was told that its links are down', async () => {
+    const [a, , c] = await cluster.three();
+    c.time.kill();
+    await cluster.world.run(2_000);
+    expect(namesIn(a)).toEqual(['n1', 'n2']);
+  });
+
+  it('that starts again at once takes its place, and is not removed', async () => {
+    const [a, , c] = await cluster.three();
+    c.time.kill();
+    a.membership.missed();
+    await cluster.world.run(400);
+    const again = await cluster.join(3);
+    await cluster.world.run(minute);
+    expect(happened(again, 'excluded')).toBe(0);
+    for (const node of [a, again]) {
+      expect(namesIn(node)).toEqual(['n1', 'n2', 'n3']);
+      expect(happened(node, 'removed')).toBe(0);
+    }
+  });
+
+  it('whose machine is silent is removed after 1.5L, once, and its users wait for L(1+e) at most', async () => {
+    const [a, b, c] = await cluster.three();
+    const id = idOf(c);
+    const row = await cluster.write(c, id);
+    c.faults.linksCutAtMs = cluster.world.monotonicMs();
+    c.time.kill();
+    await cluster.world.run(1.5 * leaseMs - 500);
     expect(namesIn(a)).toContain('n3');
-    await cluster.world.run(6_000);
+    await cluster.world.run(3_000);
     expect(namesIn(a)).toEqual(['n1', 'n2']);
     expect(namesIn(b)).toEqual(['n1', 'n2']);
     expect(happened(a, 'removed') + happened(b, 'removed')).toBe(1);
@@ -135,6 +175,19 @@ describe('a dead node', () => {
     const heir = [a, b].find((node) => node.membership.tenure.mayServe(id, row).kind !== 'wrongOwner')!;
     await cluster.world.run(leaseMs * 1.1);
     expect(heir.membership.tenure.mayServe(id, row)).toEqual({ kind: 'yes' });
+  });
+
+  it('is none that only its way to the board has failed: it is heard over its links', async () => {
+    const nodes = await cluster.three();
+    nodes[2].faults.board = () => ({ kind: 'lost' });
+    await cluster.world.run(5 * minute);
+    for (const node of nodes) {
+      expect(namesIn(node)).toEqual(['n1', 'n2', 'n3']);
+      expect(node.membership.tenure.isLeaseCurrent()).toBe(true);
+    }
+    nodes[2].faults.linksCutAtMs = cluster.world.monotonicMs();
+    await cluster.world.run(2 * leaseMs);
+    expect(namesIn(nodes[0])).toEqual(['n1', 'n2']);
   });
 
   it('of two nodes is removed by the other', async () => {
@@ -173,8 +226,7 @@ describe('a dead node', () => {
     const lonely = async (): Promise<readonly [RingNode, RingNode, RingNode]> => {
       const nodes = await cluster.three();
       const [a] = nodes;
-      const sinceMs = a.time.monotonicMs();
-      a.faults.unheardMs = () => a.time.monotonicMs() - sinceMs;
+      a.faults.linksCutAtMs = cluster.world.monotonicMs();
       return nodes;
     };
 
@@ -213,7 +265,7 @@ describe('a dead node', () => {
     });
   });
 
-  it('nobody is removed while most counters stand still', async () => {
+  it('nobody is removed while most counters stand still, and their nodes are heard', async () => {
     const [a, b, c] = await cluster.three();
     b.faults.board = () => ({ kind: 'lost' });
     c.faults.board = () => ({ kind: 'lost' });

@@ -96,7 +96,7 @@ describe('a broken connection', () => {
     const { n1, n2, network } = await standOf({ time });
     await time.drive(n1.ask('n2', 1));
     network.last.isMute = true;
-    network.last.dialer.hearClosed('only here');
+    network.last.dialer.hearClosed(new Error('only here'));
     expect(kindOf(await time.drive(n1.ask('n2', 2)))).toBe('ok');
     expect([...n2.server.peers()]).toHaveLength(1);
     await time.run(10_000);

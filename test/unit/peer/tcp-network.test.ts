@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ConnectionRefused } from '../../../src/peer/peer-network.ts';
+import type { PeerNetwork } from '../../../src/peer/peer-network.ts';
 import type { PeerReply } from '../../../src/peer/peer-request.ts';
 import { tcpNetwork } from '../../../src/peer/tcp-network.ts';
 import { systemTime } from '../../../src/std/time.ts';
@@ -111,9 +113,39 @@ describe('peer links over TCP', () => {
   });
 });
 
+const { key, cert } = testCertificate;
+const secure = tcpNetwork({ key, cert, ca: cert });
+
+describe('a dial where nobody listens', () => {
+  const causeOf = (network: PeerNetwork, host: string, port: number): Promise<Error> =>
+    new Promise((resolve) => {
+      network.dial({ host, port }, { connected: () => undefined, data: () => undefined, closed: resolve });
+    });
+
+  it.each([
+    ['an address', tcpNetwork(), '127.0.0.1'],
+    ['a name, which may have several', tcpNetwork(), 'localhost'],
+    ['an address, over TLS', secure, '127.0.0.1'],
+  ])('at %s is refused', async (_, network, host) => {
+    const gone = nodeOf('n2');
+    const { port } = await gone.listen();
+    await gone.server.close(0);
+    expect(await causeOf(network, host, port)).toBeInstanceOf(ConnectionRefused);
+  });
+
+  it('is not the same as one where somebody listens and hangs up', async () => {
+    const server = createServer((socket) => socket.resetAndDestroy());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string') throw new Error('no port');
+    expect(await causeOf(tcpNetwork(), '127.0.0.1', bound.port)).not.toBeInstanceOf(ConnectionRefused);
+    server.close();
+  });
+});
+
 describe('peer links over TLS', () => {
-  const { key, cert } = testCertificate;
-  const network = tcpNetwork({ key, cert, ca: cert });
+  const network = secure;
 
   it('work as over TCP', async () => {
     const [n1, n2] = [nodeOf('n1', { network }), nodeOf('n2', { network })];
