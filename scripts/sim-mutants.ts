@@ -1,13 +1,8 @@
 // Plants bugs one at a time in a copy of the sources and shows that the simulator finds each of them.
-import { spawn } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { mutants, type Mutant } from './sim-mutants/mutants.ts';
+import { MutantError, ScratchCopy } from './mutation/scratch-copy.ts';
+import { mutants } from './sim-mutants/mutants.ts';
 
-const root = join(import.meta.dirname, '..');
-const copied = ['src', 'test', 'scripts', 'package.json'];
 const usage = `npm run sim:mutants -- [--seeds N] [--steps K] [--only <part of a name>]
 
   --seeds <N>   in how many runs a bug has to be found (300)
@@ -21,42 +16,8 @@ interface Finding {
   readonly violation: string | undefined;
 }
 
-class MutantError extends Error {}
-
-/** @throws MutantError where a text to replace is not there exactly once */
-async function plant({ name, edits }: Mutant, copy: string): Promise<() => Promise<void>> {
-  const originals = new Map<string, string>();
-  const texts = new Map<string, string>();
-  for (const { file, find, replace } of edits) {
-    const original = originals.get(file) ?? (await readFile(join(copy, file), 'utf8'));
-    originals.set(file, original);
-    const parts = (texts.get(file) ?? original).split(find);
-    if (parts.length !== 2) {
-      throw new MutantError(`"${name}" no longer applies: ${file} has ${parts.length - 1} times: ${find}`);
-    }
-    texts.set(file, parts.join(replace));
-  }
-  for (const [file, text] of texts) await writeFile(join(copy, file), text);
-  return async () => {
-    for (const [file, text] of originals) await writeFile(join(copy, file), text);
-  };
-}
-
-function output(copy: string, args: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(copy, 'scripts/sim.ts'), ...args], { cwd: copy });
-    const chunks: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
-    child.on('error', reject);
-    child.on('close', () => {
-      resolve(Buffer.concat(chunks).toString());
-    });
-  });
-}
-
-async function hunt(copy: string, seeds: string, steps: string): Promise<Finding> {
-  const lines = (await output(copy, ['--seeds', seeds, '--steps', steps, '--first'])).trim().split('\n');
+async function hunt(copy: ScratchCopy, seeds: string, steps: string): Promise<Finding> {
+  const lines = await copy.run('scripts/sim.ts', ['--seeds', seeds, '--steps', steps, '--first']);
   const result = /^\{"seeds":(\d+),"violations":(\d+),/.exec(lines.at(-1) ?? '');
   if (result === null) return { seeds: 1, violation: `the run broke: ${lines.slice(-8).join(' ')}` };
   if (result[2] === '0') return { seeds: Number(result[1]), violation: undefined };
@@ -66,13 +27,11 @@ async function hunt(copy: string, seeds: string, steps: string): Promise<Finding
 
 async function main(seeds: string, steps: string, only: string): Promise<number> {
   const chosen = mutants.filter(({ name }) => name.includes(only));
-  const copy = await mkdtemp(join(tmpdir(), 'sim-mutants-'));
+  const copy = await ScratchCopy.make(['src', 'test', 'scripts', 'package.json']);
   try {
-    for (const part of copied) await cp(join(root, part), join(copy, part), { recursive: true });
-    await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
     let found = 0;
     for (const mutant of chosen) {
-      const takeOut = await plant(mutant, copy);
+      const takeOut = await copy.plant(mutant);
       const { seeds: taken, violation } = await hunt(copy, seeds, steps);
       await takeOut();
       if (violation !== undefined) found++;
@@ -82,7 +41,7 @@ async function main(seeds: string, steps: string, only: string): Promise<number>
     console.log(JSON.stringify({ mutants: chosen.length, found }));
     return found === chosen.length ? 0 : 1;
   } finally {
-    await rm(copy, { recursive: true, force: true });
+    await copy.remove();
   }
 }
 

@@ -3,10 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { networkFaults } from './torture/faults/network-faults.ts';
-import { nodeFaults } from './torture/faults/node-faults.ts';
-import { ringFaults } from './torture/faults/ring-faults.ts';
-import { TortureCluster } from './torture/stand/torture-cluster.ts';
+import { startHBaseStand } from './torture/stand/hbase-stand.ts';
+import { startLmdbStand } from './torture/stand/lmdb-stand.ts';
 import { TortureRun, type TortureReport } from './torture/torture-run.ts';
 
 const stores = ['lmdb', 'hbase'] as const;
@@ -18,6 +16,7 @@ const usage = `npm run torture -- [options]
   --faults <names>  only those whose names contain one of these, with commas between; "none" for no faults
   --nodes <n>       3 to 5 (3)
   --users <n>       people who chat (24)
+  --episode <s>     seconds after which all faults end and the history is judged (120)
   --first           end at the first violation
 
 Prints one JSON object as its last line. Exit code 0: every promise was kept, 1: violations or failure, 2: wrong usage.`;
@@ -29,6 +28,7 @@ interface Options {
   readonly faults: readonly string[];
   readonly nodes: number;
   readonly users: number;
+  readonly episodeMs: number;
   readonly first: boolean;
 }
 
@@ -50,6 +50,7 @@ function parse(args: readonly string[]): Options {
       faults: { type: 'string', default: '' },
       nodes: { type: 'string', default: '3' },
       users: { type: 'string', default: '24' },
+      episode: { type: 'string', default: '120' },
       first: { type: 'boolean', default: false },
     },
   });
@@ -63,40 +64,33 @@ function parse(args: readonly string[]): Options {
     faults: values.faults.split(',').filter((name) => name !== ''),
     nodes: Math.floor(numberOf('nodes', values.nodes, 3, 5)),
     users: Math.floor(numberOf('users', values.users, 8, 500)),
+    episodeMs: 1_000 * numberOf('episode', values.episode, 10, 600),
     first: values.first,
   };
 }
 
 async function torture(options: Options, stopped: AbortSignal): Promise<TortureReport> {
-  const { seed, faults, minutes, nodes, users, first } = options;
+  const { seed, faults, minutes, nodes, users, episodeMs, first } = options;
   const folder = mkdtempSync(join(tmpdir(), 'mailring-torture-'));
   console.log(`seed ${seed}, ${options.store}, ${nodes} nodes, ${users} users; data and logs in ${folder}`);
   let isClean = false;
-  const settings = [
-    '--store',
-    'lmdb',
-    '--data',
-    join(folder, 'data'),
-    '--ring-lease-ms',
-    '2000',
-    '--ring-removal-window-ms',
-    '5000',
-  ];
-  const cluster = await TortureCluster.start({ nodes, folder, settings, services: new Map() });
+  const start = options.store === 'lmdb' ? startLmdbStand : startHBaseStand;
+  const onProgress = (line: string): void => console.log(line);
+  const { cluster, kinds, heal, stop } = await start({ nodes, folder, seed, onProgress });
   try {
-    const kinds = [...nodeFaults(cluster), ...networkFaults(cluster), ...ringFaults(cluster)].filter(
+    const chosen = kinds.filter(
       ({ name }) => faults.length === 0 || faults.some((part) => name.includes(part)),
     );
     const run = new TortureRun({
-      ...{ cluster, kinds, heal: async () => undefined, seed, users, durationMs: minutes * 60_000 },
-      ...{ stopsAtViolation: first, stopped, onProgress: (line) => console.log(line) },
+      ...{ cluster, kinds: chosen, heal, seed, users, durationMs: minutes * 60_000, episodeMs },
+      ...{ stopsAtViolation: first, stopped, onProgress },
     });
     await run.run();
     console.log(JSON.stringify(run.faultCounts));
     isClean = run.report.violations === 0;
     return run.report;
   } finally {
-    await cluster.stop();
+    await stop();
     if (isClean) rmSync(folder, { recursive: true, force: true });
     else console.log(`seed ${seed}; data and logs are in ${folder}`);
   }

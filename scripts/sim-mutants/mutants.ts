@@ -1,20 +1,4 @@
-/** One text, found exactly once in its file, and what takes its place. */
-interface Edit {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
-
-/** A bug that a programmer could make. */
-export interface Mutant {
-  readonly name: string;
-  readonly edits: readonly Edit[];
-}
-
-const edit = (name: string, file: string, find: string, replace: string): Mutant => ({
-  name,
-  edits: [{ file, find, replace }],
-});
+import { type Mutant, mutantOf as edit } from '../mutation/mutant.ts';
 
 export const mutants: readonly Mutant[] = [
   edit(
@@ -73,8 +57,8 @@ export const mutants: readonly Mutant[] = [
   edit(
     'copies are written over a gap',
     'src/mailbox/step-copy.ts',
-    'const isGap = fresh.length > 0 && owed.previousSeq > watermark;',
-    'const isGap = false;',
+    'const isCopyGap = copies.length > 0 && owed.previousSeq > seq;',
+    'const isCopyGap = false;',
   ),
   edit(
     'reads from memory when the lease has run out',
@@ -100,7 +84,7 @@ export const mutants: readonly Mutant[] = [
     'const stamp = Math.max(envelope.floor, Math.floor(head.lastSeq / 2)) + 1;',
     'const stamp = Math.floor(head.lastSeq / 2) + 1;',
   ),
-  edit('two envelopes of one lane in flight', 'src/actor/outgoing-lane.ts', 'if (this.#isBusy) return;', ''),
+  edit('two envelopes of one lane in flight', 'src/actor/batch-lane.ts', 'if (this.#isBusy) return;', ''),
   edit(
     'moved sends are sent again without order',
     'src/router/ordered-sends.ts',
@@ -174,8 +158,8 @@ export const mutants: readonly Mutant[] = [
     name: 'an edit brings a deleted message back',
     edits: [
       {
-        file: 'src/mailbox/step-operate.ts',
-        find: 'if (message.deletedAt !== undefined) return notThere;',
+        file: 'src/conversation/operation.ts',
+        find: 'if (message.deletedAt !== undefined) return noSuchMessage;',
         replace: '',
       },
       {
@@ -184,7 +168,7 @@ export const mutants: readonly Mutant[] = [
         replace: "if (message.deletedAt !== undefined && kind === 'delete') {",
       },
       {
-        file: 'src/mailbox/changed-message.ts',
+        file: 'src/conversation/operation.ts',
         find: 'const { mediaRef, editedAt: _, ...rest } = message;',
         replace: 'const { mediaRef, editedAt: _, deletedAt: __, ...rest } = message;',
       },

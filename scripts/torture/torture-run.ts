@@ -21,6 +21,8 @@ export interface TortureRunOptions {
   readonly users: number;
   /** Of clients and faults in all. */
   readonly durationMs: number;
+  /** Of one history. They are judged one by one, so that a run may be as long as one likes. */
+  readonly episodeMs: number;
   readonly stopsAtViolation: boolean;
   readonly stopped: AbortSignal;
   readonly onProgress: (line: string) => void;
@@ -38,12 +40,10 @@ export interface TortureReport {
   readonly violations: number;
 }
 
-/** Histories are judged one by one, so that a run may be as long as one likes. */
-const episodeMs = 120_000;
 const pauseMs = 300;
 const wellTimeoutMs = 120_000;
 /** All that failed while faults were on has to succeed within this time after them. */
-const finishTimeoutMs = 60_000;
+const finishTimeoutMs = 120_000;
 /** So long what comes a moment after the reply may take. */
 const healTimeoutMs = 45_000;
 const auditTimeoutMs = 60_000;
@@ -72,7 +72,7 @@ export class TortureRun {
   }
 
   async run(): Promise<void> {
-    const { durationMs, stopped, stopsAtViolation, seed } = this.#options;
+    const { durationMs, episodeMs, stopped, stopsAtViolation, seed } = this.#options;
     let leftMs = durationMs;
     for (let episode = 1; leftMs > 0 && !stopped.aborted; episode++) {
       // No rest too short to be worth an episode of its own.

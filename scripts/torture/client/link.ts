@@ -21,7 +21,7 @@ export interface LinkOptions {
 }
 
 type State =
-  | { readonly kind: 'away' }
+  | { readonly kind: 'away'; readonly sinceMs: number }
   | { readonly kind: 'open'; readonly wire: WireSocket; readonly actor: Actor }
   | { readonly kind: 'ended' };
 
@@ -33,7 +33,7 @@ const reconnectMsMax = 1_500;
 /** One socket of a device that comes back for as long as it is told to, from where it was. Records all it sees. */
 export class Link {
   readonly #options: LinkOptions;
-  #state: State = { kind: 'away' };
+  #state: State;
   /** The last cursor that this socket was given. */
   #cursor: string | undefined;
   #nextUrl: string | undefined;
@@ -42,6 +42,12 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#state = { kind: 'away', sinceMs: options.now() };
+  }
+
+  /** Since when it has had no connection; Infinity where it has one. */
+  get awaySinceMs(): number {
+    return this.#state.kind === 'away' ? this.#state.sinceMs : Infinity;
   }
 
   get isOpen(): boolean {
@@ -168,7 +174,7 @@ export class Link {
     for (const change of early) this.#heard(actor, change);
     await closed.promise;
     this.#options.history.closed.add(actor.connection);
-    if (this.#isWanted()) this.#state = { kind: 'away' };
+    if (this.#isWanted()) this.#state = { kind: 'away', sinceMs: this.#options.now() };
     return true;
   }
 

@@ -28,6 +28,7 @@ const friendsOfEach = 5;
 const registrationsAtOnce = 4;
 const auditsAtOnce = 6;
 const connectMaxMs = 60_000;
+const reconnectMs = 1_000;
 
 /** The people of one episode. */
 export class Town {
@@ -137,7 +138,12 @@ export class Town {
       const parts = { userId, deviceId, token, encoding, urls: wsUrls, history, random, now } as const;
       return new Link({ ...parts, nextConnection, onChange });
     });
-    return new Device(deviceId, links, this.#fork(), () => history.unsentAtMs.push(now()));
+    // Who has only just lost a connection, or dropped it, may still be served within a second.
+    const onUnsent = (): void => {
+      const atMs = now();
+      if (links.every(({ awaySinceMs }) => awaySinceMs < atMs - reconnectMs)) history.unsentAtMs.push(atMs);
+    };
+    return new Device(deviceId, links, this.#fork(), onUnsent);
   }
 
   #fork(): SeededRandom {

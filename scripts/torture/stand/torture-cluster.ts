@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -147,7 +147,9 @@ export class TortureCluster {
       routes: Object.fromEntries([...links.values()].map((link) => [link.targetPort, link.port])),
       wallOffsetMs: this.#wallOffsets.get(id) ?? 0,
     };
-    await writeFile(controlFile(this.#folder, id), JSON.stringify(control));
+    const file = controlFile(this.#folder, id);
+    await writeFile(`${file}.new`, JSON.stringify(control));
+    await rename(`${file}.new`, file);
   }
 }
 

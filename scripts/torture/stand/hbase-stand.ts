@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { DistributedHBase } from '../../../cluster/hbase/distributed-hbase.ts';
+import { LocalRedis } from '../../../cluster/redis/local-redis.ts';
+import { networkFaults } from '../faults/network-faults.ts';
+import { nodeFaults } from '../faults/node-faults.ts';
+import { ringFaults } from '../faults/ring-faults.ts';
+import { hbaseFaults, redisFaults } from '../faults/service-faults.ts';
+import { ringSettings, type Stand, type StandOptions } from './stand.ts';
+import { TortureCluster } from './torture-cluster.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const run = promisify(execFile);
+const schemaTimeoutMs = 90_000;
+const namespace = 'torture';
+/** A server that was taken for dead while it was paused learns of it, and ends itself, within this time. */
+const quietMs = 15_000;
+const pollMs = 500;
+
+/** Nodes over Redis and an HBase of two region servers on HDFS, all of it processes of this machine. */
+export async function startHBaseStand({ nodes, folder, onProgress }: StandOptions): Promise<Stand> {
+  const hbase = new DistributedHBase({ dataDir: join(folder, 'hbase'), onProgress });
+  const redis = new LocalRedis({ dataDir: join(folder, 'redis'), onProgress });
+  const stopServices = async (): Promise<void> => {
+    await Promise.all([hbase.stop(), redis.stop()]);
+  };
+  try {
+    await Promise.all([hbase.start(), redis.start()]);
+    const store = ['--store', 'hbase', '--hbase', hbase.servers.join(','), '--hbase-namespace', namespace];
+    await run(process.execPath, ['src/main.ts', 'schema', 'apply', ...store, '--hbase-region-count', '8'], {
+      ...{ cwd: root, timeout: schemaTimeoutMs },
+    });
+    const services = new Map(hbase.servers.map((server, place) => [`hbase${place}`, portOf(server)]));
+    services.set('redis', portOf(redis.url));
+    const settings = [...store, '--redis', redis.url, ...ringSettings];
+    const cluster = await TortureCluster.start({ nodes, folder, settings, services });
+    return {
+      cluster,
+      kinds: [
+        ...nodeFaults(cluster),
+        ...networkFaults(cluster),
+        ...ringFaults(cluster),
+        ...hbaseFaults(hbase),
+        ...redisFaults(redis),
+      ],
+      heal: () => untilAllRun(hbase),
+      stop: async () => {
+        await cluster.stop();
+        await stopServices();
+      },
+    };
+  } catch (error) {
+    await stopServices();
+    throw error;
+  }
+}
+
+function portOf(address: string): number {
+  return Number(address.split(':').at(-1));
+}
+
+/** Starts what has ended, until nothing has for a while. */
+async function untilAllRun(hbase: DistributedHBase): Promise<void> {
+  let sinceMs = performance.now();
+  while (performance.now() - sinceMs < quietMs) {
+    for (const name of hbase.processNames) {
+      if (hbase.pid(name) !== undefined) continue;
+      await hbase.restart(name);
+      sinceMs = performance.now();
+    }
+    await sleep(pollMs);
+  }
+}
