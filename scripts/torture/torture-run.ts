@@ -54,6 +54,7 @@ export class TortureRun {
   readonly #options: TortureRunOptions;
   readonly #availability = new Availability();
   readonly #counts = { faults: 0, acked: 0, failed: 0, unknown: 0, violations: 0 };
+  #isIll = false;
   readonly #faultCounts = new Map<string, number>();
 
   constructor(options: TortureRunOptions) {
@@ -79,6 +80,7 @@ export class TortureRun {
       const thisMs = leftMs < 1.5 * episodeMs ? leftMs : episodeMs;
       leftMs -= thisMs;
       await this.#episode(episode, seed * 1_000 + episode, thisMs);
+      if (this.#isIll) return; // Nothing that follows would tell more.
       if (stopsAtViolation && this.#counts.violations > 0) return;
     }
   }
@@ -100,7 +102,12 @@ export class TortureRun {
       await driver.run(durationMs, stopped);
       tell('all faults are over');
       await heal();
-      await cluster.untilWell(wellTimeoutMs);
+      const illness = await cluster.illness(wellTimeoutMs);
+      if (illness !== undefined) {
+        this.#tally(history, driver, [{ rule: 'recovery', what: illness, records: [], mayHeal: false }]);
+        this.#isIll = true;
+        return;
+      }
       history.stuck.push(...(await town.finish(finishTimeoutMs)));
       const violations = await this.#judge(history, town, tell);
       this.#tally(history, driver, violations);

@@ -2,7 +2,7 @@ import type { HistoryRecord } from '../history.ts';
 
 /** Which promise was broken: a guarantee by its number, or a rule by its name. */
 export type RuleName =
-  'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'G7' | 'G8' | 'G9' | 'nowhere' | 'edits' | 'members';
+  'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'G7' | 'G8' | 'G9' | 'nowhere' | 'edits' | 'members' | 'recovery';
 
 export interface Violation {
   readonly rule: RuleName;

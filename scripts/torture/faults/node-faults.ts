@@ -6,10 +6,6 @@ const clockJumpMsMax = 4 * 60_000;
 /** What can happen to the process of a node, and to its clock. */
 export function nodeFaults(cluster: TortureCluster): FaultKind[] {
   const { nodes } = cluster;
-  const restart = async ({ process }: TortureNode): Promise<void> => {
-    // It may have ended by itself; whatever runs is left alone.
-    if (process.process.pid === undefined) await process.process.start();
-  };
   return [
     {
       ...{ name: 'kill node', weight: 4, lastsMs: [200, 15_000] },
@@ -17,8 +13,8 @@ export function nodeFaults(cluster: TortureCluster): FaultKind[] {
         const node = random.pick(nodes);
         return {
           ...{ what: `kill -9 of ${node.id}`, holds: [node.id] },
-          begin: () => node.process.process.kill('SIGKILL'),
-          end: () => restart(node),
+          begin: () => kill(node),
+          end: () => cluster.revive(node),
         };
       },
     },
@@ -29,7 +25,7 @@ export function nodeFaults(cluster: TortureCluster): FaultKind[] {
         return {
           ...{ what: `SIGTERM to ${node.id}`, holds: [node.id] },
           begin: () => node.process.process.stop(),
-          end: () => restart(node),
+          end: () => cluster.revive(node),
         };
       },
     },
@@ -39,8 +35,8 @@ export function nodeFaults(cluster: TortureCluster): FaultKind[] {
         const node = random.pick(nodes);
         return {
           ...{ what: `SIGSTOP of ${node.id}`, holds: [node.id] },
-          begin: async () => node.process.process.signal('SIGSTOP'),
-          end: async () => node.process.process.signal('SIGCONT'),
+          begin: async () => cluster.signal(node, 'SIGSTOP'),
+          end: async () => cluster.signal(node, 'SIGCONT'),
         };
       },
     },
@@ -57,4 +53,8 @@ export function nodeFaults(cluster: TortureCluster): FaultKind[] {
       },
     },
   ];
+}
+
+async function kill({ process }: TortureNode): Promise<void> {
+  if (process.process.pid !== undefined) await process.process.kill('SIGKILL');
 }

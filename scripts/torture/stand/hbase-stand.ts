@@ -35,7 +35,7 @@ export async function startHBaseStand({ nodes, folder, onProgress }: StandOption
     const services = new Map(hbase.servers.map((server, place) => [`hbase${place}`, portOf(server)]));
     services.set('redis', portOf(redis.url));
     const settings = [...store, '--redis', redis.url, ...ringSettings];
-    const cluster = await TortureCluster.start({ nodes, folder, settings, services });
+    const cluster = await TortureCluster.start({ nodes, folder, settings, services, onProgress });
     return {
       cluster,
       kinds: [
@@ -45,7 +45,10 @@ export async function startHBaseStand({ nodes, folder, onProgress }: StandOption
         ...hbaseFaults(hbase),
         ...redisFaults(redis),
       ],
-      heal: () => untilAllRun(hbase),
+      heal: async () => {
+        await untilAllRun(hbase);
+        await cluster.heal();
+      },
       stop: async () => {
         await cluster.stop();
         await stopServices();

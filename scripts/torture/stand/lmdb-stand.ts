@@ -18,7 +18,7 @@ export async function startLmdbStand({ nodes, folder, seed, onProgress }: StandO
   const disk = seed % 2 === 0 ? await SmallDisk.mount(data, onProgress) : undefined;
   try {
     const settings = ['--store', 'lmdb', '--data', data, ...ringSettings];
-    const cluster = await TortureCluster.start({ nodes, folder, settings, services: new Map() });
+    const cluster = await TortureCluster.start({ nodes, folder, settings, services: new Map(), onProgress });
     return {
       cluster,
       kinds: [
@@ -27,7 +27,7 @@ export async function startLmdbStand({ nodes, folder, seed, onProgress }: StandO
         ...ringFaults(cluster),
         ...(disk === undefined ? [] : diskFaults(disk)),
       ],
-      heal: async () => undefined,
+      heal: () => cluster.heal(),
       stop: async () => {
         await cluster.stop();
         await disk?.unmount();

@@ -14,6 +14,7 @@ export interface TortureClusterOptions {
   readonly settings: readonly string[];
   /** What all nodes dial besides each other, by name: `redis`, `hbase1`, … to a port of this machine. */
   readonly services: ReadonlyMap<string, number>;
+  readonly onProgress: (line: string) => void;
 }
 
 /** A node, and what stands between it and the world. */
@@ -27,6 +28,7 @@ export interface TortureNode {
 }
 
 const pollMs = 250;
+const startTimeoutMs = 60_000;
 const preload = join(import.meta.dirname, 'node-preload.ts');
 
 /** Nodes as processes, each link of each in our hands. */
@@ -34,12 +36,18 @@ export class TortureCluster {
   readonly nodes: readonly TortureNode[];
   readonly operatorTokenFile: string;
   readonly #folder: string;
+  readonly #onProgress: (line: string) => void;
   readonly #wallOffsets = new Map<string, number>();
 
-  private constructor(nodes: readonly TortureNode[], folder: string, operatorTokenFile: string) {
+  private constructor(
+    nodes: readonly TortureNode[],
+    operatorTokenFile: string,
+    { folder, onProgress }: TortureClusterOptions,
+  ) {
     this.nodes = nodes;
-    this.#folder = folder;
     this.operatorTokenFile = operatorTokenFile;
+    this.#folder = folder;
+    this.#onProgress = onProgress;
   }
 
   /** Resolves when all nodes serve in one view. */
@@ -73,11 +81,12 @@ export class TortureCluster {
     const peerPorts = nodes.map(({ id, process }): [string, number] => [id, process.ports.peer]);
     const ports = new Map([...services, ...peerPorts]);
     for (const { links } of nodes) for (const [name, link] of links) link.targetPort = ports.get(name) ?? 0;
-    const cluster = new TortureCluster(nodes, folder, operatorTokenFile);
+    const cluster = new TortureCluster(nodes, operatorTokenFile, options);
     for (const node of nodes) await cluster.#writeControl(node);
     try {
       await Promise.all(nodes.map(({ process }) => process.process.start()));
-      await cluster.untilWell(60_000);
+      const illness = await cluster.illness(startTimeoutMs);
+      if (illness !== undefined) throw new Error(illness);
     } catch (error) {
       await cluster.stop();
       throw error;
@@ -105,23 +114,45 @@ export class TortureCluster {
     to.links.get(from.id)?.hold('back');
   }
 
+  /** Signals a node, where it runs. */
+  signal({ process }: TortureNode, signal: NodeJS.Signals): void {
+    if (process.process.pid !== undefined) process.process.signal(signal);
+  }
+
+  /** Starts a node that does not run. It may be unable to for as long as other faults are on: `heal` tries again. */
+  async revive({ id, process }: TortureNode): Promise<void> {
+    if (process.process.pid !== undefined) return;
+    try {
+      await process.process.start();
+    } catch (error) {
+      this.#onProgress(
+        `${id} could not be started: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  /** Starts every node that does not run. */
+  async heal(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => this.revive(node)));
+  }
+
   /** Puts a node's clock on the wall forward or back; 0 puts it right. */
   async setWallOffset(node: TortureNode, offsetMs: number): Promise<void> {
     this.#wallOffsets.set(node.id, offsetMs);
     await this.#writeControl(node);
-    if (node.process.process.pid !== undefined) node.process.process.signal('SIGUSR2');
+    this.signal(node, 'SIGUSR2');
   }
 
-  /** Resolves when every node is ready and in the same view with all others. @throws Error after that time */
-  async untilWell(timeoutMs: number): Promise<void> {
+  /** Waits until every node is ready and in the same view with all others. @returns what is wrong after that time */
+  async illness(timeoutMs: number): Promise<string | undefined> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const seen = await Promise.all(this.nodes.map((node) => this.#stateOf(node)));
       const [first] = seen;
-      if (first?.startsWith(`${this.nodes.length} `) === true && seen.every((state) => state === first))
-        return;
+      const isWell = first?.startsWith(`${this.nodes.length} `) === true;
+      if (isWell && seen.every((state) => state === first)) return undefined;
       if (performance.now() > deadline)
-        throw new Error(`not well ${timeoutMs} ms after all faults were over: ${seen.join('; ')}`);
+        return `not well ${timeoutMs} ms after the last fault: ${seen.join('; ')}`;
       await sleep(pollMs);
     }
   }

@@ -5,6 +5,8 @@ import { Findings, type Violation } from '../violation.ts';
 interface Step {
   readonly isIn: boolean;
   readonly call: CallRecord;
+  /** When it may have happened first. */
+  readonly startMs: number;
 }
 
 /** Who is out of a group sees nothing of it; who came and did not go is in it. */
@@ -35,25 +37,34 @@ export function checkMembership(evidence: Evidence): readonly Violation[] {
 
 function stepsOf({ history }: Evidence): Map<string, Step[]> {
   const steps = new Map<string, Step[]>();
-  const add = (userId: string, conversationId: string, step: Step): void => {
-    if (!mayHaveHappened(step.call.outcome)) return;
+  const add = (
+    userId: string,
+    conversationId: string,
+    isIn: boolean,
+    call: CallRecord,
+    startMs = call.startMs,
+  ): void => {
+    if (!mayHaveHappened(call.outcome)) return;
     const key = keyOf(conversationId, userId);
-    steps.set(key, [...(steps.get(key) ?? []), step]);
+    steps.set(key, [...(steps.get(key) ?? []), { isIn, call, startMs }]);
   };
+  const founded = new Map<string, number>();
   for (const call of history.callsOf('createGroup')) {
+    const { members, requestId } = call.params;
+    // Asked again for a group that is there already, it changes nothing any more.
+    const startMs = founded.get(requestId) ?? call.startMs;
+    founded.set(requestId, startMs);
     if (call.outcome.kind !== 'ok') continue;
     const { conversationId } = call.outcome.result;
-    for (const userId of [call.userId, ...call.params.members])
-      add(userId, conversationId, { isIn: true, call });
+    for (const userId of [call.userId, ...members]) add(userId, conversationId, true, call, startMs);
   }
   for (const call of history.callsOf('addMembers')) {
-    for (const userId of call.params.members) add(userId, call.params.conversationId, { isIn: true, call });
+    for (const userId of call.params.members) add(userId, call.params.conversationId, true, call);
   }
   for (const call of history.callsOf('removeMembers')) {
-    for (const userId of call.params.members) add(userId, call.params.conversationId, { isIn: false, call });
+    for (const userId of call.params.members) add(userId, call.params.conversationId, false, call);
   }
-  for (const call of history.callsOf('leaveGroup'))
-    add(call.userId, call.params.conversationId, { isIn: false, call });
+  for (const call of history.callsOf('leaveGroup')) add(call.userId, call.params.conversationId, false, call);
   return steps;
 }
 
@@ -61,9 +72,9 @@ function stepsOf({ history }: Evidence): Map<string, Step[]> {
 function lastSureStep(steps: readonly Step[]): Step | undefined {
   const last = steps
     .filter(({ call }) => call.outcome.kind === 'ok')
-    .toSorted((a, b) => a.call.startMs - b.call.startMs)
+    .toSorted((a, b) => a.startMs - b.startMs)
     .at(-1);
   if (last === undefined) return undefined;
-  const isOpen = steps.some(({ isIn, call }) => isIn !== last.isIn && call.endMs > last.call.startMs);
+  const isOpen = steps.some(({ isIn, call }) => isIn !== last.isIn && call.endMs > last.startMs);
   return isOpen ? undefined : last;
 }
