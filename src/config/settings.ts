@@ -126,7 +126,7 @@ export const settingsSchema = group('Settings of a node.', {
         'in every way is removed after one and a half of that.',
     ),
     signMs: amount(
-      300,
+      200,
       20,
       minutes,
       'Between two signs of life, at most a third of the lease; a node whose process has ended is removed after two.',

@@ -11,7 +11,7 @@ export interface RemovalTerms {
   readonly windowMs: number;
 }
 
-export const defaultRemovalTerms: RemovalTerms = { signMs: 300, aloneMs: 20_000, windowMs: 60_000 };
+export const defaultRemovalTerms: RemovalTerms = { signMs: 200, aloneMs: 20_000, windowMs: 60_000 };
 
 /** Keeps to the cap on automatic removals, which is in the ring document. */
 export class Removals {

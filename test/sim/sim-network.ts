@@ -1,3 +1,4 @@
+import { ConnectionRefused } from '../../src/peer/peer-network.ts';
 import type {
   PeerAddress,
   PeerListener,
@@ -20,6 +21,7 @@ interface Cable {
 export class SimWiring {
   readonly network: SimulatedNetwork;
   readonly #cuts = new Set<string>();
+  readonly #refusals = new Set<string>();
   #cables: Cable[] = [];
 
   constructor(network: SimulatedNetwork) {
@@ -34,6 +36,16 @@ export class SimWiring {
   cut(a: string, b: string): void {
     this.#cuts.add(`${a} ${b}`).add(`${b} ${a}`);
     for (const { connection } of this.#between(a, b)) connection.isMute = true;
+  }
+
+  /** From now on connections between the two break, and dials are refused, by something on the way. */
+  refuse(a: string, b: string): void {
+    this.#refusals.add(`${a} ${b}`).add(`${b} ${a}`);
+    this.breakBetween(a, b);
+  }
+
+  isRefused(a: string, b: string): boolean {
+    return this.#refusals.has(`${a} ${b}`);
   }
 
   /** Packets pass again; connections of before the cut find out that they are dead. */
@@ -96,6 +108,10 @@ export class ProcessNetwork implements PeerNetwork {
   dial(address: PeerAddress, events: PeerSocketEvents): PeerSocket {
     const to = address.host;
     if (this.#wiring.isCut(this.#nodeId, to)) return neverConnects;
+    if (this.#wiring.isRefused(this.#nodeId, to)) {
+      this.#process.time.soon(() => events.closed(new ConnectionRefused('refused on the way')));
+      return neverConnects;
+    }
     const gated = this.#gated(events, () => socket);
     const socket = this.#wiring.network.dial(address, {
       ...gated,

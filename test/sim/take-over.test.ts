@@ -1,0 +1,149 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { defaultTerms } from '../../src/membership/membership.ts';
+import { defaultRemovalTerms } from '../../src/membership/removals.ts';
+import { dmIdOf } from '../../src/protocol/conversation-id.ts';
+import { ProtocolError } from '../../src/protocol/protocol-error.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { SimCluster, type SimNode } from './sim-cluster.ts';
+import { SimLog } from './sim-log.ts';
+import { SimClimate } from './sim-weather.ts';
+
+const { leaseMs } = defaultTerms;
+const users = Array.from({ length: 30 }, (_, number) => `user${number}`);
+const account = { name: 'x', createdAt: 1, passwordHash: '', tokensValidFrom: 0 };
+const longMs = 60_000;
+
+/* Whole nodes with the terms that are the defaults, in virtual time. */
+let cluster: SimCluster;
+let log: SimLog;
+
+async function threeNodes(readRule: 'held' | 'verified'): Promise<readonly [SimNode, SimNode, SimNode]> {
+  const random = new SeededRandom(7);
+  const climate = {
+    ...new SimClimate(random, new SeededRandom(8)),
+    ...{ nodes: 3, readRule, leaseMs, removal: defaultRemovalTerms },
+  };
+  log = new SimLog();
+  cluster = new SimCluster(climate, random, log);
+  const nodes = [cluster.start(1), cluster.start(2), cluster.start(3)] as const;
+  await cluster.world.run(10_000);
+  for (const node of nodes) expect(node.member.weight).toBeGreaterThan(0);
+  for (const userId of users) await write(ownerOf(userId, nodes), userId);
+  return nodes;
+}
+
+const ownerOf = (userId: string, nodes: readonly SimNode[]): SimNode => {
+  const owner = nodes.find(({ incarnation, member }) => {
+    return member.view?.ownerOf(userId).incarnation === incarnation;
+  });
+  if (owner === undefined) throw new Error(`nobody owns ${userId}`);
+  return owner;
+};
+
+async function write({ member, process }: SimNode, userId: string): Promise<void> {
+  const deadline = process.time.monotonicMs() + longMs;
+  await cluster.world.drive(member.router.mailbox(userId).call('createAccount', account, deadline), longMs);
+}
+
+const namesIn = ({ member }: SimNode): readonly string[] =>
+  member.view?.members.map(({ nodeId }) => nodeId) ?? [];
+
+/** From now on until each user has sent a message, by way of this node, and another one has it; ms. */
+async function untilServed({ member, process }: SimNode): Promise<number> {
+  const { world } = cluster;
+  const sinceMs = world.monotonicMs();
+  const send = async (userId: string, number: number): Promise<void> => {
+    const to = users[(number + 1) % users.length] ?? '';
+    const message = {
+      conversationId: dmIdOf(userId, to),
+      text: 'x',
+      messageId: `${world.wallMs()}.${userId}.d1.1`,
+    };
+    for (;;) {
+      try {
+        const deadline = process.time.monotonicMs() + longMs;
+        await member.router.mailbox(userId).call('sendMessage', message, deadline);
+        return;
+      } catch (error) {
+        if (!(error instanceof ProtocolError) || error.kind !== 'unavailable') throw error;
+        await new Promise<void>((resolve) => void world.after(50, resolve));
+      }
+    }
+  };
+  await world.drive(Promise.all(users.map(send)), longMs);
+  return world.monotonicMs() - sinceMs;
+}
+
+beforeEach(() => {
+  log = new SimLog();
+});
+
+describe.each(['held', 'verified'] as const)('reads are %s, and a node', (readRule) => {
+  const expiryMs = readRule === 'held' ? leaseMs * (1 + defaultTerms.driftRatio) : 0;
+
+  it('is killed: it is out after two missed signs, and all its users are written elsewhere', async () => {
+    const [a, b, c] = await threeNodes(readRule);
+    cluster.kill(c);
+    const servedMs = await untilServed(a);
+    expect(namesIn(a)).toEqual(['n1', 'n2']);
+    expect(namesIn(b)).toEqual(['n1', 'n2']);
+    expect(servedMs).toBeGreaterThan(expiryMs);
+    expect(servedMs).toBeLessThan(expiryMs + 1_000);
+    expect(log.violations).toEqual([]);
+  });
+
+  it('falls silent with its machine: it is out after one and a half leases, not sooner', async () => {
+    const [a, b, c] = await threeNodes(readRule);
+    for (const other of [a, b]) cluster.wiring.cut(other.nodeId, c.nodeId);
+    cluster.kill(c);
+    await cluster.world.run(1.5 * leaseMs - 500);
+    expect(namesIn(a)).toContain('n3');
+    await cluster.world.run(3_000);
+    expect(namesIn(a)).toEqual(['n1', 'n2']);
+  });
+
+  it('stands still, and dials to it get a connection: it is out after one and a half leases, and comes back', async () => {
+    const [a, , c] = await threeNodes(readRule);
+    c.process.time.pause();
+    await cluster.world.run(1.5 * leaseMs - 500);
+    expect(namesIn(a)).toContain('n3');
+    await cluster.world.run(3_000);
+    expect(namesIn(a)).toEqual(['n1', 'n2']);
+    c.process.resume();
+    await cluster.world.run(10_000);
+    expect(namesIn(a)).toEqual(['n1', 'n2', 'n3']);
+    expect(c.member.weight).toBeGreaterThan(0);
+  });
+
+  it('alone loses its way to the board: it stays, and serves its users', async () => {
+    const [a, b, c] = await threeNodes(readRule);
+    const { epoch } = c.member.view ?? {};
+    cluster.sky.isCalm = false;
+    c.weather.isBoardCut = true;
+    await cluster.world.run(2 * longMs);
+    for (const node of [a, b, c]) expect(node.member.view?.epoch).toBe(epoch);
+    await untilServed(c);
+  });
+
+  it('is cut off by something that refuses in its place: its signs of life keep it in', async () => {
+    const [a, , c] = await threeNodes(readRule);
+    const { epoch } = c.member.view ?? {};
+    cluster.wiring.refuse(a.nodeId, c.nodeId);
+    await cluster.world.run(longMs);
+    expect(a.member.links.refusedMs('n3')).toBeGreaterThan(leaseMs);
+    expect(a.member.view?.epoch).toBe(epoch);
+  });
+
+  it('is killed and starts again at once: it takes its place', async () => {
+    const [a, , c] = await threeNodes(readRule);
+    const { weight } = c.member;
+    cluster.kill(c);
+    await cluster.world.run(100);
+    const again = cluster.start(3);
+    await cluster.world.run(2_000);
+    expect(a.member.view?.member('n3')).toMatchObject({ incarnation: again.incarnation, weight });
+    expect(again.member.weight).toBe(weight);
+    await cluster.world.run(longMs);
+    expect(a.member.view?.member('n3')).toMatchObject({ incarnation: again.incarnation, weight });
+  });
+});
