@@ -285,6 +285,7 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const gateway = new Gateway({
     ...{ settings, directory: router, accounts, metrics, logger, time, random },
     ...webDir(settings),
+    origins: settings.web.origins,
   });
   const push = await openPush(settings, member, { logger, metrics });
   const operatorToken = await openOperatorToken(settings);

@@ -9,6 +9,7 @@ export const developmentPreset: SettingsOverride = {
     requestsPerSecondPerUser: 1_000_000,
     accountsPerMinutePerAddress: 1_000_000,
     loginsPerMinutePerAddress: 1_000_000,
+    loginsPerMinutePerUser: 1_000_000,
   },
 };
 

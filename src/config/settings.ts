@@ -171,6 +171,11 @@ export const settingsSchema = group('Settings of a node.', {
   }),
   web: group('The web client.', {
     enabled: Type.Boolean({ default: true, description: 'Serve the web client at `/`.' }),
+    origins: Type.Array(Type.String({ pattern: String.raw`^(\*|https?://[^\s/,]+)$` }), {
+      default: [],
+      title: 'https://host,…, or *',
+      description: 'Origins of other web pages that may use the HTTP interface (CORS); `*`: all.',
+    }),
   }),
 
   commit: group('One commit of a mailbox: everything that waited while the last one was in flight.', {
@@ -284,6 +289,7 @@ export const settingsSchema = group('Settings of a node.', {
     ),
     accountsPerMinutePerAddress: amount(10, 1, million, 'Registrations from one address.'),
     loginsPerMinutePerAddress: amount(30, 1, million, 'Log-ins from one address.'),
+    loginsPerMinutePerUser: amount(20, 1, million, 'Log-ins to one account, whoever tries; at each node.'),
   }),
   request: group('One call of a client.', {
     deadlineMs: amount(

@@ -32,6 +32,8 @@ export async function logIn(context: HttpContext, { host, admission }: HttpParts
   const body = await readBody(context, logInCheck);
   if ('error' in body) return refusedAnswer(body);
   const { userId, password } = body.value;
+  const tooOften = rateLimit(admission.logInTo(userId, host.options.time.monotonicMs()));
+  if (tooOften !== undefined) return refusedAnswer(tooOften);
   const issued = await host.options.accounts.logIn(userId, password, requestDeadline(host));
   return jsonAnswer(200, issued);
 }
@@ -41,9 +43,7 @@ function remote(context: HttpContext): string {
 }
 
 function rateLimit(retryAfterMs: number): Refusal | undefined {
-  return retryAfterMs === 0
-    ? undefined
-    : refusal('rate_limited', 'too many attempts from this address', { retryAfterMs });
+  return retryAfterMs === 0 ? undefined : refusal('rate_limited', 'too many attempts', { retryAfterMs });
 }
 
 async function readBody<T>(

@@ -11,7 +11,8 @@ const openingsBurst = 10_000;
 /** Connections without a session, of all and of one address. */
 const unopenedMax = 8_192;
 const unopenedPerAddressMax = 1_024;
-const addressesMax = 50_000;
+/** Addresses, and users to log in, that are remembered at once. */
+const keysMax = 50_000;
 
 /** Why somebody is not let in, and when to come back. */
 export interface Turned {
@@ -32,6 +33,7 @@ export class Admission {
   readonly #openings: TokenBucket;
   readonly #registrations: KeyedBuckets;
   readonly #logIns: KeyedBuckets;
+  readonly #logInsOfUser: KeyedBuckets;
   readonly #unopened = new Map<string, number>();
   #unopenedCount = 0;
   #stopping = false;
@@ -41,6 +43,7 @@ export class Admission {
     this.#openings = new TokenBucket(openingsPerSecond, openingsBurst, nowMs);
     this.#registrations = perMinute(limits.accountsPerMinutePerAddress);
     this.#logIns = perMinute(limits.loginsPerMinutePerAddress);
+    this.#logInsOfUser = perMinute(limits.loginsPerMinutePerUser);
   }
 
   get isStopping(): boolean {
@@ -83,6 +86,11 @@ export class Admission {
     return this.#logIns.take(address, nowMs);
   }
 
+  /** The same for this user, from whatever address; also for one who does not exist. */
+  logInTo(userId: string, nowMs: number): number {
+    return this.#logInsOfUser.take(userId, nowMs);
+  }
+
   #leave(address: string): void {
     const ofAddress = this.#unopened.get(address) ?? 0;
     this.#unopenedCount -= 1;
@@ -93,5 +101,5 @@ export class Admission {
 
 /** A minute's worth may come at once. */
 function perMinute(count: number): KeyedBuckets {
-  return new KeyedBuckets({ tokensPerSecond: count / 60, burst: count, keysMax: addressesMax });
+  return new KeyedBuckets({ tokensPerSecond: count / 60, burst: count, keysMax });
 }

@@ -44,6 +44,8 @@ const tickMostMs = 1_000;
 export interface GatewayOptions extends SessionHostOptions {
   /** Folder of the built web client; without it nothing is served at `/`. */
   readonly webDir?: string;
+  /** Origins of other web pages that may use the HTTP interface; `*`: all. */
+  readonly origins?: readonly string[];
 }
 
 /** Where clients connect: WebSocket, HTTP and the web page on one port. */
@@ -89,9 +91,10 @@ export class Gateway {
 
   /** Listens; resolves with the port, which is a free one where 0 was asked for. */
   async start(address: { readonly host: string; readonly port: number }): Promise<number> {
-    const { webDir, settings } = this.#options;
+    const { webDir, origins = [], settings } = this.#options;
     const files = webDir === undefined ? undefined : await StaticFiles.load(webDir);
-    const app = httpApp({ host: this.#host, admission: this.#admission, waiting: this.#waiting, files });
+    const parts = { host: this.#host, admission: this.#admission, waiting: this.#waiting };
+    const app = httpApp({ ...parts, files, origins });
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const server = createServer(
       {

@@ -7,6 +7,7 @@ import { openApiDocument } from '../protocol/openapi-document.ts';
 import { refusal } from '../protocol/protocol-error.ts';
 import { logIn, register } from './account-routes.ts';
 import { longPoll, sinceOf } from './changes-route.ts';
+import { crossOrigin } from './cross-origin.ts';
 import { EventStream } from './event-stream.ts';
 import { foreseen, refusedAnswer } from './http-answer.ts';
 import { httpCaller, requestDeadline } from './http-context.ts';
@@ -19,6 +20,8 @@ export interface HttpAppOptions extends HttpParts {
   readonly waiting: WaitingRoom;
   /** The web client; undefined where none is served. */
   readonly files: StaticFiles | undefined;
+  /** Origins of other web pages that may ask. */
+  readonly origins: readonly string[];
 }
 
 type App = Hono<{ Bindings: HttpBindings }>;
@@ -32,6 +35,7 @@ export function httpApp(options: HttpAppOptions): App {
     await next();
     metrics.httpAnswered(routeLabel(context.req.path), context.res.status);
   });
+  app.use(crossOrigin(options.origins));
   app.use(async (_context, next) => {
     if (!options.admission.isStopping) return next();
     return refusedAnswer(refusal('unavailable', 'this node is stopping', { retryAfterMs: 1_000 }));

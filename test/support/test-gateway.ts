@@ -35,6 +35,7 @@ const settingsFor = (change: Groups): SessionSettings => ({
     requestsPerSecondPerUser: 100_000,
     accountsPerMinutePerAddress: 100_000,
     loginsPerMinutePerAddress: 100_000,
+    loginsPerMinutePerUser: 100_000,
     ...change.limits,
   },
   request: { deadlineMs: 5_000, ...change.request },
@@ -57,7 +58,11 @@ export interface TestGateway {
 
 export const testKeyText = JSON.stringify({ kty: 'oct', k: Buffer.alloc(32, 7).toString('base64url') });
 
-export async function startTestGateway(change: Groups = {}, webDir?: string): Promise<TestGateway> {
+export async function startTestGateway(
+  change: Groups = {},
+  webDir?: string,
+  origins: readonly string[] = [],
+): Promise<TestGateway> {
   const mailboxes = new FakeMailboxes();
   const metrics = new NodeMetrics();
   const key = await signingKeyOf(testKeyText, 'test');
@@ -77,6 +82,7 @@ export async function startTestGateway(change: Groups = {}, webDir?: string): Pr
     time: systemTime,
     random: Math.random,
     ...(webDir !== undefined && { webDir }),
+    origins,
   });
   const port = await gateway.start({ host: '127.0.0.1', port: 0 });
   return {

@@ -199,6 +199,24 @@ describe('calls', () => {
   });
 });
 
+describe('log-ins', () => {
+  it('of one user are limited, whoever tries and whether there is such a user; others are not', async () => {
+    await start({ limits: { loginsPerMinutePerUser: 3 } });
+    const attempt = (userId: string): Promise<Response> =>
+      fetch(`${server.httpUrl}/v1/sessions`, {
+        method: 'POST',
+        body: JSON.stringify({ userId, password: 'guess' }),
+      });
+    for (const userId of ['ann', 'nobody']) {
+      const statuses = [];
+      for (let guess = 0; guess < 4; guess++) statuses.push((await attempt(userId)).status);
+      expect(statuses).toEqual([401, 401, 401, 429]);
+    }
+    expect(Number((await attempt('ann')).headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await attempt('bob')).status).toBe(401);
+  });
+});
+
 describe('liveness', () => {
   it('a peer that answers no ping is closed with 4003; one that does is kept', async () => {
     const token = await start({ session: { heartbeatMs: 100 } });

@@ -13,6 +13,7 @@ const limits = {
   requestsPerSecondPerUser: 1,
   accountsPerMinutePerAddress: 2,
   loginsPerMinutePerAddress: 2,
+  loginsPerMinutePerUser: 100,
 };
 
 describe('addressKey', () => {
