@@ -8,7 +8,8 @@ import { networkFaults } from '../faults/network-faults.ts';
 import { nodeFaults } from '../faults/node-faults.ts';
 import { ringFaults } from '../faults/ring-faults.ts';
 import { hbaseFaults, redisFaults } from '../faults/service-faults.ts';
-import { ringSettings, type Stand, type StandOptions } from './stand.ts';
+import { RingOperator } from './ring-operator.ts';
+import { ringHealTimeoutMs, ringSettings, type Stand, type StandOptions } from './stand.ts';
 import { TortureCluster } from './torture-cluster.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -36,18 +37,20 @@ export async function startHBaseStand({ nodes, folder, onProgress }: StandOption
     services.set('redis', portOf(redis.url));
     const settings = [...store, '--redis', redis.url, ...ringSettings];
     const cluster = await TortureCluster.start({ nodes, folder, settings, services, onProgress });
+    const operator = new RingOperator(cluster);
     return {
       cluster,
       kinds: [
         ...nodeFaults(cluster),
         ...networkFaults(cluster),
-        ...ringFaults(cluster),
+        ...ringFaults(cluster.nodes, operator),
         ...hbaseFaults(hbase),
         ...redisFaults(redis),
       ],
       heal: async () => {
         await untilAllRun(hbase);
         await cluster.heal();
+        await operator.heal(ringHealTimeoutMs);
       },
       stop: async () => {
         await cluster.stop();

@@ -4,8 +4,9 @@ import { diskFaults } from '../faults/disk-faults.ts';
 import { networkFaults } from '../faults/network-faults.ts';
 import { nodeFaults } from '../faults/node-faults.ts';
 import { ringFaults } from '../faults/ring-faults.ts';
+import { RingOperator } from './ring-operator.ts';
 import { SmallDisk } from './small-disk.ts';
-import { ringSettings, type Stand, type StandOptions } from './stand.ts';
+import { ringHealTimeoutMs, ringSettings, type Stand, type StandOptions } from './stand.ts';
 import { TortureCluster } from './torture-cluster.ts';
 
 /**
@@ -19,15 +20,19 @@ export async function startLmdbStand({ nodes, folder, seed, onProgress }: StandO
   try {
     const settings = ['--store', 'lmdb', '--data', data, ...ringSettings];
     const cluster = await TortureCluster.start({ nodes, folder, settings, services: new Map(), onProgress });
+    const operator = new RingOperator(cluster);
     return {
       cluster,
       kinds: [
         ...nodeFaults(cluster),
         ...networkFaults(cluster),
-        ...ringFaults(cluster),
+        ...ringFaults(cluster.nodes, operator),
         ...(disk === undefined ? [] : diskFaults(disk)),
       ],
-      heal: () => cluster.heal(),
+      heal: async () => {
+        await cluster.heal();
+        await operator.heal(ringHealTimeoutMs);
+      },
       stop: async () => {
         await cluster.stop();
         await disk?.unmount();

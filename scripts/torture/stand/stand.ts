@@ -20,3 +20,6 @@ export interface StandOptions {
 
 /** Leases short enough that nodes come and go while a run of minutes lasts. */
 export const ringSettings = ['--ring-lease-ms', '2000', '--ring-removal-window-ms', '5000'] as const;
+
+/** When all faults are over, nodes that were taken out of the ring or weighed can be put right within this time. */
+export const ringHealTimeoutMs = 60_000;
