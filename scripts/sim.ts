@@ -73,6 +73,8 @@ class Progress {
 
 async function main(plan: Plan): Promise<number> {
   const { first, seeds, steps, isTraced, endsAtFirst } = plan;
+  // Most errors are expected ones, and making their stacks takes time; who repeats a run with its trace has them.
+  if (!isTraced) Error.stackTraceLimit = 0;
   const progress = new Progress();
   const failed: number[] = [];
   let done = 0;

@@ -65,18 +65,30 @@ export class Placement {
   }
 }
 
-/** Points of members, by id and weight: the same ones are in view after view. */
+/** The same placement for the same ids and weights: one view is read, planned and adopted many times. */
+export function placementOf(members: readonly Member[]): Placement {
+  const key = JSON.stringify(members.map(({ nodeId, weight }) => [nodeId, weight]));
+  return remembered(knownPlacements, 16, key, () => new Placement(members));
+}
+
+const knownPlacements = new Map<string, Placement>();
 const knownPoints = new Map<string, readonly number[]>();
-const knownMax = 1_024;
 
 function pointsOf({ nodeId, weight }: Member): readonly number[] {
-  const key = `${weight} ${nodeId}`;
-  const known = knownPoints.get(key);
-  if (known !== undefined) return known;
-  const points = computedPoints(pointPrefix + nodeId, weight);
-  if (knownPoints.size >= knownMax) knownPoints.clear();
-  knownPoints.set(key, points);
-  return points;
+  const make = (): readonly number[] => computedPoints(pointPrefix + nodeId, weight);
+  return remembered(knownPoints, 1_024, `${weight} ${nodeId}`, make);
+}
+
+/** What was made for this key before; of those that were asked for last `most` are kept. */
+function remembered<Made>(known: Map<string, Made>, most: number, key: string, make: () => Made): Made {
+  const made = known.get(key) ?? make();
+  known.delete(key);
+  known.set(key, made);
+  for (const oldest of known.keys()) {
+    if (known.size <= most) break;
+    known.delete(oldest);
+  }
+  return made;
 }
 
 function computedPoints(server: string, weight: number): readonly number[] {

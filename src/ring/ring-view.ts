@@ -1,7 +1,7 @@
 import { hash53 } from '../std/hash.ts';
 import { memberProblem } from './member.ts';
 import type { Member } from './member.ts';
-import { Placement } from './placement.ts';
+import { placementOf, type Placement } from './placement.ts';
 
 export class RingError extends Error {
   override readonly name = 'RingError';
@@ -56,7 +56,7 @@ export class RingView {
 
   /** Made when it is first asked for: many views are read, compared and written on, and nobody asks who owns what. */
   get #places(): Placement {
-    return (this.#placement ??= new Placement(this.members));
+    return (this.#placement ??= placementOf(this.members));
   }
 
   member(nodeId: string): Member | undefined {

@@ -50,14 +50,16 @@ export class NodeTime implements Time {
   after(delayMs: number, run: () => void): Cancel {
     let isCancelled = false;
     const due = (): void => {
+      // It may have been held since it came due.
       if (isCancelled || this.#state === 'dead') return;
       if (this.#state === 'running') run();
       else this.#held.push(due);
     };
     // Whole milliseconds, as real timers: who waits for the rest of one again and again would never see it pass.
-    this.#world.after(Math.ceil(delayMs) / this.#rate, due);
+    const cancel = this.#world.after(Math.ceil(delayMs) / this.#rate, due);
     return () => {
       isCancelled = true;
+      cancel();
     };
   }
 

@@ -1,4 +1,3 @@
-import { systemTime } from '../../src/std/time.ts';
 import type { Cancel, Time } from '../../src/std/time.ts';
 
 interface Event {
@@ -7,6 +6,19 @@ interface Event {
   readonly run: () => void;
   isCancelled: boolean;
 }
+
+/** For what, and until when, somebody drives the clock. */
+interface Goal {
+  readonly endMs: number;
+  isMet: boolean;
+  readonly met: () => void;
+  /** Nothing is to come until `endMs`. */
+  readonly missed: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Turns of the event loop that are asked for at once: it looks for input and timers once in so many. */
+const turnsAtOnce = 64;
 
 /**
  * A clock that moves only when it is driven, and then from event to event: by time, and at one time in the order
@@ -20,6 +32,8 @@ export class VirtualTime implements Time {
   #nowMs = 0;
   #orders = 0;
   #wallSkewMs = 0;
+  readonly #goals = new Set<Goal>();
+  #turnsAsked = 0;
 
   constructor(startWallMs = 1_700_000_000_000) {
     this.#startWallMs = startWallMs;
@@ -54,40 +68,90 @@ export class VirtualTime implements Time {
     this.#add(this.#nowMs, run);
   }
 
-  /** Runs what is due within the next `forMs`, and leaves the clock there. */
-  async run(forMs: number): Promise<void> {
+  /** Runs what is due within the next `forMs`, and leaves the clock there. Rejects with what an event throws. */
+  run(forMs: number): Promise<void> {
     const endMs = this.#nowMs + forMs;
-    await settled();
-    while (await this.#step(endMs));
-    this.#nowMs = endMs;
+    return new Promise((resolve, reject) => {
+      const over = (): void => {
+        this.#nowMs = endMs;
+        resolve();
+      };
+      this.#pursue({ endMs, isMet: false, met: over, missed: over, failed: reject });
+    });
   }
 
-  /** Drives the clock until `work` is settled; rejects where that never happens or takes more than `maxMs`. */
+  /**
+   * Drives the clock until `work` is settled; rejects where that never happens or takes more than `maxMs`, and with
+   * what an event throws.
+   */
   async drive<T>(work: Promise<T>, maxMs = 3_600_000): Promise<T> {
-    let isSettled = false;
-    const settle = (): void => {
-      isSettled = true;
-    };
-    work.then(settle, settle);
-    const endMs = this.#nowMs + maxMs;
-    await settled();
-    // What comes of `#step` changes `isSettled` on the way.
-    while (!(isSettled as boolean)) {
-      if (!(await this.#step(endMs))) throw new Error(`still waiting after ${maxMs} ms of virtual time`);
-    }
+    await new Promise<void>((resolve, reject) => {
+      const missed = (): void => {
+        reject(new Error(`still waiting after ${maxMs} ms of virtual time`));
+      };
+      const endMs = this.#nowMs + maxMs;
+      const goal: Goal = { endMs, isMet: false, met: resolve, missed, failed: reject };
+      const settle = (): void => {
+        goal.isMet = true;
+      };
+      work.then(settle, settle);
+      this.#pursue(goal);
+    });
     return work;
   }
 
-  async #step(endMs: number): Promise<boolean> {
+  #pursue(goal: Goal): void {
+    this.#goals.add(goal);
+    if (this.#turnsAsked === 0) this.#askForTurns();
+  }
+
+  #askForTurns(): void {
+    this.#turnsAsked = turnsAtOnce;
+    for (let count = 0; count < turnsAtOnce; count++) setImmediate(this.#turn);
+  }
+
+  /** One event, or an end. Between two turns every promise that can settle by itself has, as after any input. */
+  readonly #turn = (): void => {
+    this.#turnsAsked--;
+    if (this.#goals.size === 0) return;
+    if (!this.#endsGoal()) this.#step();
+    if (this.#turnsAsked === 0) this.#askForTurns();
+  };
+
+  /** Who waited goes on before the next event. */
+  #endsGoal(): boolean {
+    const nextMs = this.#next()?.atMs ?? Infinity;
+    let hasEnded = false;
+    for (const goal of this.#goals) {
+      if (!goal.isMet && nextMs <= goal.endMs) continue;
+      hasEnded = true;
+      this.#goals.delete(goal);
+      if (goal.isMet) goal.met();
+      else goal.missed();
+    }
+    return hasEnded;
+  }
+
+  #step(): void {
+    const next = this.#next();
+    if (next === undefined) return;
+    this.#take();
+    this.#nowMs = next.atMs;
+    try {
+      next.run();
+    } catch (error) {
+      const goals = [...this.#goals];
+      this.#goals.clear();
+      for (const goal of goals) goal.failed(error);
+    }
+  }
+
+  /** The next event that was not cancelled. */
+  #next(): Event | undefined {
     for (;;) {
       const next = this.#events[0];
-      if (next === undefined || next.atMs > endMs) return false;
+      if (next?.isCancelled !== true) return next;
       this.#take();
-      if (next.isCancelled) continue;
-      this.#nowMs = next.atMs;
-      next.run();
-      await settled();
-      return true;
     }
   }
 
@@ -127,11 +191,4 @@ export class VirtualTime implements Time {
 
 function isBefore(a: Event, b: Event): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
-}
-
-/** Resolves when every promise that can settle by itself has. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => {
-    systemTime.soon(resolve);
-  });
 }
