@@ -124,7 +124,8 @@ function numberQualifier(number: number): Buffer {
   return qualifier;
 }
 
-function numberOf(cell: Cell): number {
+/** The seq of a message's cell, the op of a change's. */
+export function numberOf(cell: Cell): number {
   return u48Max - cell.qualifier.readUIntBE(0, 6);
 }
 

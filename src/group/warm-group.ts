@@ -1,7 +1,15 @@
 import { dedupCell } from '../conversation/dedup-window.ts';
 import type { Cell, CellRange, Family } from '../row/cell.ts';
 import type { RowCopy, RowSnapshot } from '../row/row-snapshot.ts';
-import { changeCell, groupMessageCell, infoCell, markCell, memberCell, owedCell } from './group-cells.ts';
+import {
+  changeCell,
+  groupMessageCell,
+  infoCell,
+  markCell,
+  memberCell,
+  numberOf,
+  owedCell,
+} from './group-cells.ts';
 import { groupMessageBytes, type GroupState } from './group-state.ts';
 import { restoreGroup } from './restore-group.ts';
 
@@ -47,8 +55,15 @@ export function reviveGroup(groupId: string, copy: RowCopy, ranges: readonly Cel
   const [dedupAboveMs] = copy.marks as GroupMarks;
   const of = (family: Family): readonly Cell[] =>
     copy.cells.filter((cell) => cell.family === family).sort((a, b) => a.qualifier.compare(b.qualifier));
-  const image = { version: copy.version, ranges: [of('h'), of('o'), of('d'), of('m'), of('l')] };
+  const image = { version: copy.version, ranges: [of('h'), of('o'), of('d'), unbroken(of('m')), of('l')] };
   const state = restoreGroup(groupId, image, ranges);
   state.dedup.knownAboveMs = dedupAboveMs;
   return state;
+}
+
+/** The newest messages, down to the first gap: what stayed behind may have been changed since, and is read where it is. */
+function unbroken(cells: readonly Cell[]): readonly Cell[] {
+  const seqs = cells.map(numberOf);
+  const gap = seqs.findIndex((seq, index) => index > 0 && seq + 1 !== seqs[index - 1]);
+  return gap < 0 ? cells : cells.slice(0, gap);
 }

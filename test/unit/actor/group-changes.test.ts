@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { Cell } from '../../../src/row/cell.ts';
+import type { RowCopy } from '../../../src/row/row-snapshot.ts';
 import { FeedListener } from '../../support/feed-listener.ts';
 import { GroupRig } from '../../support/group-rig.ts';
 import { allChanges } from '../../support/mailbox-audit.ts';
@@ -184,4 +186,33 @@ describe('what members are told of changes', () => {
     expect(page.messages).toMatchObject([{ seq: 1, text: 'changed' }]);
     expect((await rig.feed('bob', 500)).at(-1)).toBe('~changed');
   });
+});
+
+test('G3: a group that moves takes changes of messages that its copy left behind', async () => {
+  const copies = new Map<string, RowCopy>();
+  const rig = new GroupRig({
+    copies,
+    committed: (entityId, version, cells) => {
+      const copy = copies.get(entityId);
+      if (copy === undefined) return;
+      const isKept = ({ family, qualifier }: Cell): boolean =>
+        !cells.some((cell) => cell.family === family && cell.qualifier.equals(qualifier));
+      copies.set(entityId, { ...copy, version, cells: [...copy.cells.filter(isKept), ...cells] });
+    },
+  });
+  await rig.users(...trio);
+  const groupId = await rig.made('ann', ['bob', 'cat']);
+  for (const text of ['a', 'b', 'c']) await rig.say('ann', groupId, text + 'x'.repeat(500));
+  await rig.settle(30_000);
+  const copy = rig.group(groupId).snapshot(1_500);
+  expect(copy?.cells.filter(({ family }) => family === 'm')).toHaveLength(1);
+  if (copy === undefined) return;
+  copies.set(groupId, copy);
+  const other = rig.startNode();
+  expect(await rig.edit('ann', groupId, 1, 'A')).toBeDefined();
+  await rig.time.drive(rig.group(groupId, other).revive());
+  expect(other.tally.revivals).toBe(1);
+  const params = { conversationId: groupId, limit: 9 };
+  const page = await rig.time.drive(rig.group(groupId, other).messages('cat', params, rig.deadline()));
+  expect(page.messages.map(({ text }) => text.slice(0, 1))).toEqual(['c', 'b', 'A']);
 });
