@@ -18,6 +18,7 @@ const logKinds = {
   groupRange: 5,
   conversation: 6,
   contact: 7,
+  renamed: 8,
 } as const;
 type MessageKind = 'message' | 'edited' | 'deleted';
 type LogEntryFields =
@@ -29,6 +30,8 @@ type LogEntryFields =
   // Since format 3.
   | [kind: typeof logKinds.contact, userId: string, removed: 0 | 1]
   | [kind: typeof logKinds.groupRange, local: number, above: number, upTo: number]
+  // Since format 4.
+  | [kind: typeof logKinds.renamed, local: number]
   | [
       kind: typeof logKinds.conversation,
       local: number,
@@ -43,14 +46,14 @@ type LogEntryFields =
       readSeq: number,
     ];
 type LogFields = [version: number, entries: LogEntryFields[]];
-const logFormat = 3;
-/** Of commits without anything of groups or contacts, so that nodes of the former release can read them. */
-const formerLogFormat = 2;
+const logFormat = 4;
 
-function isNew(entry: LogEntry): boolean {
+/** The oldest format that can say it, so that nodes of former releases can read what they know. */
+function formatOf(entry: LogEntry): number {
   const { kind } = entry;
-  if (kind === 'edited' || kind === 'deleted') return isGroupId(entry.conversationId);
-  return kind === 'groupRange' || kind === 'conversation' || kind === 'contact';
+  if (kind === 'renamed') return 4;
+  if (kind === 'edited' || kind === 'deleted') return isGroupId(entry.conversationId) ? 3 : 2;
+  return kind === 'groupRange' || kind === 'conversation' || kind === 'contact' ? 3 : 2;
 }
 
 function slotQualifier(slot: number): Buffer {
@@ -71,6 +74,8 @@ function fieldsOf(entry: LogEntry, localOf: (conversationId: string) => number):
       return [logKinds.receipt, localOf(entry.conversationId), entry.deliveredSeq, entry.readSeq];
     case 'contact':
       return [logKinds.contact, entry.userId, entry.removed === true ? 1 : 0];
+    case 'renamed':
+      return [logKinds.renamed, localOf(entry.conversationId)];
     case 'groupRange':
       return [logKinds.groupRange, localOf(entry.conversationId), entry.above, entry.upTo];
     case 'conversation': {
@@ -99,6 +104,8 @@ function entryOf(fields: LogEntryFields, conversationOfLocal: (local: number) =>
       return { kind: 'read', conversationId, readSeq: fields[2], unread: fields[3] };
     case logKinds.receipt:
       return { kind: 'receipt', conversationId, deliveredSeq: fields[2], readSeq: fields[3] };
+    case logKinds.renamed:
+      return { kind: 'renamed', conversationId };
     case logKinds.groupRange:
       return { kind: 'groupRange', conversationId, above: fields[2], upTo: fields[3] };
     case logKinds.conversation: {
@@ -116,7 +123,7 @@ function entryOf(fields: LogEntryFields, conversationOfLocal: (local: number) =>
 export function logCell(commit: LogCommit, localOf: (conversationId: string) => number): Cell {
   const entries = commit.entries.map((entry) => fieldsOf(entry, localOf));
   const fields: LogFields = [commit.version, entries];
-  const format = commit.entries.some(isNew) ? logFormat : formerLogFormat;
+  const format = commit.entries.reduce((newest, entry) => Math.max(newest, formatOf(entry)), 2);
   return {
     family: 'l',
     qualifier: slotQualifier(commit.version % logCommitsMax),

@@ -234,6 +234,7 @@ export class MailboxDraft {
     if (head.name === name || head.isBlocked) return;
     head.name = name;
     this.touch(conversation);
+    this.log.push({ kind: 'renamed', conversationId: conversation.conversationId });
   }
 
   /** Its entry has changed in what clients don't see. */

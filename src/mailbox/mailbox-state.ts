@@ -115,6 +115,8 @@ export type LogEntry =
       readonly unread: number;
     }
   | { readonly kind: 'contact'; readonly userId: string; readonly removed?: true }
+  /** The peer of a dm has another name; shown as the conversation is when the change is read. */
+  | { readonly kind: 'renamed'; readonly conversationId: string }
   | {
       readonly kind: 'receipt';
       readonly conversationId: string;

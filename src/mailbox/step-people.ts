@@ -19,8 +19,11 @@ const full = refusal('forbidden', 'your list of people is full');
 
 function stepContact(draft: MailboxDraft, params: PersonParams, isContact: boolean): Step<object | Refusal> {
   const { userId } = params;
-  const was = draft.person(userId)?.isContact ?? false;
-  if (was === isContact) return done({});
+  const known = draft.person(userId);
+  const was = known?.isContact ?? false;
+  // Added once more a contact has the name of now.
+  const isRenamed = isContact && params.name !== undefined && known?.name !== params.name;
+  if (was === isContact && !isRenamed) return done({});
   const person = changed(draft, params, { isContact });
   if (person === undefined) return done(full);
   draft.people.set(userId, person);

@@ -111,6 +111,12 @@ export function wireChange(
     case 'conversation':
       if (entry.left !== true) return { cursor, ...entry };
       return { cursor, ...entry, conversation: { ...entry.conversation, snippet: '', lastFrom: '' } };
+    case 'renamed': {
+      const renamed = state.conversations.get(entry.conversationId);
+      return (
+        renamed && { cursor, kind: 'conversation', conversation: wireConversation(state.userId, renamed) }
+      );
+    }
     case 'receipt': {
       const { conversationId, deliveredSeq, readSeq } = entry;
       const userId = state.conversations.get(conversationId)?.head.peer;
