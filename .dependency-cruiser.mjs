@@ -10,6 +10,7 @@ const storeys = [
   ['actor'],
   ['store', 'membership', 'peer'],
   ['router'],
+  ['presence'],
   ['handoff'],
   ['session'],
   ['gateway'],
@@ -54,6 +55,7 @@ const withoutDoors = [
   'membership',
   'peer',
   'router',
+  'presence',
   'handoff',
 ];
 mayImport.set('member-node.ts', withoutDoors);

@@ -24,6 +24,7 @@ import { systemTime } from '../src/std/time.ts';
 import { createLogger } from '../src/telemetry/logger.ts';
 import { NodeMetrics } from '../src/telemetry/node-metrics.ts';
 import { noGroup } from '../test/support/group-parts.ts';
+import { nobodyThere } from '../test/support/nobody-there.ts';
 
 const host = '127.0.0.1';
 
@@ -110,7 +111,9 @@ async function serve(flags: readonly string[]): Promise<void> {
   const hasher = new PasswordHasher({ cost: { n: 16, r: 8, p: 1 }, randomBytes });
   const accounts = new Accounts({ directory, issuer: { kind: 'own', hasher, tokens }, time });
   const settings = loadSettings({ preset: developmentPreset });
-  const gateway = new Gateway({ settings, directory, accounts, metrics, logger, time, random: Math.random });
+  const gateway = new Gateway({
+    ...{ settings, directory, presence: nobodyThere, accounts, metrics, logger, time, random: Math.random },
+  });
   const ops = new OpsServer({ metrics, logger, time, unreadyReason: () => undefined });
   const port = await gateway.start({ host, port: 0 });
   const opsPort = await ops.start({ host, port: 0 });

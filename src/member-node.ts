@@ -22,6 +22,7 @@ import type { RingControl, RingProgress } from './handoff/ring-control.ts';
 import { RingDesk } from './handoff/ring-desk.ts';
 import { ordinaryWeight, type Member } from './ring/member.ts';
 import type { RingView } from './ring/ring-view.ts';
+import { PresenceDesk } from './presence/presence-desk.ts';
 import { ClusterRouter } from './router/cluster-router.ts';
 import { RingSeat } from './router/ring-seat.ts';
 import { rowHashCount } from './row/row-key.ts';
@@ -101,6 +102,7 @@ export class MemberNode {
   readonly peerTally = new PeerTally();
   readonly links: PeerLinks;
   readonly handoff: Handoff;
+  readonly presence: PresenceDesk;
   /** For operators. */
   readonly control: RingControl;
   readonly #parts: MemberNodeParts;
@@ -139,12 +141,20 @@ export class MemberNode {
     this.router = new ClusterRouter({
       ...{ registry, links, ring: this.#seat, time, random, alarm: events.alarm },
     });
-    this.#server = new PeerServer(setup, new PeerDesk(this.router, this.handoff));
+    this.presence = new PresenceDesk({
+      ...{ registry, links, ring: this.#seat, router: this.router, time, random, alarm: events.alarm },
+    });
+    const { router, handoff, presence } = this;
+    this.#server = new PeerServer(setup, new PeerDesk({ router, handoff, presence }));
     this.#sweeper = this.#newSweeper();
     const deadlineMs = parts.mailboxes.actorLimits.commitDeadlineMs;
     this.#claims = new MailboxClaims({ registry, time, random, deadlineMs, alarm: events.alarm });
     // Where every read asks the store anyway, holding spares nothing.
-    if (parts.readRule === 'held') registry.onHeard(this.#claims.heard.bind(this.#claims));
+    if (parts.readRule === 'held') {
+      registry.onAudience((userId, isHeard) => {
+        if (isHeard) this.#claims.heard(userId);
+      });
+    }
     this.#seat.onView((change) => {
       this.#adopted(change);
     });
@@ -213,6 +223,7 @@ export class MemberNode {
     this.#claims.stop();
     this.#changes.stop();
     this.handoff.stop();
+    this.presence.stop();
     try {
       await this.#membership?.leave(deadline);
     } catch (error) {
@@ -227,6 +238,7 @@ export class MemberNode {
     // Before the others hear of the adoption: on each link the last words come first.
     this.handoff.adopted(change);
     this.router.adopted(change.isInOrder);
+    this.presence.adopted(change.after);
     this.#sweeper.start();
     this.#claims.begin((userId) => this.#isNewHere(userId, change));
     // Also after it was taken out while it lived.
@@ -298,6 +310,7 @@ export class MemberNode {
         },
         linkReset: (peerId) => {
           this.router.linkReset(peerId);
+          this.presence.linkReset(peerId);
         },
       },
     };

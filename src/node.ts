@@ -283,7 +283,7 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const issuer = await openTokenIssuer(settings, { clusterSecret: secret, time, logger });
   const accounts = new Accounts({ directory: router, issuer, time });
   const gateway = new Gateway({
-    ...{ settings, directory: router, accounts, metrics, logger, time, random },
+    ...{ settings, directory: router, presence: member.presence, accounts, metrics, logger, time, random },
     ...webDir(settings),
     origins: settings.web.origins,
   });

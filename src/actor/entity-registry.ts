@@ -34,6 +34,10 @@ export type RegistryHost = Omit<
   'isWatched' | 'publish' | 'unheard' | 'accounted' | 'loads'
 >;
 
+/** Does anybody listen on the feed of this user now? */
+export type AudienceListener = (userId: string, isHeard: boolean) => void;
+export type PublishListener = (userId: string, batch: ChangeBatch) => void;
+
 /** Evictions in one tick, so that a burst doesn't hold up messages. */
 const evictionsPerTick = 64;
 /** How soon mailboxes that still had something under way are looked at again. */
@@ -49,7 +53,8 @@ export class EntityRegistry {
   readonly #listeners = new Map<string, Set<ChangeListener>>();
   readonly #policy: EvictionPolicy;
   #unheard: (userId: string) => void = () => undefined;
-  #heard: (userId: string) => void = () => undefined;
+  readonly #audienceListeners: AudienceListener[] = [];
+  readonly #publishListeners: PublishListener[] = [];
   #isOwn: (entityId: string) => boolean = () => true;
   #isReleasing = false;
   #isEvicting = false;
@@ -136,9 +141,17 @@ export class EntityRegistry {
     this.#unheard = listener;
   }
 
-  /** Calls `listener`, which must not throw, when somebody begins to listen on a feed on which nobody did. */
-  onHeard(listener: (userId: string) => void): void {
-    this.#heard = listener;
+  /**
+   * Calls `listener`, which must not throw, when somebody begins to listen on a feed on which nobody did, and when the
+   * last one has left.
+   */
+  onAudience(listener: AudienceListener): void {
+    this.#audienceListeners.push(listener);
+  }
+
+  /** Calls `listener`, which must not throw, at all that is published, without counting as one who listens. */
+  onPublished(listener: PublishListener): void {
+    this.#publishListeners.push(listener);
   }
 
   /** What is in memory, the most recently used first. */
@@ -171,16 +184,23 @@ export class EntityRegistry {
     if (listeners === undefined) {
       listeners = new Set();
       this.#listeners.set(userId, listeners);
-      this.#heard(userId);
+      this.#tellAudience(userId, true);
     }
     listeners.add(listener);
     return () => {
       if (!listeners.delete(listener) || listeners.size > 0) return;
-      if (this.#listeners.get(userId) === listeners) this.#listeners.delete(userId);
+      if (this.#listeners.get(userId) !== listeners) return;
+      this.#listeners.delete(userId);
+      this.#tellAudience(userId, false);
     };
   }
 
+  #tellAudience(userId: string, isHeard: boolean): void {
+    for (const listener of this.#audienceListeners) listener(userId, isHeard);
+  }
+
   #publish(userId: string, batch: ChangeBatch): void {
+    for (const listener of this.#publishListeners) listener(userId, batch);
     for (const listener of this.#listeners.get(userId) ?? []) {
       try {
         listener(batch);

@@ -4,7 +4,7 @@ import type { OutgoingOperation } from '../conversation/operation.ts';
 import { evictGroupMessages } from '../group/evict-group-messages.ts';
 import { everything } from '../group/fan-out-mark.ts';
 import type { GroupAnswer, GroupQuery } from '../group/group-behaviour.ts';
-import type { GroupCallName, GroupParamsOf, GroupResultOf } from '../group/group-calls.ts';
+import type { GroupCallName, GroupParamsOf, GroupResultOf, MemberIds } from '../group/group-calls.ts';
 import type { GroupInput, GroupResult } from '../group/group-input.ts';
 import { groupOverheadBytes, type GroupState } from '../group/group-state.ts';
 import type {
@@ -61,6 +61,7 @@ const served: {
   renameGroup: (group, from, params, deadline) => group.rename(from, params, deadline),
   setRole: (group, from, params, deadline) => group.setRole(from, params, deadline),
   getMembers: (group, from, params, deadline) => group.members(from, params, deadline),
+  memberIds: (group, from, params, deadline) => group.memberIds(from, params.limit, deadline),
   sendMessage: (group, from, params, deadline) => group.send(from, params, deadline),
   editMessage: (group, from, params, deadline) => group.edit(from, params, deadline),
   deleteMessage: (group, from, params, deadline) => group.delete(from, params, deadline),
@@ -239,6 +240,11 @@ export class Group implements Entity {
       return { userId, name, role, deliveredSeq, readSeq };
     });
     return { members, hasMore: roster.hasMore };
+  }
+
+  async memberIds(from: string, limit: number, deadline: number): Promise<MemberIds> {
+    const roster = await this.#query({ kind: 'roster', from, limit, offset: 0 }, 'roster', deadline);
+    return { userIds: roster.members.map(({ userId }) => userId), hasMore: roster.hasMore };
   }
 
   /** What one member's mailbox lacks that knows all up to `known`. */

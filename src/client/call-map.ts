@@ -25,7 +25,10 @@ import type {
   RenameDeviceParams,
   RevokeTokensParams,
   SendMessageResult,
+  TypingParams,
   UpdateProfileParams,
+  WatchPresenceParams,
+  WatchPresenceResult,
 } from '../protocol/calls.ts';
 import type { MediaRef } from '../protocol/message.ts';
 
@@ -63,6 +66,8 @@ export interface CallMap {
   readonly blockUser: { params: { userId: string }; result: object };
   readonly unblockUser: { params: { userId: string }; result: object };
   readonly getBlocked: { params: { limit?: number; offset?: number }; result: GetBlockedResult };
+  readonly typing: { params: TypingParams; result: object };
+  readonly watchPresence: { params: WatchPresenceParams; result: WatchPresenceResult };
   readonly getDevices: { params: object; result: GetDevicesResult };
   readonly renameDevice: { params: RenameDeviceParams; result: object };
   readonly logOutDevice: { params: DeviceParams; result: object };

@@ -50,5 +50,6 @@ export async function httpCaller(
   const { directory } = host.options;
   const mailboxOf = (other: string): MailboxPort => directory.mailbox(other);
   const mailbox = directory.mailbox(userId);
-  return { userId, deviceId, mailbox, mailboxOf, token: verified, bearer: token };
+  const company = host.company(mailbox);
+  return { userId, deviceId, mailbox, mailboxOf, company, token: verified, bearer: token };
 }

@@ -18,6 +18,7 @@ import { headRanges } from './mailbox-cells.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
 import { dedupEntriesMax, type MailboxLimits, type MailboxState } from './mailbox-state.ts';
 import { queryChanges, type FeedPage } from './query-changes.ts';
+import { queryMeeting, type Other } from './query-meeting.ts';
 import { queryMissing } from './query-missing.ts';
 import { queryOperable, type Operable } from './query-operable.ts';
 import { nothing, owedBy, reaches, standingOf, type Standing } from './standing.ts';
@@ -60,6 +61,8 @@ export type MailboxQuery =
   | { readonly kind: 'feed'; readonly params: GetChangesParams }
   /** What a group wants to know of a user who is in, or is to come in. */
   | { readonly kind: 'card'; readonly groupId: string }
+  /** Who of these may be told of the user? */
+  | { readonly kind: 'meeting'; readonly others: readonly Other[] }
   /** The greatest stamp seen in a conversation and how far own copies are durable: what an envelope carries. */
   | { readonly kind: 'sending'; readonly conversationId: string }
   /** May the user change these messages? */
@@ -77,6 +80,7 @@ export type MailboxAnswer =
   | ResultOf<keyof ReadCalls>
   | { readonly kind: 'feed'; readonly page: FeedPage }
   | { readonly kind: 'card'; readonly card: MemberCard | undefined }
+  | { readonly kind: 'meeting'; readonly may: readonly boolean[] }
   | Sending
   | Operable
   | MissingReply
@@ -174,6 +178,8 @@ export function queryMailbox(
     }
     case 'card':
       return done({ kind: 'card', card: cardOf(state, query.groupId, limits) });
+    case 'meeting':
+      return done({ kind: 'meeting', may: queryMeeting(state, query.others) });
     case 'sending':
       return done(querySending(state, query.conversationId));
     case 'operable':

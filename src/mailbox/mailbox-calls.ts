@@ -32,6 +32,7 @@ import type { MailboxState, Profile } from './mailbox-state.ts';
 import { queryConversations } from './query-conversations.ts';
 import type { SeenToken } from './devices.ts';
 import { queryAdmission, queryDevices, type Admitted } from './query-devices.ts';
+import { queryAcquaintances, type Acquaintances } from './query-meeting.ts';
 import { queryMessages } from './query-messages.ts';
 import { queryBlocked, queryContacts, queryProfile } from './query-people.ts';
 import { stepCreateAccount } from './step-create-account.ts';
@@ -51,6 +52,7 @@ export interface ReadCalls {
   readonly account: Shape<null, { readonly profile?: Profile }>;
   /** Is this token still good? */
   readonly admission: Shape<SeenToken, Admitted>;
+  readonly acquaintances: Shape<{ readonly userIds: readonly string[] }, Acquaintances>;
   readonly getDevices: Shape<null, GetDevicesResult>;
   readonly getMessages: Shape<GetMessagesParams, GetMessagesResult>;
   readonly getConversations: Shape<GetConversationsParams, GetConversationsResult>;
@@ -113,6 +115,7 @@ type Writes = {
 export const reads: Reads = {
   account: ({ profile }) => done({ ...(profile && { profile }) }),
   admission: queryAdmission,
+  acquaintances: queryAcquaintances,
   getDevices: queryDevices,
   getMessages: queryMessages,
   getConversations: queryConversations,

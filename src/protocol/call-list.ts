@@ -112,6 +112,17 @@ export const callList = {
   blockUser: spec('Blocks a user.', params.personParams, result.nothing, ['forbidden', 'not_found']),
   unblockUser: spec('Lets a user write again.', params.personParams, result.nothing),
   getBlocked: spec('Who is blocked.', params.listParams, result.getBlockedResult),
+  typing: spec(
+    'Says that one writes in a conversation, or has stopped. Mostly sent as a notification; what cannot be told is lost.',
+    params.typingParams,
+    result.nothing,
+    ['not_found'],
+  ),
+  watchPresence: spec(
+    'Who of these is there, and a push whenever that changes; replaces what was watched before. Over HTTP without pushes.',
+    params.watchPresenceParams,
+    result.watchPresenceResult,
+  ),
   getDevices: spec(
     "One's own devices, the one that was seen last first.",
     params.getDevicesParams,

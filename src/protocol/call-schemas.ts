@@ -128,6 +128,15 @@ export const revokeTokensParams = Type.Object({
   before: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Epoch ms.' }),
 });
 
+const watchedUsersMax = 200;
+export const typingParams = Type.Object({
+  conversationId,
+  on: Type.Boolean({ description: 'One writes, or has stopped.' }),
+});
+export const watchPresenceParams = Type.Object({
+  userIds: Type.Array(id('A user.'), { maxItems: watchedUsersMax }),
+});
+
 export const getDevicesParams = Type.Object({});
 export const renameDeviceParams = Type.Object({ deviceId: id("One of one's own devices."), name });
 export const logOutDeviceParams = Type.Object({ deviceId: id("One of one's own devices.") });

@@ -176,6 +176,32 @@ export interface GetBlockedResult {
   readonly hasMore: boolean;
 }
 
+/** `lastSeen`: when some device of the user was there last, epoch ms; 0: not known, or not for whoever asks. */
+export interface Presence {
+  readonly userId: string;
+  readonly online: boolean;
+  readonly lastSeen: number;
+}
+
+export interface WatchPresenceParams {
+  readonly userIds: readonly string[];
+}
+
+export interface WatchPresenceResult {
+  /** In the order asked. */
+  readonly presence: readonly Presence[];
+}
+
+export interface TypingParams {
+  readonly conversationId: string;
+  readonly on: boolean;
+}
+
+/** Somebody begins or ends to write in a conversation. */
+export interface Typing extends TypingParams {
+  readonly userId: string;
+}
+
 /** A device of the caller's. Times in epoch ms; `lastSeen` to within an hour. */
 export interface ListedDevice {
   readonly deviceId: string;

@@ -1,6 +1,13 @@
 import Type from 'typebox';
 import { conversationId, cursor, groupRole, id, messageId } from './call-schemas.ts';
-import { changeShape, conversationShape, count, messageShape, timeMs } from './shape-schemas.ts';
+import {
+  changeShape,
+  conversationShape,
+  count,
+  messageShape,
+  presenceShape,
+  timeMs,
+} from './shape-schemas.ts';
 
 /* What each call answers, on the wire. */
 
@@ -92,6 +99,8 @@ export const getDevicesResult = Type.Object({
     }),
   ),
 });
+
+export const watchPresenceResult = Type.Object({ presence: Type.Array(presenceShape) });
 
 const token = Type.String({ description: 'To be shown as bearer token and in session.open.' });
 export const registrationResult = Type.Object({ userId: id('The new user.'), token });

@@ -89,9 +89,27 @@ export const changeShape = Type.Union(
   { description: "One entry of a user's change feed; `cursor` is the position after it." },
 );
 
+/** Somebody whom one shares a conversation with. */
+export const presenceShape = Type.Object({
+  userId: id('Who.'),
+  online: Type.Boolean({ description: 'Some device is connected.' }),
+  lastSeen: Type.Integer({
+    minimum: 0,
+    description: 'When that was so last, epoch ms; 0: not known, or not for whoever asks.',
+  }),
+});
+
+export const typingShape = Type.Object({
+  conversationId,
+  userId: id('Who writes.'),
+  on: Type.Boolean({ description: 'It counts for 10 s, and is said again while it lasts.' }),
+});
+
 /** What the server sends by itself, by the method of the notification. */
 export const pushList = {
   change: { about: "A change of the user's mailbox, once it is durable.", params: changeShape },
+  typing: { about: 'Somebody else writes in a conversation. Never stored.', params: typingShape },
+  presence: { about: 'A watched user has come or gone. Never stored.', params: presenceShape },
   moved: {
     about: 'The user has moved to another node.',
     params: Type.Object({

@@ -103,6 +103,11 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     for (const listener of this.#moveListeners) listener();
   }
 
+  /** Other nodes that serve devices of this node's user. */
+  listenersOf(userId: string): readonly string[] {
+    return this.#watched.listenersOf(userId);
+  }
+
   /** The link to this node has lost what was under way. */
   linkReset(nodeId: string): void {
     this.#feeds.watchAgain(nodeId);

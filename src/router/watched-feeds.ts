@@ -59,8 +59,23 @@ export class WatchedFeeds {
     this.#watches.delete(incarnation);
   }
 
-  /** A new view: whoever moved away is watched at the new owner. */
+  /** Nodes that listen on this user's feed. */
+  listenersOf(userId: string): readonly string[] {
+    const nodeIds: string[] = [];
+    for (const watches of this.#watches.values()) {
+      const watch = watches.get(userId);
+      if (watch !== undefined) nodeIds.push(watch.peer.nodeId);
+    }
+    return nodeIds;
+  }
+
+  /** A new view: whoever moved away is watched at the new owner; who is gone listens on nothing. */
   release(isOwn: (userId: string) => boolean): void {
+    const members = new Set(this.#ring.view?.members.map(({ incarnation }) => incarnation));
+    for (const watches of [...this.#watches.values()]) {
+      const [watch] = watches.values();
+      if (watch !== undefined && !members.has(watch.peer.incarnation)) this.forget(watch.peer);
+    }
     for (const watches of [...this.#watches.values()]) {
       for (const { userId, peer } of [...watches.values()]) if (!isOwn(userId)) this.unwatch(userId, peer);
     }

@@ -4,6 +4,7 @@ import type { CallName } from '../protocol/call-list.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import { shapeCheck } from '../protocol/shape-check.ts';
 import type { MailboxPort, UserPort } from '../router/mailbox-port.ts';
+import type { Company } from './company.ts';
 
 /** Who calls. */
 export interface Caller {
@@ -12,6 +13,7 @@ export interface Caller {
   readonly mailbox: UserPort;
   /** Anybody's, for what everybody may see. */
   readonly mailboxOf: (userId: string) => MailboxPort;
+  readonly company: Company;
 }
 
 /** A call of the protocol: its name, its checks and what it does. */

@@ -4,6 +4,7 @@ import { refusal } from '../protocol/protocol-error.ts';
 import type { Time } from '../std/time.ts';
 import { call } from './call-table.ts';
 import type { Call, Caller } from './call-table.ts';
+import { companyCalls } from './company-calls.ts';
 import { deviceCalls } from './device-calls.ts';
 import { groupCalls } from './group-calls.ts';
 import { peopleCalls } from './people-calls.ts';
@@ -91,6 +92,7 @@ export function mailboxCalls(limits: MessageLimits, time: Time): ReadonlyMap<str
     mark('markRead'),
     ...peopleCalls(time),
     ...deviceCalls(),
+    ...companyCalls(),
   ];
   return new Map([...calls, ...groupCalls()].map((entry) => [entry.name, entry]));
 }

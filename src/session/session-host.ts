@@ -3,13 +3,16 @@ import type { VerifiedToken } from '../accounts/verified-token.ts';
 import type { Settings } from '../config/settings.ts';
 import { closeCodes } from '../protocol/close-code.ts';
 import type { CloseCode } from '../protocol/close-code.ts';
-import type { Elsewhere, MailboxDirectory, MailboxPort } from '../router/mailbox-port.ts';
+import type { Elsewhere, MailboxDirectory, MailboxPort, UserPort } from '../router/mailbox-port.ts';
+import type { Presence } from '../protocol/calls.ts';
+import type { PresencePort } from '../presence/presence-port.ts';
 import { KeyedBuckets } from '../std/keyed-buckets.ts';
 import type { Time } from '../std/time.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { NodeMetrics } from '../telemetry/node-metrics.ts';
 import { callLimits, servedCalls } from './call-service.ts';
 import type { CallService } from './call-service.ts';
+import { Company } from './company.ts';
 import { mailboxCalls } from './mailbox-calls.ts';
 import { TokenWatch } from './token-watch.ts';
 
@@ -20,6 +23,7 @@ export interface SessionHostOptions {
   readonly settings: SessionSettings;
   readonly directory: MailboxDirectory;
   readonly accounts: Accounts;
+  readonly presence: PresencePort;
   readonly metrics: NodeMetrics;
   readonly logger: Logger;
   readonly time: Time;
@@ -31,6 +35,8 @@ export interface Closable {
   close(code: CloseCode, reason: string): void;
   /** Another node owns the user now: tells the device where, and closes after that time. */
   sendAway(url: string, afterMs: number): void;
+  /** Tells the device something beside the feed. False: it takes no data now, and nothing was written. */
+  push(method: string, params: object): boolean;
   /** This node owns the user after all: takes back what `sendAway` has not carried out yet. */
   stay(): void;
 }
@@ -39,6 +45,9 @@ export interface Closable {
 const usersMax = 100_000;
 /** A burst of calls that a user may make after a pause, in seconds of the sustained rate. */
 const burstSeconds = 5;
+/** What a user may say of writing, and ask of others, in a second and in a burst. */
+const typingRates = { tokensPerSecond: 5, burst: 20, keysMax: usersMax };
+const watchRates = { tokensPerSecond: 1, burst: 10, keysMax: usersMax };
 
 /** What the sessions of a node share: whom they ask, what they may, and who is there. */
 export class SessionHost {
@@ -46,6 +55,8 @@ export class SessionHost {
   readonly service: CallService;
   /** One rate for all connections and requests of a user. */
   readonly userBuckets: KeyedBuckets;
+  readonly #typingBuckets = new KeyedBuckets(typingRates);
+  readonly #watchBuckets = new KeyedBuckets(watchRates);
   readonly #byUser = new Map<string, Set<Closable>>();
   #openCount = 0;
 
@@ -69,6 +80,9 @@ export class SessionHost {
     options.directory.onMoves(() => {
       this.#followMoves();
     });
+    options.presence.onTyped((userId, typing) => {
+      for (const session of this.#byUser.get(userId) ?? []) session.push('typing', typing);
+    });
   }
 
   /** Sends the devices after their users that other nodes own now, spread so that they don't come back in step. */
@@ -87,6 +101,13 @@ export class SessionHost {
   elsewhere(userId: string): Elsewhere | undefined {
     const { directory, settings } = this.options;
     return settings.session.routing === 'proxy' ? undefined : directory.elsewhere(userId);
+  }
+
+  /** @param push where changes of others go; undefined: nowhere, as there is only one answer */
+  company(mailbox: UserPort, push?: (presence: Presence) => boolean): Company {
+    const { presence, time } = this.options;
+    const [typingBuckets, watchBuckets] = [this.#typingBuckets, this.#watchBuckets];
+    return new Company({ mailbox, presence, typingBuckets, watchBuckets, time, push });
   }
 
   /** Calls `ended` where the token turns out not to be good any more. */

@@ -12,6 +12,7 @@ import type { MailboxPort } from '../router/mailbox-port.ts';
 import type { Cancel } from '../std/time.ts';
 import type { CallTally } from '../telemetry/node-metrics.ts';
 import { CallDesk } from './call-desk.ts';
+import type { Company } from './company.ts';
 import type { DeviceConnection } from './device-connection.ts';
 import { FeedFollower } from './feed-follower.ts';
 import type { OpenedFeed } from './feed-follower.ts';
@@ -49,6 +50,7 @@ type State =
       readonly feed: FeedFollower;
       readonly tokenWatch: TokenWatch;
       readonly desk: CallDesk;
+      readonly company: Company;
     }
   | { readonly kind: 'closing' };
 
@@ -106,6 +108,7 @@ export class Session {
     if (this.#state.kind !== 'open') return;
     this.#state.desk.resume();
     this.#state.feed.resume();
+    this.#state.company.resume();
   }
 
   /** Called now and then: ends what lasts too long. */
@@ -115,8 +118,15 @@ export class Session {
       this.close(closeCodes.notOpened, 'no session was opened in time');
     } else if (state.kind === 'open') {
       state.desk.expire(nowMs);
+      state.company.tick(nowMs);
       if (wallMs >= state.expiresAtMs) this.close(closeCodes.tokenEnded, 'the token has expired');
     }
+  }
+
+  push(method: string, params: object): boolean {
+    if (this.#state.kind !== 'open' || !this.#connection.hasRoom()) return false;
+    this.#connection.send(this.#connection.encoding.push(method, params));
+    return true;
   }
 
   sendAway(url: string, afterMs: number): void {
@@ -159,6 +169,7 @@ export class Session {
     state.feed.stop();
     state.tokenWatch.stop();
     state.desk.end();
+    state.company.end();
     this.#host.dismiss(state.userId, this);
   }
 
@@ -250,12 +261,13 @@ export class Session {
     const opened = await feed.open(params.since, deadline);
     this.#host.noteDevice(verified, params.deviceId, deadline);
     const mailboxOf = (other: string): MailboxPort => directory.mailbox(other);
-    const caller = { userId, deviceId: params.deviceId, mailbox, mailboxOf };
+    const company = this.#host.company(mailbox, (news) => this.push('presence', news));
+    const caller = { userId, deviceId: params.deviceId, mailbox, mailboxOf, company };
     const bucket = this.#host.userBuckets.of(userId, startedMs);
     const desk = new CallDesk(this.#host.service, caller, bucket, this.#connection);
     const ended = (): void => this.close(closeCodes.tokenEnded, 'the token was revoked');
     const tokenWatch = this.#host.watchToken({ bearer: params.token, mailbox }, ended);
-    return { open: { kind: 'open', userId, expiresAtMs, feed, tokenWatch, desk }, feed: opened };
+    return { open: { kind: 'open', userId, expiresAtMs, feed, tokenWatch, desk, company }, feed: opened };
   }
 
   #opened(request: CallRequest, batch: ReplyBatch | undefined, opened: Opened, startedMs: number): void {

@@ -6,7 +6,11 @@ import type { ChatStore } from './chat-store.ts';
 import { listTime } from './time-text.ts';
 
 /** The conversation list, and the way to start a new one. */
-export function ChatList(props: { readonly store: ChatStore; readonly onSignOut: () => void }): JSX.Element {
+export function ChatList(props: {
+  readonly store: ChatStore;
+  readonly onDevices: () => void;
+  readonly onSignOut: () => void;
+}): JSX.Element {
   const { store } = props;
   const { list, hasMore } = store.conversations;
   return (
@@ -14,6 +18,9 @@ export function ChatList(props: { readonly store: ChatStore; readonly onSignOut:
       <header>
         <span class={`dot ${store.link.kind}`} title={store.link.kind === 'open' ? 'online' : 'offline'} />
         <strong class="me">{store.userId}</strong>
+        <button type="button" class="quiet" onClick={props.onDevices}>
+          Devices
+        </button>
         <button type="button" class="quiet" onClick={props.onSignOut}>
           Log out
         </button>
@@ -26,6 +33,8 @@ export function ChatList(props: { readonly store: ChatStore; readonly onSignOut:
             <ChatListItem
               conversation={conversation}
               ownId={store.userId}
+              isPeerThere={store.company.presenceOf(conversation.peer ?? '')?.online === true}
+              isTyping={store.company.typistsIn(conversation.conversationId).length > 0}
               isOpen={conversation.conversationId === store.openId}
               onSelect={() => store.select(conversation.conversationId)}
             />
@@ -86,6 +95,8 @@ function NewChat({ store }: { readonly store: ChatStore }): JSX.Element {
 function ChatListItem(props: {
   readonly conversation: Conversation;
   readonly ownId: string;
+  readonly isPeerThere: boolean;
+  readonly isTyping: boolean;
   readonly isOpen: boolean;
   readonly onSelect: () => void;
 }): JSX.Element {
@@ -96,11 +107,12 @@ function ChatListItem(props: {
       <Avatar id={peer ?? conversation.conversationId} name={name} />
       <span class="who" dir="auto">
         {name}
+        {props.isPeerThere && <span class="dot open" title={`${name} is there`} />}
       </span>
       <time>{listTime(lastTimestamp)}</time>
       <span class="snippet" dir="auto">
-        {lastFrom === ownId && <span class="you">You: </span>}
-        {snippet}
+        {!props.isTyping && lastFrom === ownId && <span class="you">You: </span>}
+        {props.isTyping ? 'writing…' : snippet}
       </span>
       {unread > 0 && (
         <span class="badge" aria-label={`${unread} unread`}>

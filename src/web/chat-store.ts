@@ -1,9 +1,11 @@
+import { Company } from '../client/company.ts';
 import { CallError } from '../client/call-error.ts';
 import type { CallErrorKind } from '../client/call-error.ts';
 import { MailringClient } from '../client/mailring-client.ts';
 import type { ClientState } from '../client/mailring-client.ts';
 import { MessageIdSource } from '../client/message-id-source.ts';
 import type { OpenSocket } from '../client/socket.ts';
+import type { ListedDevice } from '../protocol/calls.ts';
 import { dmIdOf } from '../protocol/conversation-id.ts';
 import type { Change, Message } from '../protocol/message.ts';
 import type { Time } from '../std/time.ts';
@@ -30,6 +32,9 @@ const listLimit = 30;
 /** Everything a chat window shows and does, without a window: one signed-in user. */
 export class ChatStore {
   readonly userId: string;
+  readonly deviceId: string;
+  /** Who is there, and who writes. */
+  readonly company: Company;
   readonly conversations = new ConversationBook();
   /** The conversation that is open, which need not exist yet. */
   openId: string | undefined;
@@ -48,6 +53,7 @@ export class ChatStore {
 
   constructor({ wsUrl, userId, token, deviceId, openSocket, storage, time, random }: ChatStoreOptions) {
     this.userId = userId;
+    this.deviceId = deviceId;
     this.#time = time;
     this.#outbox = new Outbox(storage);
     this.#ids = new MessageIdSource(userId, deviceId, time, random);
@@ -62,8 +68,10 @@ export class ChatStore {
         changed: (change) => this.#takeChange(change),
         reset: () => this.#startOver(),
         stateChanged: (state) => this.#linkChanged(state),
+        pushed: (method, params) => this.company.pushed(method, params),
       },
     });
+    this.company = new Company({ client: this.#client, time, changed: () => this.#changed() });
     this.#deliveries = new Deliveries(
       (mark) => this.#client.call('markDelivered', mark),
       (error) => this.#failed(error),
@@ -78,6 +86,7 @@ export class ChatStore {
 
   close(): void {
     this.#listeners.clear();
+    this.company.close();
     this.#client.close();
   }
 
@@ -113,6 +122,7 @@ export class ChatStore {
   select(conversationId: string | undefined): void {
     this.openId = conversationId;
     this.#markedSeq = 0;
+    this.company.stopsWriting();
     if (conversationId !== undefined && !this.timeline(conversationId).isLoaded)
       this.loadOlder(conversationId);
     this.#changed();
@@ -124,6 +134,7 @@ export class ChatStore {
   }
 
   send(conversationId: string, text: string): void {
+    this.company.stopsWriting();
     const entry: OutboxEntry = {
       messageId: this.#ids.next(),
       conversationId,
@@ -162,6 +173,28 @@ export class ChatStore {
   remove({ conversationId, seq }: Message): void {
     const messageId = this.#ids.next();
     this.#client.call('deleteMessage', { conversationId, seq, messageId }).catch((error: unknown) => {
+      this.#failed(error);
+    });
+  }
+
+  /** The user's devices, as they are now. Rejects with CallError, as all of these. */
+  async devices(): Promise<readonly ListedDevice[]> {
+    return (await this.#client.call('getDevices', {})).devices;
+  }
+
+  async renameDevice(deviceId: string, name: string): Promise<readonly ListedDevice[]> {
+    await this.#client.call('renameDevice', { deviceId, name });
+    return this.devices();
+  }
+
+  async logOutDevice(deviceId: string): Promise<readonly ListedDevice[]> {
+    await this.#client.call('logOutDevice', { deviceId });
+    return this.devices();
+  }
+
+  /** Ends this session as well. */
+  logOutEverywhere(): void {
+    this.#client.call('revokeTokens', { before: this.#time.wallMs() }).catch((error: unknown) => {
       this.#failed(error);
     });
   }
@@ -260,6 +293,8 @@ export class ChatStore {
       this.#isFirstSession = false;
       this.#loadConversations(0);
     }
+    if (state.kind === 'open') this.company.sessionOpened();
+    else this.company.sessionLost();
     this.#changed();
   }
 
@@ -316,6 +351,8 @@ export class ChatStore {
   }
 
   #changed(): void {
+    const peers = this.conversations.list.flatMap(({ peer }) => (peer === undefined ? [] : [peer]));
+    this.company.watch(peers);
     for (const listener of this.#listeners) listener();
   }
 }

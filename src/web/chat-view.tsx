@@ -6,6 +6,7 @@ import { Avatar } from './chat-list.tsx';
 import type { ChatStore } from './chat-store.ts';
 import { Composer } from './composer.tsx';
 import { MessageList } from './message-list.tsx';
+import { listTime } from './time-text.ts';
 
 /** One open conversation. */
 export function ChatView(props: { readonly store: ChatStore; readonly conversationId: string }): JSX.Element {
@@ -37,6 +38,7 @@ export function ChatView(props: { readonly store: ChatStore; readonly conversati
           <span dir="auto">{name}</span>
           {name !== peer && <small>{peer}</small>}
         </h2>
+        <Whereabouts store={store} conversationId={conversationId} peer={peer} />
       </header>
       <MessageList
         ownId={store.userId}
@@ -61,9 +63,34 @@ export function ChatView(props: { readonly store: ChatStore; readonly conversati
           else if (text !== editing.text) store.edit(editing, text);
           setEditing(undefined);
         }}
+        onWrite={() => store.company.writes(conversationId)}
         onCancel={() => setEditing(undefined)}
       />
     </section>
+  );
+}
+
+/** Whether the other one is there, and writes. */
+function Whereabouts(props: {
+  readonly store: ChatStore;
+  readonly conversationId: string;
+  readonly peer: string;
+}): JSX.Element | null {
+  const { company } = props.store;
+  const [typist] = company.typistsIn(props.conversationId);
+  if (typist !== undefined) {
+    return (
+      <span class="typing" role="status" aria-label={`${typist} is writing`}>
+        <i />
+        <i />
+        <i />
+      </span>
+    );
+  }
+  const presence = company.presenceOf(props.peer);
+  if (presence === undefined || (!presence.online && presence.lastSeen === 0)) return null;
+  return (
+    <span class="whereabouts">{presence.online ? 'online' : `last seen ${listTime(presence.lastSeen)}`}</span>
   );
 }
 

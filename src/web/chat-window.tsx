@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { ChatList } from './chat-list.tsx';
 import type { ChatStore } from './chat-store.ts';
 import { ChatView } from './chat-view.tsx';
+import { DeviceList } from './device-list.tsx';
 import { LinkBanner } from './link-banner.tsx';
 
 /** The list of chats beside the open one; on a narrow screen one at a time. */
@@ -33,9 +34,11 @@ export function ChatWindow(props: {
   }, [store]);
 
   const { openId } = store;
+  const [showsDevices, showDevices] = useState(false);
+  useEffect(() => showDevices(false), [openId]);
   return (
     <div
-      class={openId === undefined ? 'chats' : 'chats has-open'}
+      class={openId === undefined && !showsDevices ? 'chats' : 'chats has-open'}
       onKeyDown={(event) => {
         if (event.key === 'Escape') store.select(undefined);
         else if (event.altKey && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
@@ -45,8 +48,10 @@ export function ChatWindow(props: {
       }}
     >
       <LinkBanner link={store.link} onHurry={() => store.hurry()} />
-      <ChatList store={store} onSignOut={props.onSignOut} />
-      {openId === undefined ? (
+      <ChatList store={store} onDevices={() => showDevices(true)} onSignOut={props.onSignOut} />
+      {showsDevices ? (
+        <DeviceList store={store} onClose={() => showDevices(false)} />
+      ) : openId === undefined ? (
         <section class="nothing-open">
           <p>Choose a chat, or start one with a user id.</p>
           <p class="hint">

@@ -9,6 +9,7 @@ export function Composer(props: {
   /** The text of a message that is changed; undefined: a new one is written. */
   readonly edited: string | undefined;
   readonly onSend: (text: string) => void;
+  readonly onWrite: () => void;
   readonly onCancel: () => void;
 }): JSX.Element {
   const { edited, onSend, onCancel } = props;
@@ -50,7 +51,10 @@ export function Composer(props: {
         aria-label="Message"
         aria-invalid={isTooLong}
         dir="auto"
-        onInput={(event) => setText(event.currentTarget.value)}
+        onInput={(event) => {
+          setText(event.currentTarget.value);
+          if (event.currentTarget.value.trim() !== '') props.onWrite();
+        }}
         onKeyDown={(event) => {
           // While a word is being composed, Enter belongs to the input method.
           if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;

@@ -222,6 +222,34 @@ describe('the web client', () => {
     complaints = complaints.filter((line) => !/status of 4(01|09)/.test(line));
   });
 
+  test('who is there and who writes is shown; a device that is logged out is signed out', async () => {
+    const [ann, bob] = names();
+    const annPage = await register(ann, 'Ann Lee');
+    const bobPage = await register(bob, 'Bob');
+    await startChat(annPage, bob);
+    await say(annPage, 'hello');
+    await stored(annPage, 'hello');
+    await annPage.getByTitle('Bob is there').waitFor();
+    await bobPage.getByRole('button', { name: /Ann Lee/ }).click();
+    await bobPage.getByLabel('Message', { exact: true }).pressSequentially('Let me th');
+    await annPage.getByLabel(`${bob} is writing`).waitFor();
+    await bobPage.getByLabel('Message', { exact: true }).press('Enter');
+    await annPage.getByLabel(`${bob} is writing`).waitFor({ state: 'detached' });
+
+    const other = await openPage();
+    await other.getByLabel('User id').fill(bob);
+    await other.getByLabel('Password').fill(`secret of ${bob}`);
+    await other.getByRole('button', { name: 'Log in' }).click();
+    await other.getByTitle('online').waitFor();
+    await other.getByRole('button', { name: 'Devices' }).click();
+    const name = other.getByLabel(/^Name of/).first();
+    await name.waitFor();
+    await other.getByRole('button', { name: /^Log out web-/ }).click();
+    await bobPage.getByText('You were signed out.').waitFor();
+    await other.getByText('this one').waitFor();
+    await annPage.getByTitle('Bob is there').waitFor();
+  });
+
   test('on a phone it shows one thing at a time, and works with the keyboard', async () => {
     const [ann, bob] = names();
     const phone = await register(ann, 'Ann Lee', { viewport: { width: 390, height: 760 } });

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { messageId as idOf } from '../support/wire-client.ts';
 import { itKeepsDevices } from './messenger-devices.contract.ts';
+import { itShowsWhoIsThere } from './messenger-presence.contract.ts';
 import { changeOf, dmOf, entryOf, MessengerStand, type MessengerPorts } from './messenger-stand.ts';
 
 /** What people get beside sending, as clients see it; the same on one node and on several. */
@@ -120,7 +121,10 @@ export function describeMessenger(where: string, ports: MessengerPorts): void {
       expect(await a.result('updateProfile', { name: 'Anna' })).toEqual(profile);
       expect(await a.result('getProfile', {})).toEqual(profile);
       expect(await b.result('getProfile', { userId: ann.userId })).toEqual(profile);
-      await expect.poll(() => entryOf(b, conversationId)).toMatchObject({ name: 'Anna' });
+      expect(await changeOf(b, 'conversation')).toMatchObject({
+        conversation: { conversationId, type: 'dm', name: 'Anna', peer: ann.userId, unread: 1 },
+      });
+      expect(await entryOf(b, conversationId)).toMatchObject({ name: 'Anna' });
       expect(await a.errorOf('getProfile', { userId: 'nobody' })).toBe('not_found');
       expect(await a.errorOf('updateProfile', { name: '' })).toBe('invalid_params name');
 
@@ -177,5 +181,6 @@ export function describeMessenger(where: string, ports: MessengerPorts): void {
     });
 
     itKeepsDevices(stand);
+    itShowsWhoIsThere(stand);
   });
 }

@@ -11,6 +11,8 @@ const elsewhere = new Map([
   ['any call overloaded', 'test/unit/session/call-desk.test.ts, test/unit/actor/limits.test.ts'],
   ['any call internal', 'test/wire/limits.test.ts'],
   ['push moved', 'test/contract/node-cluster.contract.ts'],
+  ['push typing', 'test/contract/messenger-presence.contract.ts'],
+  ['push presence', 'test/contract/messenger-presence.contract.ts'],
 ]);
 
 export const changeKinds: readonly string[] = Object.keys({

@@ -10,6 +10,7 @@ import { systemTime } from '../../src/std/time.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { NodeMetrics } from '../../src/telemetry/node-metrics.ts';
 import { FakeMailboxes } from './fake-mailboxes.ts';
+import { nobodyThere } from './nobody-there.ts';
 
 type Groups = { readonly [Key in keyof SessionSettings]?: Partial<SessionSettings[Key]> };
 
@@ -77,6 +78,7 @@ export async function startTestGateway(
     settings: settingsFor(change),
     directory: mailboxes,
     accounts,
+    presence: nobodyThere,
     metrics,
     logger: createLogger('silent', 'n1'),
     time: systemTime,

@@ -259,6 +259,17 @@ const people: readonly ProtocolCase[] = [
     expected: (stand) => ({ users: [{ userId: stand.dave.userId }] }),
   }),
   row('unblockUser', 'good', (stand) => ({ userId: stand.dave.userId })),
+  row('typing', 'good', (stand) => ({ conversationId: stand.dm, on: true })),
+  row('typing', 'good', (stand) => ({ conversationId: stand.bobsGroup, on: true }), { name: 'in a group' }),
+  row('typing', 'not_found', () => ({ conversationId: 'dm:x:y', on: true })),
+  row('typing', 'not_found', (stand) => ({ ...foreign(stand), on: true }), {
+    name: 'in the group of others',
+  }),
+  row('watchPresence', 'good', (stand) => ({ userIds: [stand.bob.userId, 'nobody'] }), {
+    expected: (stand) => ({
+      presence: [{ userId: stand.bob.userId }, { userId: 'nobody', online: false, lastSeen: 0 }],
+    }),
+  }),
   row('getDevices', 'good', () => ({}), {
     expected: () => ({ devices: [{ deviceId }] }),
   }),

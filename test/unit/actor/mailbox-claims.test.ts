@@ -72,7 +72,8 @@ describe('users on whom somebody begins to listen', () => {
   const listening = (rig: MailboxRig, ...userIds: readonly string[]): RigNode => {
     const node = rig.startNode();
     const claims = claimsOf(rig, node);
-    node.registry.onHeard((userId) => {
+    node.registry.onAudience((userId, isHeard) => {
+      if (!isHeard) return;
       claims.heard(userId);
     });
     for (const userId of userIds) node.registry.subscribe(userId, () => undefined);

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { CallRequest } from '../../../src/protocol/json-rpc.ts';
+import { Company } from '../../../src/session/company.ts';
+import { KeyedBuckets } from '../../../src/std/keyed-buckets.ts';
+import { nobodyThere } from '../../support/nobody-there.ts';
 import { CallDesk } from '../../../src/session/call-desk.ts';
 import type { CallLimits } from '../../../src/session/call-service.ts';
 import type { Call } from '../../../src/session/call-table.ts';
@@ -48,6 +51,11 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
   );
   const mailboxes = new FakeMailboxes();
   const mailboxOf = (userId: string) => mailboxes.mailbox(userId);
+  const buckets = new KeyedBuckets({ tokensPerSecond: 1, burst: 1, keysMax: 1 });
+  const company = new Company({
+    ...{ mailbox: mailboxOf('ann'), presence: nobodyThere, typingBuckets: buckets, watchBuckets: buckets },
+    ...{ time, push: undefined },
+  });
   const desk = new CallDesk(
     {
       calls: new Map(calls),
@@ -56,7 +64,7 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
       time,
       logger: createLogger('silent', 'n1'),
     },
-    { userId: 'ann', deviceId: 'd1', mailbox: mailboxOf('ann'), mailboxOf },
+    { userId: 'ann', deviceId: 'd1', mailbox: mailboxOf('ann'), mailboxOf, company },
     bucket,
     outlet,
   );

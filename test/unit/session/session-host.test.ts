@@ -8,6 +8,7 @@ import { SessionHost, type Closable } from '../../../src/session/session-host.ts
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { NodeMetrics } from '../../../src/telemetry/node-metrics.ts';
 import { FakeMailboxes } from '../../support/fake-mailboxes.ts';
+import { nobodyThere } from '../../support/nobody-there.ts';
 import { ManualTime } from '../../support/manual-time.ts';
 
 it('where a user may have one connection the newest is counted, sent away and dismissed like any other', () => {
@@ -25,7 +26,9 @@ it('where a user may have one connection the newest is counted, sent away and di
   });
   const logger = createLogger('silent', 'n1');
   const metrics = new NodeMetrics();
-  const host = new SessionHost({ settings, directory, accounts, metrics, logger, time, random: () => 0 });
+  const host = new SessionHost({
+    ...{ settings, directory, presence: nobodyThere, accounts, metrics, logger, time, random: () => 0 },
+  });
   const happened: string[] = [];
   const sessionOf = (name: string): Closable => {
     const session: Closable = {
@@ -35,6 +38,7 @@ it('where a user may have one connection the newest is counted, sent away and di
       },
       sendAway: () => happened.push(`${name} sent away`),
       stay: () => happened.push(`${name} stays`),
+      push: () => true,
     };
     return session;
   };

@@ -12,6 +12,7 @@ import { SessionHost } from '../../../src/session/session-host.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { NodeMetrics } from '../../../src/telemetry/node-metrics.ts';
 import { FakeMailboxes } from '../../support/fake-mailboxes.ts';
+import { nobodyThere } from '../../support/nobody-there.ts';
 import { ManualTime } from '../../support/manual-time.ts';
 
 const settings = loadSettings({});
@@ -38,7 +39,7 @@ beforeEach(async () => {
   });
   const accounts = new Accounts({ directory, issuer: { kind: 'own', hasher, tokens }, time });
   host = new SessionHost({
-    ...{ settings, directory, accounts, time, random: () => 0.5 },
+    ...{ settings, directory, presence: nobodyThere, accounts, time, random: () => 0.5 },
     ...{ logger: createLogger('silent', 'n1'), metrics: new NodeMetrics() },
   });
   closed = [];

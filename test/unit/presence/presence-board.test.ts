@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+import { lingerMs } from '../../../src/presence/attendance.ts';
+import { PresenceBoard, watchersMax } from '../../../src/presence/presence-board.ts';
+import type { Sighting } from '../../../src/presence/presence-wire.ts';
+import { MailboxRig } from '../../support/mailbox-rig.ts';
+
+const peer = { nodeId: 'n2', incarnation: 'i2' };
+const asked = { watchId: 1, watcher: 'ann', groupIds: [], userIds: ['bob'] };
+
+class Stand {
+  readonly rig = new MailboxRig();
+  readonly board: PresenceBoard;
+  readonly sent: string[] = [];
+  isFull = false;
+  /** This node owns all users but these. */
+  readonly moved = new Set<string>();
+  readonly #listening: (() => void)[] = [];
+
+  private constructor() {
+    this.board = new PresenceBoard({
+      ...{ registry: this.rig.node.registry, time: this.rig.time, epoch: () => 1, keeps: () => true },
+      isOwn: (userId) => !this.moved.has(userId),
+      send: ({ nodeId }, sighting, watchIds) => {
+        if (!this.isFull) this.sent.push(`${nodeId} ${textOf(sighting)} ${watchIds.join()}`);
+        return !this.isFull;
+      },
+      alarm: (error, what) => this.rig.alarms.push({ error, what }),
+    });
+  }
+
+  /** ann and bob have written to each other; eve is a stranger. */
+  static async open(): Promise<Stand> {
+    const stand = new Stand();
+    await stand.rig.users('ann', 'bob', 'eve');
+    await stand.rig.sent('ann', 'bob', 'hello');
+    await stand.rig.time.run(1_000);
+    return stand;
+  }
+
+  come(): void {
+    this.#listening.push(this.rig.node.registry.subscribe('bob', () => undefined));
+  }
+
+  go(): void {
+    for (const leave of this.#listening.splice(0)) leave();
+  }
+
+  async attend(ask: Partial<typeof asked> = {}): Promise<string[]> {
+    const seen = this.board.attend(peer, { ...asked, ...ask }, this.rig.deadline());
+    return (await this.rig.time.drive(seen)).map(textOf);
+  }
+
+  async call(name: 'blockUser' | 'unblockUser', userId: string): Promise<void> {
+    await this.rig.time.drive(this.rig.mailbox('bob').call(name, { userId }, this.rig.deadline()));
+    await this.rig.time.run(1_000);
+  }
+
+  async told(): Promise<string[]> {
+    await this.rig.time.run(lingerMs + 1_000);
+    return this.sent.splice(0);
+  }
+}
+
+function textOf({ userId, online, lastSeen }: Sighting): string {
+  return `${userId} ${online ? 'on' : lastSeen > 0 ? 'left' : 'unknown'}`;
+}
+
+describe('who is there, at the owner', () => {
+  test('is told to those who share a conversation, once for each coming and going', async () => {
+    const stand = await Stand.open();
+    expect(await stand.attend()).toEqual(['bob unknown']);
+    expect(await stand.attend({ watchId: 2, watcher: 'eve' })).toEqual(['bob unknown']);
+    stand.come();
+    expect(await stand.told()).toEqual(['n2 bob on 1']);
+    expect(await stand.attend({ watchId: 3 })).toEqual(['bob on']);
+    stand.go();
+    await stand.rig.time.run(lingerMs / 2);
+    stand.come();
+    expect(await stand.told()).toEqual([]);
+    stand.go();
+    expect(await stand.told()).toEqual(['n2 bob left 1,3']);
+    expect(await stand.attend({ watchId: 4 })).toEqual(['bob left']);
+    expect(await stand.attend({ watchId: 5, watcher: 'eve' })).toEqual(['bob unknown']);
+    expect(stand.rig.alarms).toEqual([]);
+  });
+
+  test('is hidden by a block, and shown again after it; a first message shows it too', async () => {
+    const stand = await Stand.open();
+    stand.come();
+    expect(await stand.attend()).toEqual(['bob on']);
+    expect(await stand.attend({ watchId: 2, watcher: 'eve' })).toEqual(['bob unknown']);
+    await stand.call('blockUser', 'ann');
+    await stand.call('unblockUser', 'ann');
+    expect(await stand.told()).toEqual(['n2 bob unknown 1', 'n2 bob on 1']);
+    await stand.rig.sent('eve', 'bob', 'hello');
+    expect(await stand.told()).toEqual(['n2 bob on 2']);
+  });
+
+  test('what found no room is told later, as it is by then', async () => {
+    const stand = await Stand.open();
+    await stand.attend();
+    stand.isFull = true;
+    stand.come();
+    expect(await stand.told()).toEqual([]);
+    stand.isFull = false;
+    expect(await stand.told()).toEqual(['n2 bob on 1']);
+  });
+
+  test('G10: watches are replaced, ended, bounded, and gone with their node or with the user', async () => {
+    const stand = await Stand.open();
+    for (let watchId = 1; watchId <= watchersMax; watchId++) await stand.attend({ watchId });
+    await stand.attend();
+    expect(stand.board.entries).toBe(watchersMax);
+    stand.come();
+    expect(await stand.attend({ watchId: watchersMax + 1 })).toEqual(['bob unknown']);
+    stand.board.unattend(peer, 7);
+    expect(stand.board.entries).toBe(watchersMax - 1);
+    stand.moved.add('bob');
+    stand.board.adopted(() => true);
+    expect(stand.board.entries).toBe(0);
+    expect(await stand.attend()).toEqual([]);
+    stand.moved.clear();
+    await stand.attend();
+    stand.board.adopted(() => false);
+    expect(stand.board.entries).toBe(0);
+    stand.sent.length = 0;
+    stand.go();
+    expect(await stand.told()).toEqual([]);
+  });
+});
