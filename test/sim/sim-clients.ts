@@ -25,10 +25,13 @@ export class SimClients {
   readonly #random: SeededRandom;
   readonly #cursors = new Map<string, string[]>();
   readonly #underWay = new Set<Promise<void>>();
+  readonly #watches: boolean;
   #typed = 0;
 
-  constructor(cluster: SimCluster) {
+  /** @param watches do devices watch who is there? */
+  constructor(cluster: SimCluster, watches: boolean) {
     this.#cluster = cluster;
+    this.#watches = watches;
     this.#random = cluster.random;
     this.userIds = names.slice(0, cluster.climate.users);
     this.groups = new SimGroups(cluster, this.userIds);
@@ -52,6 +55,7 @@ export class SimClients {
           new SimDevice({
             ...{ cluster: this.#cluster, history: this.history, groups: this.groups },
             ...{ userId, deviceId, style },
+            watched: this.#watches ? this.userIds.filter((other) => other !== userId) : [],
           }),
         );
       }
@@ -73,16 +77,37 @@ export class SimClients {
 
   /** Resolves when every operation has ended, every send among them with an acknowledgement. */
   async finish(): Promise<void> {
-    let isDone = false;
-    const ended = Promise.all(this.#underWay).then(() => {
-      isDone = true;
-    });
+    const ended = Promise.all(this.#underWay);
+    const over = ended.then(() => true);
+    const isEnded = (): Promise<boolean> => Promise.race([over, this.#pause(0).then(() => false)]);
     // A block whose answer was lost may have come after the end of it.
     do {
       await this.#pause(callsMaxMs);
       await Promise.all(this.devices.map((device) => device.endBlocks()));
-    } while (!isDone);
+    } while (!(await isEnded()));
     await ended;
+  }
+
+  /** C11: whoever shares a conversation with somebody sees that they are there, and nobody else does. */
+  checkPresence(): void {
+    for (const { label, userId, seen } of this.devices) {
+      if (seen === undefined) continue;
+      for (const other of this.userIds.filter((one) => one !== userId)) {
+        const isThere = this.devices.some((device) => device.userId === other && device.isThere);
+        const expected = isThere && this.#isAcquainted(userId, other);
+        if ((seen.get(other)?.online ?? false) === expected) continue;
+        const said = JSON.stringify(seen.get(other));
+        this.#cluster.log.violation(`C11: ${label} sees of ${other} ${said}, expected ${String(expected)}`);
+      }
+    }
+  }
+
+  #isAcquainted(one: string, other: string): boolean {
+    if (this.groups.isIn(one) && this.groups.isIn(other)) return true;
+    const both = [one, other];
+    return this.devices.some(({ userId, sent }) => {
+      return both.includes(userId) && sent.some(({ to }) => to !== userId && both.includes(to));
+    });
   }
 
   async #act(device: SimDevice): Promise<void> {

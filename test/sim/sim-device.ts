@@ -1,4 +1,4 @@
-import type { SendMessageParams, SendMessageResult } from '../../src/protocol/calls.ts';
+import type { Presence, SendMessageParams, SendMessageResult } from '../../src/protocol/calls.ts';
 import { isGroupId } from '../../src/protocol/conversation-id.ts';
 import type { Change } from '../../src/protocol/message.ts';
 import { ProtocolError, type ErrorKind } from '../../src/protocol/protocol-error.ts';
@@ -37,6 +37,8 @@ export interface DeviceParts {
   readonly userId: string;
   readonly deviceId: string;
   readonly style: SendingStyle;
+  /** Whose comings and goings it watches. */
+  readonly watched: readonly string[];
 }
 
 const retryable: readonly ErrorKind[] = ['unavailable', 'overloaded'];
@@ -248,13 +250,29 @@ export class SimDevice {
     });
     this.#link = link;
     cluster.log.trace(`${this.label} connects to ${node.label} at ${this.#position}`);
-    link.follow(this.#position).catch((error: unknown) => {
+    this.#begin(link).catch((error: unknown) => {
       if (!isRetryable(error)) cluster.log.violation(`C8: ${this.label}: no feed: ${String(error)}`);
       link.close();
     });
     const resumed = this.#resumed;
     this.#resumed = [];
     for (const resume of resumed) resume();
+  }
+
+  async #begin(link: SimLink): Promise<void> {
+    const { watched } = this.#parts;
+    await link.follow(this.#position);
+    if (watched.length > 0) await link.watch(watched);
+  }
+
+  /** Is it connected? */
+  get isThere(): boolean {
+    return this.#link?.isOpen === true;
+  }
+
+  /** Whom it sees there; undefined: it watches nobody. */
+  get seen(): ReadonlyMap<string, Presence> | undefined {
+    return this.#parts.watched.length > 0 ? this.#link?.seen : undefined;
   }
 
   /** The owner as often as not; else any that is up. */

@@ -272,6 +272,10 @@ export class SimGroups {
     return shown.values();
   }
 
+  isIn(userId: string): boolean {
+    return this.#of(userId).isIn;
+  }
+
   #of(userId: string): Belonging {
     const belonging = this.#belonging.get(userId);
     if (belonging === undefined) throw new Error(`${userId} is nobody`);

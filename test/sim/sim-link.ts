@@ -1,4 +1,6 @@
 import type { Change } from '../../src/protocol/message.ts';
+import type { Presence } from '../../src/protocol/calls.ts';
+import type { PresenceWatch } from '../../src/presence/presence-port.ts';
 import type { UserPort } from '../../src/router/mailbox-port.ts';
 import { FeedFollower } from '../../src/session/feed-follower.ts';
 import type { SimCluster, SimNode } from './sim-cluster.ts';
@@ -33,7 +35,10 @@ export class SimLink {
   readonly #mailbox: UserPort;
   readonly #events: LinkEvents;
   readonly #pending = new Set<(error: LinkError) => void>();
+  /** Who is there, as far as the node has told; empty where nobody is watched. */
+  readonly seen = new Map<string, Presence>();
   #follower: FeedFollower | undefined;
+  #watch: PresenceWatch | undefined;
   #isOpen = true;
   #lastThereMs = 0;
   #lastBackMs = 0;
@@ -121,10 +126,29 @@ export class SimLink {
     });
   }
 
+  /** Watches who of these is there. Rejects as `call`. */
+  watch(userIds: readonly string[]): Promise<void> {
+    const show = (presence: readonly Presence[]): void => {
+      this.#back(() => {
+        for (const one of presence) this.seen.set(one.userId, one);
+      });
+    };
+    return this.call(async ({ userId }, deadline) => {
+      const push = (news: Presence): void => show([news]);
+      const watch = await this.node.member.presence.watch(userId, userIds, push, deadline);
+      show(watch.presence);
+      this.#watch = watch;
+      if (!this.#isOpen) watch.end();
+    });
+  }
+
   /** Either side hangs up. */
   close(): void {
     if (!this.#isOpen) return;
-    this.#there(() => this.#follower?.stop());
+    this.#there(() => {
+      this.#follower?.stop();
+      this.#watch?.end();
+    });
     this.#end();
   }
 

@@ -39,6 +39,8 @@ export const ordinarySteps = 150;
 const weatherMaxMs = 120_000;
 /** For all nodes to be in one view, and for every send that is still retried to be acknowledged. */
 const healingMaxMs = 60_000;
+/** In one run of so many devices watch who is there. */
+const watchesEvery = 4;
 /** For pushes, copies and outbox cells. */
 const settlingMs = 8_000;
 
@@ -62,7 +64,8 @@ export class Simulation {
     const climate = new SimClimate(random, apart);
     this.#log.trace(JSON.stringify(climate));
     this.#cluster = new SimCluster(climate, random, this.#log);
-    this.#clients = new SimClients(this.#cluster);
+    // So that the other runs draw what they drew before.
+    this.#clients = new SimClients(this.#cluster, options.seed % watchesEvery === 0);
     this.#faults = new SimFaults(this.#cluster);
     this.#outage = new SimOutage(this.#cluster, this.#clients, apart);
   }
@@ -113,6 +116,7 @@ export class Simulation {
     await world.run(settlingMs);
     if (this.#log.violations.length > 0) return;
     this.#checkNodes();
+    this.#clients.checkPresence();
     await this.#checkRows();
   }
 
