@@ -13,18 +13,27 @@ const users = Array.from({ length: 30 }, (_, number) => `user${number}`);
 const account = { name: 'x', createdAt: 1, passwordHash: '', tokensValidFrom: 0 };
 const longMs = 60_000;
 
-/* Whole nodes with the terms that are the defaults, in virtual time. */
+/** Terms are the defaults. */
+class DefaultClimate extends SimClimate {
+  override readonly nodes = 3;
+  override readonly leaseMs = leaseMs;
+  override readonly removal = defaultRemovalTerms;
+  override readonly readRule: 'held' | 'verified';
+
+  constructor(readRule: 'held' | 'verified', random: SeededRandom) {
+    super(random, random);
+    this.readRule = readRule;
+  }
+}
+
+/* Whole nodes in virtual time. */
 let cluster: SimCluster;
 let log: SimLog;
 
 async function threeNodes(readRule: 'held' | 'verified'): Promise<readonly [SimNode, SimNode, SimNode]> {
   const random = new SeededRandom(7);
-  const climate = {
-    ...new SimClimate(random, new SeededRandom(8)),
-    ...{ nodes: 3, readRule, leaseMs, removal: defaultRemovalTerms },
-  };
   log = new SimLog();
-  cluster = new SimCluster(climate, random, log);
+  cluster = new SimCluster(new DefaultClimate(readRule, random), random, log);
   const nodes = [cluster.start(1), cluster.start(2), cluster.start(3)] as const;
   await cluster.world.run(10_000);
   for (const node of nodes) expect(node.member.weight).toBeGreaterThan(0);
