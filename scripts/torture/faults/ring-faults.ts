@@ -15,7 +15,9 @@ export function ringFaults(nodes: readonly TortureNode[], operator: RingOperator
         return {
           ...{ what: `ring ${verb} ${id}`, holds: ['ring'] },
           begin: () => operator.change(id, verb, ['--force']),
-          end: () => operator.restore(id),
+          end: async () => {
+            await operator.restore(id);
+          },
         };
       },
     },
@@ -27,7 +29,9 @@ export function ringFaults(nodes: readonly TortureNode[], operator: RingOperator
         return {
           ...{ what: `ring weight ${id} ${weight}`, holds: ['ring'] },
           begin: () => operator.change(id, 'weight', [weight]),
-          end: () => operator.restore(id),
+          end: async () => {
+            await operator.restore(id);
+          },
         };
       },
     },

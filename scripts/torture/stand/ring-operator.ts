@@ -11,7 +11,10 @@ const weightDefault = '100';
 /** Changes the ring as operators do: by the command line, with any node that answers. */
 export class RingOperator {
   readonly #cluster: TortureCluster;
-  /** Nodes whose place or weight we have changed, and have not put right. */
+  /**
+   * Nodes whose place or weight we have changed. Even when one was put right, the change before may have been late: a
+   * command that was given up goes on without us.
+   */
   readonly #owed = new Set<string>();
 
   constructor(cluster: TortureCluster) {
@@ -24,9 +27,9 @@ export class RingOperator {
     await this.#run([verb, nodeId, ...flags]);
   }
 
-  /** Puts one node right. What forbids it now may be over when `heal` comes. */
-  async restore(nodeId: string): Promise<void> {
-    if (await this.#run(['join', nodeId, '--weight', weightDefault])) this.#owed.delete(nodeId);
+  /** Puts one node right, if nothing forbids it now. @returns whether it is */
+  restore(nodeId: string): Promise<boolean> {
+    return this.#run(['join', nodeId, '--weight', weightDefault]);
   }
 
   /** Puts every node right, when nothing else is wrong any more; gives up after that time. */
@@ -35,8 +38,8 @@ export class RingOperator {
     while (performance.now() < deadline) {
       const [nodeId] = this.#owed;
       if (nodeId === undefined) return;
-      await this.restore(nodeId);
-      if (this.#owed.has(nodeId)) await sleep(retryMs);
+      if (await this.restore(nodeId)) this.#owed.delete(nodeId);
+      else await sleep(retryMs);
     }
   }
 
