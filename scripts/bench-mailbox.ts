@@ -90,6 +90,7 @@ function openRegistry(table: RowTable): { registry: EntityRegistry; commits: () 
         clearAfterMs: 15_000,
         confirmAfterMs: 500,
         tellAfterMs: 50,
+        tellGroupsAfterMs: 1_000,
       },
       alarm,
     },

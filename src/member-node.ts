@@ -286,13 +286,15 @@ export class MemberNode {
       groups: {
         news: (groupId, userId, known, deadline) =>
           this.router.members.news(groupId, userId, known, deadline),
+        mark: (groupId, userId, marks, deadline) =>
+          this.router.members.mark(groupId, userId, marks, deadline),
         range: (groupId, userId, bounds, deadline) =>
           this.router.members.range(groupId, userId, bounds, deadline),
       },
       members: {
         nodeOf: (userId) => this.router.members.nodeOf(userId),
         tell: (nodeId, circular, deadline) => this.router.members.tell(nodeId, circular, deadline),
-        cards: (groupId, userIds, deadline) => this.router.members.cards(groupId, userIds, deadline),
+        cards: (groupId, asked, deadline) => this.router.members.cards(groupId, asked, deadline),
       },
     };
   }

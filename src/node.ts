@@ -53,10 +53,11 @@ const outboxTiming = {
   clearAfterMs: 15_000,
   confirmAfterMs: 500,
   tellAfterMs: 50,
+  tellGroupsAfterMs: 1_000,
 };
 const fanOutTiming = {
   ...{ retryFirstMs: 100, retryMaxMs: 10_000, clearAfterMs: 15_000 },
-  ...{ enrolmentWaitMs: 2_000, roundMs: 15_000 },
+  ...{ enrolmentWaitMs: 2_000, roundMs: 15_000, receiptAfterMs: 500 },
 };
 const sweepTiming = { everyMs: 600_000, pagePauseMs: 3_000 };
 /** Messages in one envelope: what fits a commit beside others. */
@@ -136,6 +137,7 @@ function mailboxSettings(settings: Settings): MemberNodeParts['mailboxes'] {
       membersMax: limits.membersMax,
       pendingMax: groups.pendingMax,
       dedupWindowMs: dedup.windowMs,
+      receiptMembersMax: groups.receiptMembersMax,
     },
     fanOutTiming,
   };

@@ -35,7 +35,7 @@ export function groupBehaviour(limits: GroupLimits): Behaviour<GroupTypes> {
       applyGroupDraft(state, draft, version);
       return null;
     },
-    query: queryGroup,
+    query: (state, query, loaded) => queryGroup(state, query, loaded, limits),
     moving: {
       snapshot: snapshotGroup,
       revive: (groupId, copy) => reviveGroup(groupId, copy, headRanges),

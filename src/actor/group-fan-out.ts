@@ -3,11 +3,18 @@ import {
   noteConfirmedEnrolment,
   noteMostlyConfirmed,
 } from '../group/apply-group-draft.ts';
-import { everything, leastMark, markOfGroup, nothingTold, reachesMark } from '../group/fan-out-mark.ts';
-import type { FanOutMark } from '../group/fan-out-mark.ts';
-import { isFanOutDue, type GroupState } from '../group/group-state.ts';
-import { enrolmentOf } from '../group/query-bulletin.ts';
-import type { Bulletin, Enrolment } from '../conversation/bulletin.ts';
+import {
+  enrolmentsFor,
+  isBehind,
+  isFanOutDue,
+  isNewsDue,
+  isOwed,
+  lacksNews,
+  markOfState,
+} from '../group/fan-out-due.ts';
+import { everything, leastMark, markOfGroup, reachesMark, type FanOutMark } from '../group/fan-out-mark.ts';
+import type { GroupState } from '../group/group-state.ts';
+import type { Enrolment } from '../conversation/bulletin.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Cancel } from '../std/time.ts';
 import type { Actor } from './actor.ts';
@@ -51,6 +58,7 @@ export class GroupFanOut {
   #lanesEvent = -1;
   readonly #waiting = new Set<Waiting>();
   #settleTimer: Cancel | undefined;
+  #receiptTimer: Cancel | undefined;
   #isClearing = false;
   /** Was something owed when the row was last in memory? */
   #isOpen = false;
@@ -71,7 +79,8 @@ export class GroupFanOut {
   changed(state: GroupState): void {
     this.#losses = 0;
     this.#isOpen = state.mark !== undefined || state.owed.size > 0;
-    if (isFanOutDue(state)) this.#host.time.soon(() => this.#pump());
+    if (isNewsDue(state)) this.#pumpSoon();
+    else if (isFanOutDue(state)) this.#pumpReceipts();
     if (this.#isOpen) this.#scheduleSettle(this.#clearAfterMs);
   }
 
@@ -89,6 +98,8 @@ export class GroupFanOut {
     this.#forgetLanes();
     this.#settleTimer?.();
     this.#settleTimer = undefined;
+    this.#receiptTimer?.();
+    this.#receiptTimer = undefined;
     for (const { done } of [...this.#waiting]) done();
   }
 
@@ -157,7 +168,7 @@ export class GroupFanOut {
       else this.#lanes.set(nodeId, newLane(nodeId, userIds, state.confirmed));
     }
     // Nobody is left to be told, none of those either who are told alone.
-    if (this.#lanes.size === 0) noteConfirmedMark(state, allOf(state));
+    if (this.#lanes.size === 0) noteConfirmedMark(state, markOfState(state));
     this.#lanesEpoch = epoch;
     this.#lanesEvent = event;
   }
@@ -178,9 +189,9 @@ export class GroupFanOut {
 
   async #run(lane: Lane): Promise<void> {
     try {
-      while (this.#isPresent(lane)) {
+      for (let isFirst = true; this.#isPresent(lane); isFirst = false) {
         const { state } = this.#actor;
-        if (state === undefined || !isBehind(state, lane)) break;
+        if (state === undefined || !(isFirst ? isBehind : lacksNews)(state, lane)) break;
         if (!(await this.#round(lane))) {
           this.#retryLater(lane);
           break;
@@ -195,6 +206,7 @@ export class GroupFanOut {
       this.#rejoin();
       // Others have taken its place.
       if (!this.#isPresent(lane)) this.#pumpSoon();
+      else this.#pumpReceipts();
     }
   }
 
@@ -240,7 +252,7 @@ export class GroupFanOut {
     // Who came meanwhile is told with the next one; and where the view has changed this lane is no more.
     if (state.info?.event !== bulletin.event || !this.#isPresent(lane)) return true;
     const { userIds } = lane;
-    const enrolments = enrolmentsOf(state, userIds, bulletin);
+    const enrolments = enrolmentsFor(state, userIds, bulletin);
     const failed = new Set(await members.tell(lane.nodeId, { bulletin, userIds, enrolments }, deadline));
     const isDone = failed.size === 0 || this.#part(lane, failed);
     if (isDone) lane.through = markOfGroup(bulletin);
@@ -285,6 +297,16 @@ export class GroupFanOut {
 
   #pumpSoon(): void {
     this.#host.time.soon(() => this.#pump());
+  }
+
+  /** Those of more members go along after a while; of what is under way the end looks again. */
+  #pumpReceipts(): void {
+    if (this.#receiptTimer !== undefined || !this.#isOpen) return;
+    const waitMs = this.#host.fanOutTiming.receiptAfterMs * (0.75 + this.#host.random() / 2);
+    this.#receiptTimer = this.#host.time.after(waitMs, () => {
+      this.#receiptTimer = undefined;
+      this.#pump();
+    });
   }
 
   #scheduleSettle(delayMs: number): void {
@@ -339,36 +361,4 @@ function stragglerKey(nodeId: string, userId: string): string {
 function newLane(nodeId: string, userIds: readonly string[], through: FanOutMark, straggler?: string): Lane {
   const key = straggler === undefined ? nodeId : stragglerKey(nodeId, straggler);
   return { key, nodeId, straggler, userIds, through, isBusy: false, failures: 0, cancelRetry: undefined };
-}
-
-function allOf({ info }: GroupState): FanOutMark {
-  return info === undefined ? nothingTold : markOfGroup(info);
-}
-
-function isOwed(state: GroupState, userId: string): boolean {
-  const owed = state.owed.get(userId);
-  return owed !== undefined && state.confirmedEnrolments.get(userId) !== owed.event;
-}
-
-function isBehind(state: GroupState, { through, userIds }: Lane): boolean {
-  if (!reachesMark(through, allOf(state))) return true;
-  return state.owed.size > state.confirmedEnrolments.size && userIds.some((userId) => isOwed(state, userId));
-}
-
-/** Whoever came in is told with the first bulletin that reaches the place where that was. */
-function enrolmentsOf(
-  state: GroupState,
-  userIds: readonly string[],
-  { lastSeq }: Bulletin,
-): Map<string, Enrolment> {
-  const enrolments = new Map<string, Enrolment>();
-  if (state.owed.size === state.confirmedEnrolments.size) return enrolments;
-  for (const userId of userIds) {
-    const owed = state.owed.get(userId);
-    if (owed === undefined || !isOwed(state, userId)) continue;
-    const enrolment = enrolmentOf(state, userId, owed);
-    if (enrolment === undefined || (enrolment.kind === 'joined' && enrolment.seq > lastSeq)) continue;
-    enrolments.set(userId, enrolment);
-  }
-  return enrolments;
 }

@@ -10,18 +10,20 @@ export interface Circular {
   readonly enrolments: ReadonlyMap<string, Enrolment>;
 }
 
+/** Whose cards, and whom of the users `about` they have blocked. */
+export interface AskedCards {
+  readonly userIds: readonly string[];
+  readonly about: readonly string[];
+}
+
 /** How a group reaches the mailboxes of its members, wherever they live. */
 export interface MemberPort {
   /** The node that owns the user's mailbox, by the view in force. */
   nodeOf(userId: string): string;
   /** @returns those whose mailboxes may not have it durable. Rejects with ProtocolError */
   tell(nodeId: string, circular: Circular, deadline: number): Promise<readonly string[]>;
-  /** In the order asked; undefined: no such user. Rejects with ProtocolError. */
-  cards(
-    groupId: string,
-    userIds: readonly string[],
-    deadline: number,
-  ): Promise<readonly (MemberCard | undefined)[]>;
+  /** In the order asked, as far as it concerns the users `about`; undefined: no such user. Rejects with ProtocolError. */
+  cards(groupId: string, asked: AskedCards, deadline: number): Promise<readonly (MemberCard | undefined)[]>;
 }
 
 /** Times in ms. */
@@ -35,6 +37,8 @@ export interface FanOutTiming {
   readonly enrolmentWaitMs: number;
   /** For one round to one node. */
   readonly roundMs: number;
+  /** Receipts wait so long for each other. */
+  readonly receiptAfterMs: number;
 }
 
 /** Everything a group needs from the node around it. */

@@ -5,7 +5,7 @@ import { evictGroupMessages } from '../group/evict-group-messages.ts';
 import { everything } from '../group/fan-out-mark.ts';
 import type { GroupAnswer, GroupQuery } from '../group/group-behaviour.ts';
 import type { GroupCallName, GroupParamsOf, GroupResultOf, MemberIds } from '../group/group-calls.ts';
-import type { GroupInput, GroupResult } from '../group/group-input.ts';
+import type { GroupInput, GroupResult, ToldMarks } from '../group/group-input.ts';
 import { groupOverheadBytes, type GroupState } from '../group/group-state.ts';
 import type {
   CreateGroupParams,
@@ -43,6 +43,7 @@ function unexpected(kind: string): ProtocolError {
   return new ProtocolError('internal', `unexpected answer ${kind}`);
 }
 
+const noMarks = { deliveredSeq: 0, readSeq: 0 };
 /** Newcomers that are asked for at once. */
 const cardsAtOnce = 32;
 
@@ -170,7 +171,7 @@ export class Group implements Entity {
     const { requestId } = params;
     const { isMade } = await this.#query({ kind: 'made', from, requestId }, 'made', deadline);
     // Who asks again finds the group, whatever has become of those who were to be in it.
-    if (!isMade) await this.#checkNewcomers([from, ...others], deadline);
+    if (!isMade) await this.#checkNewcomers(from, [from, ...others], deadline);
     await this.#changeMembers({ kind: 'create', from, ...params }, deadline);
     return { conversationId: this.entityId };
   }
@@ -178,7 +179,7 @@ export class Group implements Entity {
   async add(from: string, { members }: MembersParams, deadline: number): Promise<MembersResult> {
     const asked = { kind: 'newcomers', from, members } as const;
     const newcomers = await this.#query(asked, 'newcomers', deadline);
-    await this.#checkNewcomers(newcomers.members, deadline);
+    await this.#checkNewcomers(from, newcomers.members, deadline);
     return this.#changeMembers({ kind: 'add', from, members }, deadline);
   }
 
@@ -234,10 +235,13 @@ export class Group implements Entity {
   ): Promise<GetMembersResult> {
     const roster = await this.#query({ kind: 'roster', from, limit, offset }, 'roster', deadline);
     const userIds = roster.members.map(({ userId }) => userId);
-    const cards = await this.#host.members.cards(this.entityId, userIds, deadline);
+    const asked = { userIds: [from, ...userIds], about: [from, ...userIds] };
+    const [own, ...cards] = await this.#host.members.cards(this.entityId, asked, deadline);
     const members = roster.members.map(({ userId, role }, index) => {
-      const { name = '', deliveredSeq = 0, readSeq = 0 } = cards[index] ?? {};
-      return { userId, name, role, deliveredSeq, readSeq };
+      const { name = '', deliveredSeq = 0, readSeq = 0, blocks = [] } = cards[index] ?? {};
+      // Between two of whom one has blocked the other there are no receipts.
+      const isHidden = blocks.includes(from) || own?.blocks.includes(userId) === true;
+      return { userId, name, role, ...(isHidden ? noMarks : { deliveredSeq, readSeq }) };
     });
     return { members, hasMore: roster.hasMore };
   }
@@ -245,6 +249,11 @@ export class Group implements Entity {
   async memberIds(from: string, limit: number, deadline: number): Promise<MemberIds> {
     const roster = await this.#query({ kind: 'roster', from, limit, offset: 0 }, 'roster', deadline);
     return { userIds: roster.members.map(({ userId }) => userId), hasMore: roster.hasMore };
+  }
+
+  /** A member's mailbox tells how far its user has got. */
+  async mark(from: string, marks: ToldMarks, deadline: number): Promise<void> {
+    await this.#submit({ kind: 'marks', from, ...marks }, 'done', deadline);
   }
 
   /** What one member's mailbox lacks that knows all up to `known`. */
@@ -266,8 +275,8 @@ export class Group implements Entity {
     return (await this.#submit({ kind: 'operate', from, operation }, 'operated', deadline)).at;
   }
 
-  /** All of them have to be users with room for one more conversation. */
-  async #checkNewcomers(userIds: readonly string[], deadline: number): Promise<void> {
+  /** All of them have to be users with room for one more conversation, who have not blocked the one who asks. */
+  async #checkNewcomers(from: string, userIds: readonly string[], deadline: number): Promise<void> {
     if (userIds.length > this.#host.groupLimits.membersMax) {
       const why = `a group has at most ${this.#host.groupLimits.membersMax} members`;
       throw new ProtocolError('too_large', why, { path: 'members' });
@@ -275,11 +284,15 @@ export class Group implements Entity {
     // Whoever names a thousand that don't exist makes nodes look for a few of them.
     for (let start = 0; start < userIds.length; start += cardsAtOnce) {
       const some = userIds.slice(start, start + cardsAtOnce);
-      const cards = await this.#host.members.cards(this.entityId, some, deadline);
+      const asked = { userIds: some, about: [from] };
+      const cards = await this.#host.members.cards(this.entityId, asked, deadline);
       cards.forEach((card, index) => {
         const userId = some[index] ?? '';
         if (card === undefined) throw new ProtocolError('not_found', `no such user: ${userId}`);
-        if (card.isFull) throw new ProtocolError('forbidden', `${userId} takes no new conversations`);
+        if (card.isFull || card.blocks.length > 0) {
+          // Which of the two it is, is that user's business.
+          throw new ProtocolError('forbidden', `${userId} takes no new conversations`);
+        }
       });
     }
   }

@@ -1,7 +1,7 @@
 import type { MemberCard } from '../conversation/bulletin.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { EntityRegistry } from './entity-registry.ts';
-import type { Circular } from './group-host.ts';
+import type { AskedCards, Circular } from './group-host.ts';
 
 /** Those of a group's members whose mailboxes are on this node. */
 export class LocalMembers {
@@ -33,12 +33,12 @@ export class LocalMembers {
   /** In the order asked; undefined: no such user. Rejects with ProtocolError, `moved` where one is not of this node. */
   cards(
     groupId: string,
-    userIds: readonly string[],
+    { userIds, about }: AskedCards,
     deadline: number,
   ): Promise<readonly (MemberCard | undefined)[]> {
     return Promise.all(
       userIds.map(async (userId) => {
-        const answer = await this.#registry.mailbox(userId).query({ kind: 'card', groupId }, deadline);
+        const answer = await this.#registry.mailbox(userId).query({ kind: 'card', groupId, about }, deadline);
         if (!('kind' in answer) || answer.kind !== 'card')
           throw new ProtocolError('internal', 'internal error');
         // Whoever asks for many that don't exist must not fill the memory with them.

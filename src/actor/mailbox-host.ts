@@ -1,4 +1,5 @@
 import type { MemberNews } from '../conversation/bulletin.ts';
+import type { ToldMarks } from '../group/group-input.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
 import type { MailboxLimits } from '../mailbox/mailbox-state.ts';
@@ -17,7 +18,10 @@ export interface EnvelopePort {
 export interface GroupPort {
   /** What the group has beside what this mailbox knows, which has all up to seq `known`. */
   news(groupId: string, userId: string, known: number, deadline: number): Promise<MemberNews>;
-  /** What the user sees of the messages with `above < seq <= upTo`, oldest first; at most `groupReadMax` at once. */
+  /** The user's marks have come this far. */
+  mark(groupId: string, userId: string, marks: ToldMarks, deadline: number): Promise<void>;
+  /** What the user sees of the messages with `above < seq <= upTo`, oldest first: at most `groupReadMax` at once, and of
+   * long ones fewer, the first. */
   range(
     groupId: string,
     userId: string,
@@ -38,6 +42,8 @@ export interface OutboxTiming {
   readonly confirmAfterMs: number;
   /** The peer is told of marks that have moved after this: those that move meanwhile go along. */
   readonly tellAfterMs: number;
+  /** The same of groups. */
+  readonly tellGroupsAfterMs: number;
 }
 
 /** Limits of what one mailbox lets wait. */

@@ -196,7 +196,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
   async #changes(params: GetChangesParams, deadline: number): Promise<GetChangesResult> {
     const answer = await this.query({ kind: 'feed', params }, deadline);
     if (!('kind' in answer) || answer.kind !== 'feed') throw new ProtocolError('internal', 'internal error');
-    return expandFeed(this.userId, answer.page, this.#host.groups, deadline);
+    return expandFeed({ userId: this.userId, params }, answer.page, this.#host.groups, deadline);
   }
 
   async #markGroup(groupId: string, mark: MailboxInput, deadline: number): Promise<object> {

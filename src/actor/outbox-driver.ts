@@ -6,6 +6,7 @@ import { owedBy, reaches, standingOf, type Standing } from '../mailbox/standing.
 import type { Cancel } from '../std/time.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Actor } from './actor.ts';
+import { GroupMarksDriver } from './group-marks-driver.ts';
 import type { MailboxTypes } from './mailbox-entity.ts';
 import type { MailboxHost } from './mailbox-host.ts';
 
@@ -37,6 +38,7 @@ export class OutboxDriver {
   readonly #userId: string;
   readonly #actor: Actor<MailboxTypes>;
   readonly #host: MailboxHost;
+  readonly #groups: GroupMarksDriver;
   readonly #confirmDue = new Map<string, string>();
   /** Conversations being fetched, and how often that was asked for. */
   readonly #fetching = new Map<string, number>();
@@ -55,10 +57,12 @@ export class OutboxDriver {
     this.#userId = userId;
     this.#actor = actor;
     this.#host = host;
+    this.#groups = new GroupMarksDriver(userId, actor, host);
   }
 
   get isIdle(): boolean {
-    return !this.#isOpen && this.#losses === 0 && this.#underWay === 0 && this.#confirmDue.size === 0;
+    const isSettled = !this.#isOpen && this.#losses === 0 && this.#groups.isIdle;
+    return isSettled && this.#underWay === 0 && this.#confirmDue.size === 0;
   }
 
   /**
@@ -76,12 +80,14 @@ export class OutboxDriver {
     this.#isOpen = state.outboxOpen.size > 0;
     if (this.#isOpen) this.#scheduleSettle(this.#host.outboxTiming.settleAfterMs);
     if (state.untold.size > 0) this.#scheduleTell();
+    this.#groups.changed(state);
   }
 
   /** Stops what it does on its own; the next load or commit begins anew. */
   leave(): void {
     this.#losses = 0;
     this.#isOpen = false;
+    this.#groups.leave();
     this.#retries.clear();
     this.#confirmDue.clear();
     this.#settleTimer?.();
@@ -89,6 +95,7 @@ export class OutboxDriver {
   }
 
   clearSoon(): void {
+    this.#groups.clearSoon();
     this.#isClearing = true;
     this.#settleTimer?.();
     this.#settleTimer = undefined;

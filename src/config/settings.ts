@@ -233,6 +233,12 @@ export const settingsSchema = group('Settings of a node.', {
       million,
       'Messages of a group that the mailbox of some member does not know of; beyond it sends get `overloaded`.',
     ),
+    receiptMembersMax: amount(
+      100,
+      0,
+      million,
+      'Members of a group that are told how far each other has read; in a larger one only `getMembers` shows it.',
+    ),
   }),
 
   session: group('One connection of a device.', {

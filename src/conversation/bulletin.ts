@@ -2,7 +2,7 @@ import type { GroupMessage } from './group-message.ts';
 
 /**
  * What a group tells the mailboxes of its members, which keep an index entry each. It may come late, twice or not at
- * all: receivers go by `lastSeq`, `event` and `op`, and skip what is not newer than what they have.
+ * all: receivers go by `lastSeq`, `event`, `op` and `receipt`, and skip what is not newer than what they have.
  */
 export interface Bulletin {
   readonly groupId: string;
@@ -20,6 +20,23 @@ export interface Bulletin {
   readonly op: number;
   /** Messages that were changed, of each the last time, up to `op`. Every receiver knows of those before. */
   readonly changed: readonly GroupMessage[];
+  /** Number of the last receipt that this knows of. */
+  readonly receipt: number;
+  /** Of members whose marks have moved, the last one of each. Every receiver knows of those before. */
+  readonly receipts: readonly Receipt[];
+  /** The group is small enough to be told of marks, and to tell of them. */
+  readonly takesReceipts: boolean;
+}
+
+/** How far a member has got and read. */
+export interface Receipt {
+  readonly userId: string;
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+  /** One more each time that the marks of any member of the group have moved. */
+  readonly number: number;
+  /** Members whom this one has blocked: they are not told. */
+  readonly hiddenFrom: readonly string[];
 }
 
 /** Whether a user belongs to a group since an event. The one with the greater event counts, whatever comes late. */
@@ -50,4 +67,6 @@ export interface MemberCard {
   readonly readSeq: number;
   /** The user has as many conversations as there may be, and is in no group more. */
   readonly isFull: boolean;
+  /** Of the users it was asked about, those whom this one has blocked. */
+  readonly blocks: readonly string[];
 }

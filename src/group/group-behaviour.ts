@@ -14,18 +14,20 @@ import type { GroupInput, GroupResult } from './group-input.ts';
 import { groupDedupMax, type GroupLimits, type GroupState } from './group-state.ts';
 import { queryBulletin, queryMemberNews } from './query-bulletin.ts';
 import {
+  fitting,
   groupMessagesBetween,
   groupReadMax,
   queryGroupMessages,
   visibleAbove,
 } from './query-group-messages.ts';
 import { stepGroupOperate } from './step-group-operate.ts';
+import { stepMarks } from './step-marks.ts';
 import { stepGroupSend } from './step-group-send.ts';
 import { stepAdd, stepCreate, stepLeave, stepRemove, stepRename, stepSetRole } from './step-membership.ts';
 
 export type GroupQuery =
   | { readonly kind: 'messages'; readonly from: string; readonly params: GetMessagesParams }
-  /** What `from` sees of the messages with `above < seq <= upTo`. */
+  /** What `from` sees of the messages with `above < seq <= upTo`; of long ones the first. */
   | { readonly kind: 'range'; readonly from: string; readonly above: number; readonly upTo: number }
   | { readonly kind: 'roster'; readonly from: string; readonly limit: number; readonly offset: number }
   /** Has `from` made it with this request? Refused where somebody else has. */
@@ -67,6 +69,8 @@ export function stepGroup(
       return done(stepCreate(draft, input, limits));
     case 'send':
       return stepGroupSend(draft, input, loaded, limits);
+    case 'marks':
+      return done(stepMarks(draft, input, limits));
     case 'operate':
       return stepGroupOperate(draft, input, loaded, limits);
     case 'add':
@@ -98,7 +102,7 @@ function queryRange(
   const below = Math.min(upTo, above + groupReadMax) + 1;
   const step = groupMessagesBetween(state, Math.max(floor, above), below, loaded);
   if (step.kind === 'need') return step;
-  const messages = step.result.map((message) => wireGroupMessage(state.groupId, message));
+  const messages = fitting(step.result).map((message) => wireGroupMessage(state.groupId, message));
   return done({ kind: 'range', messages });
 }
 
@@ -120,7 +124,12 @@ function queryRoster(
 }
 
 /** One read of the durable state: pure, cannot wait. */
-export function queryGroup(state: GroupState, query: GroupQuery, loaded: LoadedRanges): Step<GroupAnswer> {
+export function queryGroup(
+  state: GroupState,
+  query: GroupQuery,
+  loaded: LoadedRanges,
+  limits: GroupLimits,
+): Step<GroupAnswer> {
   switch (query.kind) {
     case 'messages': {
       const step = queryGroupMessages(state, query.from, query.params, loaded);
@@ -143,11 +152,11 @@ export function queryGroup(state: GroupState, query: GroupQuery, loaded: LoadedR
       return done({ kind: 'newcomers', members });
     }
     case 'bulletin': {
-      const step = queryBulletin(state, query.above, loaded);
+      const step = queryBulletin(state, query.above, loaded, limits);
       return step.kind === 'need' ? step : done({ kind: 'bulletin', bulletin: step.result });
     }
     case 'memberNews': {
-      const step = queryMemberNews(state, query.userId, query.known, loaded);
+      const step = queryMemberNews(state, query, loaded, limits);
       if (step.kind === 'need') return step;
       return done(step.result === undefined ? noSuchGroup() : { kind: 'memberNews', news: step.result });
     }

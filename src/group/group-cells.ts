@@ -35,6 +35,7 @@ type InfoFields = [
   // Of groups that were handed over, else '' or missing; a former release ignores it.
   handedOverBy?: string,
   op?: number,
+  receipt?: number,
 ];
 
 export function infoCell(info: GroupInfo): Cell {
@@ -48,8 +49,9 @@ export function infoCell(info: GroupInfo): Cell {
     info.event,
     info.updatedAt,
   ];
-  if (info.handedOverBy !== undefined || info.op > 0) fields.push(info.handedOverBy ?? '');
-  if (info.op > 0) fields.push(info.op);
+  const isPlain = info.op === 0 && info.receipt === 0;
+  if (info.handedOverBy !== undefined || !isPlain) fields.push(info.handedOverBy ?? '');
+  if (!isPlain) fields.push(info.op, info.receipt);
   return { family: 'h', qualifier: infoQualifier, value: encodeValue(fields) };
 }
 
@@ -59,10 +61,11 @@ export function isInfoCell(cell: Cell): boolean {
 
 export function infoOf(cell: Cell): GroupInfo {
   const [name, history, createdAt, creator, requestId, ...rest] = decodeValue(cell) as InfoFields;
-  const [lastSeq, event, updatedAt, handedOverBy = '', op = 0] = rest;
+  const [lastSeq, event, updatedAt, handedOverBy = '', op = 0, receipt = 0] = rest;
   const known = histories[history] ?? 'sinceJoin';
   return {
-    ...{ name, history: known, createdAt, creator, requestId, lastSeq, event, op, updatedAt },
+    ...{ name, history: known, createdAt, creator, requestId, lastSeq, event, op, receipt },
+    updatedAt,
     ...(handedOverBy !== '' && { handedOverBy }),
   };
 }
@@ -77,33 +80,46 @@ export function userOf(cell: Cell): string | undefined {
   return name.startsWith(userPrefix) ? name.slice(userPrefix.length) : undefined;
 }
 
-type MemberFields = [role: number, joinEvent: number, joinSeq: number];
+type MemberFields = [
+  role: number,
+  joinEvent: number,
+  joinSeq: number,
+  // Of those whose marks have moved.
+  deliveredSeq?: number,
+  readSeq?: number,
+  receipt?: number,
+  hiddenFrom?: readonly string[],
+];
 
 /** `member` undefined: the user is out. */
 export function memberCell(userId: string, member: GroupMember | undefined): Cell {
-  const fields = (member: GroupMember): MemberFields => [
-    roles.indexOf(member.role),
-    member.joinEvent,
-    member.joinSeq,
-  ];
+  const fields = (member: GroupMember): MemberFields => {
+    const { role, joinEvent, joinSeq, deliveredSeq, readSeq, receipt, hiddenFrom } = member;
+    const joined = [roles.indexOf(role), joinEvent, joinSeq] as const;
+    return receipt === 0 ? [...joined] : [...joined, deliveredSeq, readSeq, receipt, hiddenFrom];
+  };
   const value = member === undefined ? nothing : encodeValue(fields(member));
   return { family: 'h', qualifier: userQualifier(userId), value };
 }
 
 export function memberOf(cell: Cell): GroupMember {
-  const [role, joinEvent, joinSeq] = decodeValue(cell) as MemberFields;
-  return { role: roles[role] ?? 'member', joinEvent, joinSeq };
+  const [role, joinEvent, joinSeq, ...marks] = decodeValue(cell) as MemberFields;
+  const [deliveredSeq = 0, readSeq = 0, receipt = 0, hiddenFrom = []] = marks;
+  const known = roles[role] ?? 'member';
+  return { role: known, joinEvent, joinSeq, deliveredSeq, readSeq, receipt, hiddenFrom };
 }
+
+type MarkFields = [seq: number, event: number, op?: number, receipt?: number];
 
 /** `mark` undefined: mailboxes know everything. */
 export function markCell(mark: FanOutMark | undefined): Cell {
-  const value = mark === undefined ? nothing : encodeValue([mark.seq, mark.event, mark.op]);
+  const value = mark === undefined ? nothing : encodeValue([mark.seq, mark.event, mark.op, mark.receipt]);
   return { family: 'o', qualifier: markQualifier, value };
 }
 
 export function markOf(cell: Cell): FanOutMark {
-  const [seq, event, op = 0] = decodeValue(cell) as [seq: number, event: number, op?: number];
-  return { seq, event, op };
+  const [seq, event, op = 0, receipt = 0] = decodeValue(cell) as MarkFields;
+  return { seq, event, op, receipt };
 }
 
 /** `owed` undefined: the user's mailbox knows. */

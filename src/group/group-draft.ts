@@ -13,7 +13,7 @@ import {
   type OwedEnrolment,
 } from './group-state.ts';
 
-/** The mark in the row lags behind what is confirmed by at most so many messages or changes: what a new owner tells again. */
+/** The mark in the row lags behind what is confirmed by at most so many messages, changes or receipts: what a new owner tells again. */
 const markLagMax = 64;
 
 /** One commit in preparation: what the inputs of a batch change, on top of a state that stays as it is. */
@@ -83,8 +83,18 @@ export class GroupDraft {
     const { info } = this;
     if (info === undefined) return;
     const joinEvent = this.event(info);
-    this.members.set(userId, { role, joinEvent, joinSeq: info.lastSeq });
+    const unmarked = { deliveredSeq: 0, readSeq: 0, receipt: 0, hiddenFrom: [] };
+    this.members.set(userId, { role, joinEvent, joinSeq: info.lastSeq, ...unmarked });
     this.owed.set(userId, { kind: 'joined', event: joinEvent });
+    this.#bytes += 100;
+  }
+
+  /** The marks of a member have moved. */
+  mark(userId: string, member: GroupMember): void {
+    if (this.info === undefined) return;
+    const receipt = this.info.receipt + 1;
+    this.members.set(userId, { ...member, receipt });
+    this.info = { ...this.info, receipt, updatedAt: this.nowMs };
     this.#bytes += 100;
   }
 
@@ -133,7 +143,8 @@ export class GroupDraft {
     const isBehind = !reachesMark(confirmed, markOfGroup(info));
     if (state.mark === undefined) return isBehind ? confirmed : undefined;
     if (isSettling && !isBehind) return undefined;
-    const lag = Math.max(confirmed.seq - state.mark.seq, confirmed.op - state.mark.op);
+    const { seq, op, receipt } = state.mark;
+    const lag = Math.max(confirmed.seq - seq, confirmed.op - op, confirmed.receipt - receipt);
     return lag >= markLagMax || isSettling ? confirmed : state.mark;
   }
 

@@ -3,6 +3,14 @@ import type { OutgoingMessage } from '../conversation/outgoing-message.ts';
 import type { GroupHistory, GroupRole } from '../protocol/calls.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 
+/** How far a user has got and read, as its mailbox tells the group. */
+export interface ToldMarks {
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+  /** Users who are not to be told. */
+  readonly hiddenFrom: readonly string[];
+}
+
 /** What changes a group. Every input is idempotent against a state that was loaded anew. `from`: who asks. */
 export type GroupInput =
   | {
@@ -16,6 +24,7 @@ export type GroupInput =
     }
   | { readonly kind: 'send'; readonly from: string; readonly message: OutgoingMessage }
   | { readonly kind: 'operate'; readonly from: string; readonly operation: OutgoingOperation }
+  | ({ readonly kind: 'marks'; readonly from: string } & ToldMarks)
   /** All of them exist. */
   | { readonly kind: 'add'; readonly from: string; readonly members: readonly string[] }
   | { readonly kind: 'remove'; readonly from: string; readonly members: readonly string[] }

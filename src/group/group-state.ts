@@ -2,7 +2,7 @@ import { newDedupWindow, type DedupWindow } from '../conversation/dedup-window.t
 import type { GroupMessage } from '../conversation/group-message.ts';
 import type { GroupHistory, GroupRole } from '../protocol/calls.ts';
 import type { RowVersion } from '../row/row-version.ts';
-import { markOfGroup, nothingTold, reachesMark, type FanOutMark } from './fan-out-mark.ts';
+import { nothingTold, type FanOutMark } from './fan-out-mark.ts';
 
 /** The group itself: what its `h` `g` cell holds. */
 export interface GroupInfo {
@@ -17,6 +17,8 @@ export interface GroupInfo {
   readonly event: number;
   /** Number of the last edit or deletion of a message. */
   readonly op: number;
+  /** Number of the last receipt: how often marks of members have moved. */
+  readonly receipt: number;
   /** Time of the last commit, epoch ms; never runs back. */
   readonly updatedAt: number;
   /** The owner before this one, who made this one the owner. */
@@ -29,6 +31,13 @@ export interface GroupMember {
   readonly joinEvent: number;
   /** The group's last seq by then. */
   readonly joinSeq: number;
+  /** The member's marks, where the group is small enough to be told of them; never back, while it is in. */
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+  /** Number of the last time that they moved; 0: never. */
+  readonly receipt: number;
+  /** Members whom this one has blocked, who are not told. */
+  readonly hiddenFrom: readonly string[];
 }
 
 /** A user whose mailbox may not know of its last coming or going. */
@@ -81,6 +90,8 @@ export interface GroupLimits {
   readonly pendingMax: number;
   /** How far back a messageId may lie, ms. */
   readonly dedupWindowMs: number;
+  /** Members of a group in which they are told of each other's marks. */
+  readonly receiptMembersMax: number;
 }
 
 export const groupDedupMax = 4_096;
@@ -114,13 +125,6 @@ export function emptyGroup(groupId: string): GroupState {
     dedup: newDedupWindow(),
     bytes: groupOverheadBytes,
   };
-}
-
-/** Is there something that mailboxes have not confirmed? */
-export function isFanOutDue({ info, confirmed, owed, confirmedEnrolments }: GroupState): boolean {
-  if (info === undefined) return false;
-  if (!reachesMark(confirmed, markOfGroup(info))) return true;
-  return owed.size > confirmedEnrolments.size;
 }
 
 /** Forgets messages at or below `seq` but never the last one; they stay in the store. */

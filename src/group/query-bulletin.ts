@@ -1,44 +1,32 @@
-import type { Bulletin, MemberNews, Enrolment } from '../conversation/bulletin.ts';
+import type { Bulletin, MemberNews, Enrolment, Receipt } from '../conversation/bulletin.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
 import { snippetOf } from '../conversation/snippet.ts';
 import { senderOf } from '../protocol/message-id.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, need, type Step } from '../row/step.ts';
-import { groupMessagesBetween } from './query-group-messages.ts';
+import { fitting, groupMessagesBetween } from './query-group-messages.ts';
 import type { FanOutMark } from './fan-out-mark.ts';
 import { changeOf, changeRange } from './group-cells.ts';
 import {
-  groupMessageBytes,
   type GroupChange,
   type GroupInfo,
+  type GroupLimits,
   type GroupState,
   type OwedEnrolment,
 } from './group-state.ts';
 
 /** Messages, and changes of messages, in one bulletin; who is further behind gets several. */
 const bulletinMessagesMax = 200;
-/** The same in bytes, estimated: at least one of each goes. */
-const bulletinBytesMax = 1_048_576;
-
-/** The first of them, as long as they fit. */
-function fitting(messages: readonly GroupMessage[]): readonly GroupMessage[] {
-  let bytes = 0;
-  const end = messages.findIndex((message, index) => {
-    bytes += groupMessageBytes(message);
-    return bytes > bulletinBytesMax && index > 0;
-  });
-  return end < 0 ? messages : messages.slice(0, end);
-}
 
 function bulletinOf(
   groupId: string,
   { name, event, createdAt }: GroupInfo,
   messages: readonly GroupMessage[],
   last: GroupMessage | undefined,
-  { op, changed }: Pick<Bulletin, 'op' | 'changed'>,
+  told: Pick<Bulletin, 'op' | 'changed' | 'receipt' | 'receipts' | 'takesReceipts'>,
 ): Bulletin {
   return {
-    ...{ groupId, name, event, op, changed },
+    ...{ groupId, name, event, ...told },
     lastSeq: last?.seq ?? 0,
     lastTimestamp: last?.timestamp ?? createdAt,
     lastFrom: last === undefined ? '' : senderOf(last.messageId),
@@ -82,11 +70,31 @@ function queryChanged(
   return done({ op: op ?? Math.min(above, state.info?.op ?? 0), changed });
 }
 
+/** The last receipts above a number, of at most so many members, in their order. */
+function queryReceipts(
+  { info, members }: GroupState,
+  above: number,
+  { receiptMembersMax }: GroupLimits,
+): Pick<Bulletin, 'receipt' | 'receipts' | 'takesReceipts'> {
+  const last = info?.receipt ?? 0;
+  const takesReceipts = members.size <= receiptMembersMax;
+  if (above >= last || !takesReceipts) return { receipt: last, receipts: [], takesReceipts };
+  const receipts: Receipt[] = [];
+  for (const [userId, { deliveredSeq, readSeq, receipt: number, hiddenFrom }] of members) {
+    if (number > above) receipts.push({ userId, deliveredSeq, readSeq, number, hiddenFrom });
+  }
+  receipts.sort((a, b) => a.number - b.number);
+  const told = receipts.slice(0, bulletinMessagesMax);
+  const receipt = told.length < receipts.length ? (told.at(-1)?.number ?? last) : last;
+  return { receipt, receipts: told, takesReceipts };
+}
+
 /** What mailboxes that know all up to `known` have to hear next; undefined: there is no such group. */
 export function queryBulletin(
   state: GroupState,
   known: FanOutMark,
   loaded: LoadedRanges,
+  limits: GroupLimits,
 ): Step<Bulletin | undefined> {
   const { groupId, info } = state;
   if (info === undefined) return done(undefined);
@@ -98,7 +106,8 @@ export function queryBulletin(
   const changed = queryChanged(state, known.op, loaded);
   if (changed.kind === 'need') return changed;
   const messages = fitting(found.result.filter(({ seq }) => seq > above));
-  return done(bulletinOf(groupId, info, messages, messages.at(-1) ?? found.result.at(-1), changed.result));
+  const told = { ...changed.result, ...queryReceipts(state, known.receipt, limits) };
+  return done(bulletinOf(groupId, info, messages, messages.at(-1) ?? found.result.at(-1), told));
 }
 
 /** What a group owes to a user who came or went. */
@@ -121,16 +130,16 @@ export function enrolmentOf(state: GroupState, userId: string, owed: OwedEnrolme
  */
 export function queryMemberNews(
   state: GroupState,
-  userId: string,
-  known: number,
+  { userId, known }: { readonly userId: string; readonly known: number },
   loaded: LoadedRanges,
+  limits: GroupLimits,
 ): Step<MemberNews | undefined> {
   const member = state.members.get(userId);
   if (member === undefined) return done(undefined);
   const { lastSeq } = state.info ?? { lastSeq: 0 };
   const { confirmed } = state;
   const seq = Math.min(lastSeq, Math.max(known, confirmed.seq, member.joinSeq));
-  const step = queryBulletin(state, { ...confirmed, seq }, loaded);
+  const step = queryBulletin(state, { ...confirmed, seq }, loaded, limits);
   if (step.kind === 'need') return step;
   if (step.result === undefined) return done(undefined);
   const enrolment = enrolmentOf(state, userId, { kind: 'joined', event: member.joinEvent });

@@ -5,10 +5,23 @@ import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, need, type Step } from '../row/step.ts';
 import { noSuchGroup } from './group-access.ts';
 import { groupMessageOf, groupMessageRange } from './group-cells.ts';
-import type { GroupInfo, GroupMember, GroupState } from './group-state.ts';
+import { groupMessageBytes, type GroupInfo, type GroupMember, type GroupState } from './group-state.ts';
 
 /** Cells that one read of the store brings at most. */
 export const groupReadMax = 512;
+
+/** The same in bytes, estimated: what goes to another node at once. */
+const groupBytesMax = 1_048_576;
+
+/** The first of them, as long as they fit; at least one. */
+export function fitting(messages: readonly GroupMessage[]): readonly GroupMessage[] {
+  let bytes = 0;
+  const end = messages.findIndex((message, index) => {
+    bytes += groupMessageBytes(message);
+    return bytes > groupBytesMax && index > 0;
+  });
+  return end < 0 ? messages : messages.slice(0, end);
+}
 
 /** What a member sees lies above this seq. */
 export function shownAbove({ history }: GroupInfo, { joinSeq }: GroupMember): number {

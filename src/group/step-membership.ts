@@ -19,7 +19,7 @@ export function stepCreate(draft: GroupDraft, input: InputOf<'create'>, limits: 
   const { nowMs } = draft;
   draft.info = {
     ...{ name, history, requestId, creator: from, createdAt: nowMs },
-    ...{ lastSeq: 0, event: 0, op: 0, updatedAt: nowMs },
+    ...{ lastSeq: 0, event: 0, op: 0, receipt: 0, updatedAt: nowMs },
   };
   draft.join(from, 'owner');
   for (const userId of others) draft.join(userId, 'member');

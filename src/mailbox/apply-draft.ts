@@ -1,5 +1,6 @@
 import { dedupEntryBytes, growDedup } from '../conversation/dedup-window.ts';
 import type { RowVersion } from '../row/row-version.ts';
+import { owesMarks } from './group-marks.ts';
 import { outboxFate, type ConversationDraft, type MailboxDraft } from './mailbox-draft.ts';
 import {
   addConversation,
@@ -96,7 +97,16 @@ export function applyDraft(state: MailboxState, draft: MailboxDraft, version: Ro
   for (const conversation of draft.conversations.values()) {
     applyConversation(state, conversation, version.number);
   }
-  for (const entry of draft.groups.values()) putGroup(state, entry);
+  for (const [groupId, confirmed] of draft.owedMarks) {
+    state.untoldGroups.delete(groupId);
+    if (confirmed === undefined) state.owedMarks.delete(groupId);
+    else state.owedMarks.set(groupId, confirmed);
+  }
+  for (const entry of draft.groups.values()) {
+    putGroup(state, entry);
+    const confirmed = state.owedMarks.get(entry.conversationId);
+    if (confirmed && owesMarks(entry, confirmed)) state.untoldGroups.add(entry.conversationId);
+  }
   state.bytes += growDedup(state.dedup, draft.dedup, dedupEntriesMax) * dedupEntryBytes;
   const commit: LogCommit = { version: version.number, entries: draft.log };
   applyLog(state, commit);

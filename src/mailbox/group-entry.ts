@@ -21,6 +21,10 @@ export interface GroupEntry {
   readonly event: number;
   /** The last edit or deletion heard of. */
   readonly op: number;
+  /** The last receipt of another member heard of. */
+  readonly receipt: number;
+  /** The group is told of this user's marks. */
+  readonly takesReceipts: boolean;
   readonly lastSeq: number;
   readonly lastTimestamp: number;
   readonly lastFrom: string;

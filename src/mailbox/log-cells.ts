@@ -25,8 +25,8 @@ type LogEntryFields =
   // Kinds but that of a message since format 2.
   | [kind: (typeof logKinds)[MessageKind], local: number, seq: number]
   | [kind: typeof logKinds.read, local: number, readSeq: number, unread: number]
-  // Since format 2.
-  | [kind: typeof logKinds.receipt, local: number, deliveredSeq: number, readSeq: number]
+  // Since format 2; with a userId, which is of groups, since format 3.
+  | [kind: typeof logKinds.receipt, local: number, deliveredSeq: number, readSeq: number, userId?: string]
   // Since format 3.
   | [kind: typeof logKinds.contact, userId: string, removed: 0 | 1]
   | [kind: typeof logKinds.groupRange, local: number, above: number, upTo: number]
@@ -52,6 +52,7 @@ const logFormat = 4;
 function formatOf(entry: LogEntry): number {
   const { kind } = entry;
   if (kind === 'renamed') return 4;
+  if (kind === 'receipt') return entry.userId === undefined ? 2 : 3;
   if (kind === 'edited' || kind === 'deleted') return isGroupId(entry.conversationId) ? 3 : 2;
   return kind === 'groupRange' || kind === 'conversation' || kind === 'contact' ? 3 : 2;
 }
@@ -70,8 +71,11 @@ function fieldsOf(entry: LogEntry, localOf: (conversationId: string) => number):
       return [logKinds[entry.kind], localOf(entry.conversationId), entry.seq];
     case 'read':
       return [logKinds.read, localOf(entry.conversationId), entry.readSeq, entry.unread];
-    case 'receipt':
-      return [logKinds.receipt, localOf(entry.conversationId), entry.deliveredSeq, entry.readSeq];
+    case 'receipt': {
+      const { conversationId, deliveredSeq, readSeq, userId } = entry;
+      const fields = [logKinds.receipt, localOf(conversationId), deliveredSeq, readSeq] as const;
+      return userId === undefined ? [...fields] : [...fields, userId];
+    }
     case 'contact':
       return [logKinds.contact, entry.userId, entry.removed === true ? 1 : 0];
     case 'renamed':
@@ -80,7 +84,9 @@ function fieldsOf(entry: LogEntry, localOf: (conversationId: string) => number):
       return [logKinds.groupRange, localOf(entry.conversationId), entry.above, entry.upTo];
     case 'conversation': {
       const { conversationId, name, lastSeq, lastTimestamp, updatedAt, ...rest } = entry.conversation;
-      const { snippet, lastFrom, unread, readSeq } = rest;
+      const { lastFrom, unread, readSeq } = rest;
+      // What somebody has written is kept where it can be taken back: in the group, and in the index entry.
+      const snippet = '';
       const left = entry.left === true ? 1 : 0;
       const shown = [name, lastSeq, lastTimestamp, updatedAt, snippet, lastFrom, unread, readSeq] as const;
       return [logKinds.conversation, localOf(conversationId), left, ...shown];
@@ -102,8 +108,10 @@ function entryOf(fields: LogEntryFields, conversationOfLocal: (local: number) =>
       return { kind: 'deleted', conversationId, seq: fields[2] };
     case logKinds.read:
       return { kind: 'read', conversationId, readSeq: fields[2], unread: fields[3] };
-    case logKinds.receipt:
-      return { kind: 'receipt', conversationId, deliveredSeq: fields[2], readSeq: fields[3] };
+    case logKinds.receipt: {
+      const [, , deliveredSeq, readSeq, userId] = fields;
+      return { kind: 'receipt', conversationId, deliveredSeq, readSeq, ...(userId && { userId }) };
+    }
     case logKinds.renamed:
       return { kind: 'renamed', conversationId };
     case logKinds.groupRange:

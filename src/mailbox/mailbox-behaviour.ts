@@ -60,7 +60,7 @@ export type MailboxQuery =
   | CallOf<ReadCalls>
   | { readonly kind: 'feed'; readonly params: GetChangesParams }
   /** What a group wants to know of a user who is in, or is to come in. */
-  | { readonly kind: 'card'; readonly groupId: string }
+  | { readonly kind: 'card'; readonly groupId: string; readonly about: readonly string[] }
   /** Who of these may be told of the user? */
   | { readonly kind: 'meeting'; readonly others: readonly Other[] }
   /** The greatest stamp seen in a conversation and how far own copies are durable: what an envelope carries. */
@@ -97,6 +97,7 @@ function clearOutbox(draft: MailboxDraft): MailboxResult {
     // What else this batch does may make something owed again: then it stays.
     if (conversation !== undefined) conversation.isClearing = true;
   }
+  for (const groupId of draft.state.owedMarks.keys()) draft.clearedMarks.add(groupId);
   return { kind: 'cleared' };
 }
 
@@ -154,12 +155,17 @@ function querySending(state: MailboxState, conversationId: string): Sending | Re
   };
 }
 
-function cardOf(state: MailboxState, groupId: string, limits: MailboxLimits): MemberCard | undefined {
+function cardOf(
+  state: MailboxState,
+  { groupId, about }: Extract<MailboxQuery, { kind: 'card' }>,
+  limits: MailboxLimits,
+): MemberCard | undefined {
   if (state.profile === undefined) return undefined;
   const { conversations, groups } = state;
   const { deliveredSeq = 0, readSeq = 0 } = groups.get(groupId) ?? {};
   const isFull = !groups.has(groupId) && conversations.size + groups.size >= limits.conversationsMax;
-  return { name: state.profile.name, deliveredSeq, readSeq, isFull };
+  const blocks = about.filter((userId) => state.people.get(userId)?.isBlocked === true);
+  return { name: state.profile.name, deliveredSeq, readSeq, isFull, blocks };
 }
 
 /** One read of the durable state: pure, cannot wait. */
@@ -177,7 +183,7 @@ export function queryMailbox(
       return step.kind === 'need' ? step : done({ kind: 'feed', page: step.result });
     }
     case 'card':
-      return done({ kind: 'card', card: cardOf(state, query.groupId, limits) });
+      return done({ kind: 'card', card: cardOf(state, query, limits) });
     case 'meeting':
       return done({ kind: 'meeting', may: queryMeeting(state, query.others) });
     case 'sending':

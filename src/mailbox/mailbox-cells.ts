@@ -1,8 +1,10 @@
 import { allOfFamily, decodeValue, encodeValue, u48Max, wholeFamily } from '../conversation/cell-value.ts';
 import type { Cell, CellRange } from '../row/cell.ts';
 import type { MediaRef } from '../protocol/message.ts';
+import type { Marks } from './envelope.ts';
 import type { GroupEntry } from './group-entry.ts';
 import type { ConversationHead, ConversationState, Outbox, Profile, StoredMessage } from './mailbox-state.ts';
+import { nothing } from './standing.ts';
 
 /*
  * The cells of a user's row. Qualifiers:
@@ -178,6 +180,8 @@ type GroupEntryFields = [
   own: number[],
   op?: number,
   shownAbove?: number,
+  receipt?: number,
+  takesReceipts?: 0 | 1,
 ];
 
 export function groupEntryCell(entry: GroupEntry): Cell {
@@ -201,6 +205,8 @@ export function groupEntryCell(entry: GroupEntry): Cell {
     [...entry.own],
     entry.op,
     entry.shownAbove,
+    entry.receipt,
+    entry.takesReceipts ? 1 : 0,
   ];
   return { family: 'h', qualifier, value: encodeValue(fields) };
 }
@@ -214,12 +220,12 @@ export function groupEntryOf(cell: Cell): GroupEntry {
     cell,
   ) as GroupEntryFields;
   const [lastSeq, lastTimestamp, lastFrom, snippet, updatedAt, deliveredSeq, readSeq, own, ...told] = rest;
-  const [op = 0, shownAbove = joinSeq] = told;
+  const [op = 0, shownAbove = joinSeq, receipt = 0, takesReceipts = 0] = told;
   const local = cell.qualifier.readUInt32BE(1);
   return {
     ...{ conversationId, local, isIn: isIn === 1, enrolmentEvent, joinSeq, name, event },
     ...{ lastSeq, lastTimestamp, lastFrom, snippet, updatedAt, deliveredSeq, readSeq, own },
-    ...{ op, shownAbove },
+    ...{ op, shownAbove, receipt, takesReceipts: takesReceipts === 1 },
   };
 }
 
@@ -329,6 +335,12 @@ export function outboxCell(local: number, outbox: StoredOutbox | undefined): Cel
   const fields: OutboxFields = [seq, delivered, read, op];
   if (outbox.operations.size > 0) fields.push([...outbox.operations].flat());
   return { family: 'o', qualifier, value: encodeValue(fields, outboxFormat) };
+}
+
+/** The same of a group: which marks of this user it knows. */
+export function marksOutboxCell(local: number, confirmed: Marks | undefined): Cell {
+  const standing = confirmed && { ...nothing, ...confirmed };
+  return outboxCell(local, standing && { confirmed: standing, operations: new Map() });
 }
 
 export function outboxOf(cell: Cell): StoredOutbox & { readonly local: number } {

@@ -2,11 +2,14 @@ import { snippetOf } from '../conversation/snippet.ts';
 import { dedupCell, type DedupEntry } from '../conversation/dedup-window.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
 import type { Cell } from '../row/cell.ts';
+import type { Marks } from './envelope.ts';
 import type { GroupEntry } from './group-entry.ts';
+import { confirmedMarks, owesMarks } from './group-marks.ts';
 import { logCell } from './log-cells.ts';
 import {
   conversationCell,
   groupEntryCell,
+  marksOutboxCell,
   messageCell,
   outboxCell,
   profileCell,
@@ -77,6 +80,10 @@ export class MailboxDraft {
   readonly groups = new Map<string, GroupEntry>();
   /** Messages of groups that came with this commit: they are pushed without being read again. */
   readonly fresh = new Map<string, Map<number, GroupMessage>>();
+  /** Groups whose outbox cell goes, unless marks are owed to them. */
+  readonly clearedMarks = new Set<string>();
+  /** Outbox cells of groups that this commit writes: what the group has confirmed; undefined: nothing is owed. */
+  readonly owedMarks = new Map<string, Marks | undefined>();
   readonly dedup = new Map<string, DedupEntry>();
   readonly log: LogEntry[] = [];
   /** People as this commit leaves them, by id. */
@@ -242,6 +249,21 @@ export class MailboxDraft {
     conversation.headChanged = true;
   }
 
+  /** What is confirmed by a group may be more when this commit has landed: it is settled here, once. */
+  #settleMarks(): void {
+    const { state, owedMarks } = this;
+    for (const [groupId, entry] of this.groups) {
+      const confirmed = confirmedMarks(state, entry);
+      const isOpen = state.owedMarks.get(groupId) === confirmed;
+      if (!isOpen && owesMarks(entry, confirmed)) owedMarks.set(groupId, confirmed);
+    }
+    for (const groupId of this.clearedMarks) {
+      const entry = this.group(groupId);
+      const isOwed = entry !== undefined && owesMarks(entry, confirmedMarks(state, entry));
+      if (!isOwed) owedMarks.set(groupId, undefined);
+    }
+  }
+
   /** All cells of the commit; none where the inputs changed nothing. */
   cells(version: number): Cell[] {
     const cells: Cell[] = [];
@@ -261,6 +283,10 @@ export class MailboxDraft {
       }
     }
     for (const entry of this.groups.values()) cells.push(groupEntryCell(entry));
+    this.#settleMarks();
+    for (const [groupId, confirmed] of this.owedMarks) {
+      cells.push(marksOutboxCell(this.group(groupId)?.local ?? 0, confirmed));
+    }
     for (const [messageId, entry] of this.dedup) cells.push(dedupCell(messageId, entry));
     if (this.log.length > 0) {
       const commit = { version, entries: this.log };

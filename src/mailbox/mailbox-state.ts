@@ -1,5 +1,6 @@
 import { newDedupWindow, type DedupWindow } from '../conversation/dedup-window.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
+import type { Marks } from './envelope.ts';
 import { groupEntryBytes, type GroupEntry } from './group-entry.ts';
 import type { RowVersion } from '../row/row-version.ts';
 import type { Conversation, MediaRef } from '../protocol/message.ts';
@@ -106,7 +107,7 @@ export type LogEntry =
       readonly above: number;
       readonly upTo: number;
     }
-  /** As it was by then. */
+  /** As it was by then, but for the snippet, which is not stored. */
   | { readonly kind: 'conversation'; readonly conversation: Conversation; readonly left?: true }
   | {
       readonly kind: 'read';
@@ -120,6 +121,8 @@ export type LogEntry =
   | {
       readonly kind: 'receipt';
       readonly conversationId: string;
+      /** The member of a group; missing: the peer. */
+      readonly userId?: string;
       readonly deliveredSeq: number;
       readonly readSeq: number;
     };
@@ -159,6 +162,10 @@ export interface MailboxState {
   readonly outboxOpen: Set<ConversationState>;
   /** Conversations whose own marks, or whose user's name, have changed: the peer is to be told soon. */
   readonly untold: Set<ConversationState>;
+  /** Groups with an outbox cell, as they may lack marks of this user: what they have confirmed. */
+  readonly owedMarks: Map<string, Marks>;
+  /** Of those the ones that are to be told soon. */
+  readonly untoldGroups: Set<string>;
   /** What is listed, most recent first; undefined: to be sorted anew. */
   recent: (ConversationState | GroupEntry)[] | undefined;
   /** Memory taken, bytes, estimated. */
@@ -214,6 +221,8 @@ export function emptyMailbox(userId: string): MailboxState {
     logKnownAbove: 0,
     outboxOpen: new Set(),
     untold: new Set(),
+    owedMarks: new Map(),
+    untoldGroups: new Set(),
     recent: undefined,
     bytes: mailboxOverheadBytes,
   };

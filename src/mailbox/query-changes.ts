@@ -60,7 +60,8 @@ function isHidden(state: MailboxState, entry: LogEntry): boolean {
   if (entry.kind === 'conversation') {
     return entry.left !== true && state.groups.get(entry.conversation.conversationId)?.isIn === false;
   }
-  return entry.kind === 'read' && state.groups.get(entry.conversationId)?.isIn === false;
+  const isMark = entry.kind === 'read' || entry.kind === 'receipt';
+  return isMark && state.groups.get(entry.conversationId)?.isIn === false;
 }
 
 /** A place within a range is between its first and its last message: anything else was made up. */

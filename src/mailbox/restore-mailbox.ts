@@ -12,6 +12,7 @@ import {
   groupEntryOf,
   isGroupEntryCell,
 } from './mailbox-cells.ts';
+import { owesMarks } from './group-marks.ts';
 import { deviceOf, isDeviceCell } from './devices.ts';
 import {
   addConversation,
@@ -48,6 +49,13 @@ export function restoreMailbox(userId: string, image: RowImage, ranges: readonly
   }
   for (const cell of outbox) {
     const { local, confirmed, operations } = outboxOf(cell);
+    const group = state.groups.get(state.groupIdByLocal.get(local) ?? '');
+    if (group !== undefined) {
+      const { delivered, read } = confirmed;
+      state.owedMarks.set(group.conversationId, { delivered, read });
+      if (owesMarks(group, confirmed)) state.untoldGroups.add(group.conversationId);
+      continue;
+    }
     const conversation = state.byLocal.get(local);
     if (conversation === undefined) {
       throw new StoreError('corrupt', `outbox cell ${local} of ${userId} belongs to no conversation`);

@@ -25,7 +25,8 @@ function takeEnrolment(
   const enrolmentEvent = enrolment.event;
   if (enrolment.kind === 'left') {
     const left = known ?? newEntry(conversationId, local, draft.nowMs, name);
-    const entry: GroupEntry = { ...left, isIn: false, enrolmentEvent, updatedAt: draft.nowMs };
+    const gone = { isIn: false, snippet: '', lastFrom: '' };
+    const entry: GroupEntry = { ...left, ...gone, enrolmentEvent, updatedAt: draft.nowMs };
     draft.setGroup(entry);
     if (known?.isIn === true) {
       draft.log.push({ kind: 'conversation', conversation: wireGroup(entry), left: true });
@@ -46,6 +47,7 @@ function takeEnrolment(
     ...newEntry(conversationId, local, draft.nowMs, name),
     ...{ isIn: true, enrolmentEvent, joinSeq, lastSeq: joinSeq, lastTimestamp, lastFrom, snippet },
     // What was changed before is so wherever the member looks.
+    ...{ receipt: bulletin.receipt, takesReceipts: bulletin.takesReceipts },
     ...{ op: bulletin.op, shownAbove: sinceJoin ? joinSeq : 0 },
     // Marks never move back, whoever comes and goes.
     ...{ deliveredSeq: known?.deliveredSeq ?? 0, readSeq: known?.readSeq ?? 0 },
@@ -57,6 +59,7 @@ function newEntry(conversationId: string, local: number, nowMs: number, name: st
     ...{ conversationId, local, name, isIn: false, enrolmentEvent: 0, joinSeq: 0, event: 0 },
     ...{ lastSeq: 0, lastTimestamp: nowMs, lastFrom: '', snippet: '', updatedAt: nowMs },
     ...{ deliveredSeq: 0, readSeq: 0, own: [], op: 0, shownAbove: 0 },
+    ...{ receipt: 0, takesReceipts: false },
   };
 }
 
@@ -68,10 +71,13 @@ function takeBulletin(draft: MailboxDraft, entry: GroupEntry, bulletin: Bulletin
   const isLast = lastSeq === next.lastSeq && lastSeq > next.shownAbove && op >= next.op;
   if (isLast && snippet !== next.snippet) next = { ...next, snippet };
   if (bulletin.event > entry.event) {
-    next = { ...next, event: bulletin.event, name: bulletin.name };
+    const { event, name, takesReceipts } = bulletin;
+    next = { ...next, event, name, takesReceipts };
   }
+  // Marks of others are not in the list.
+  if (next !== entry) next = { ...next, updatedAt: draft.nowMs };
+  if (bulletin.receipt > entry.receipt) next = takeReceipts(draft, next, bulletin);
   if (next === entry) return;
-  next = { ...next, updatedAt: draft.nowMs };
   draft.setGroup(next);
   if (next.event > entry.event) draft.log.push({ kind: 'conversation', conversation: wireGroup(next) });
 }
@@ -100,6 +106,17 @@ function takeChanges(
   }
   draft.hasFresh(conversationId, known);
   return { ...entry, op };
+}
+
+function takeReceipts(draft: MailboxDraft, entry: GroupEntry, { receipt, receipts }: Bulletin): GroupEntry {
+  const { conversationId } = entry;
+  const { userId: self } = draft.state;
+  for (const { userId, deliveredSeq, readSeq, number, hiddenFrom } of receipts) {
+    const isHidden = hiddenFrom.includes(self) || draft.person(userId)?.isBlocked === true;
+    if (number <= entry.receipt || userId === self || isHidden) continue;
+    draft.log.push({ kind: 'receipt', conversationId, userId, deliveredSeq, readSeq });
+  }
+  return { ...entry, receipt };
 }
 
 function ownIn(userId: string, { own, lastSeq }: GroupEntry, messages: Bulletin['messages']): OwnRuns {

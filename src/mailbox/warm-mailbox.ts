@@ -6,6 +6,7 @@ import { logCell, logOf } from './log-cells.ts';
 import {
   conversationCell,
   groupEntryCell,
+  marksOutboxCell,
   localOfMessage,
   messageCell,
   messageOf,
@@ -53,7 +54,11 @@ export function snapshotMailbox(state: MailboxState, bytesMax: number): RowSnaps
     add(conversationCell(head));
     if (outbox.open) add(outboxCell(head.local, outbox));
   }
-  for (const entry of state.groups.values()) add(groupEntryCell(entry));
+  for (const entry of state.groups.values()) {
+    add(groupEntryCell(entry));
+    const confirmed = state.owedMarks.get(entry.conversationId);
+    if (confirmed !== undefined) add(marksOutboxCell(entry.local, confirmed));
+  }
   for (const [messageId, entry] of state.dedup.entries) add(dedupCell(messageId, entry));
   const localOf = (id: string): number =>
     state.conversations.get(id)?.head.local ?? state.groups.get(id)?.local ?? 0;

@@ -92,6 +92,17 @@ function cursorInRange(commit: LogCommit, index: number, { upTo }: RangeEntry, s
   return seq === upTo ? cursorAfter(commit, index) : formatCursor(commit.version, index, seq);
 }
 
+/** A text that is gone, or was another then, is not shown any more; of the last message the list has the text. */
+function shownOf(
+  { groups }: MailboxState,
+  { conversation, left }: Extract<LogEntry, { kind: 'conversation' }>,
+): Conversation {
+  if (left === true) return { ...conversation, snippet: '', lastFrom: '' };
+  const group = groups.get(conversation.conversationId);
+  const isLast = group?.isIn === true && group.lastSeq === conversation.lastSeq;
+  return { ...conversation, snippet: isLast ? group.snippet : '' };
+}
+
 /** A log entry as a change, or undefined where its message has to be read first. */
 export function wireChange(
   state: MailboxState,
@@ -109,8 +120,7 @@ export function wireChange(
     case 'contact':
       return { cursor, ...entry };
     case 'conversation':
-      if (entry.left !== true) return { cursor, ...entry };
-      return { cursor, ...entry, conversation: { ...entry.conversation, snippet: '', lastFrom: '' } };
+      return { cursor, ...entry, conversation: shownOf(state, entry) };
     case 'renamed': {
       const renamed = state.conversations.get(entry.conversationId);
       return (
@@ -119,7 +129,7 @@ export function wireChange(
     }
     case 'receipt': {
       const { conversationId, deliveredSeq, readSeq } = entry;
-      const userId = state.conversations.get(conversationId)?.head.peer;
+      const userId = entry.userId ?? state.conversations.get(conversationId)?.head.peer;
       return userId === undefined
         ? undefined
         : { cursor, kind: 'receipt', conversationId, userId, deliveredSeq, readSeq };

@@ -1,5 +1,5 @@
 import type { Circular } from '../actor/group-host.ts';
-import type { Bulletin, MemberCard, MemberNews, Enrolment } from '../conversation/bulletin.ts';
+import type { Bulletin, MemberCard, MemberNews, Enrolment, Receipt } from '../conversation/bulletin.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
 import { Items, countOf, textOf } from './packed-items.ts';
 import { PeerFault } from './peer-fault.ts';
@@ -51,7 +51,7 @@ export function unpackMemberNews(body: unknown): MemberNews {
 }
 
 export function packCard(card: MemberCard | undefined): readonly unknown[] | null {
-  return card === undefined ? null : [card.name, card.deliveredSeq, card.readSeq, card.isFull];
+  return card === undefined ? null : [card.name, card.deliveredSeq, card.readSeq, card.isFull, card.blocks];
 }
 
 /** @throws PeerFault */
@@ -59,13 +59,16 @@ export function unpackCard(value: unknown): MemberCard | undefined {
   if (value === null || value === undefined) return undefined;
   const items = new Items(value);
   const [name, deliveredSeq, readSeq] = [items.text(), items.count(), items.count()];
-  return { name, deliveredSeq, readSeq, isFull: items.flag() };
+  const isFull = items.flag();
+  return { name, deliveredSeq, readSeq, isFull, blocks: items.isAtEnd ? [] : items.list(textOf) };
 }
 
 function packBulletin(bulletin: Bulletin): readonly unknown[] {
   const { groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages, op, changed } = bulletin;
+  const { receipt, receipts, takesReceipts } = bulletin;
+  const told = [op, changed.map(packMessage), receipt, receipts.map(packReceipt), takesReceipts];
   const last = [lastSeq, lastTimestamp, lastFrom, snippet];
-  return [groupId, name, event, ...last, messages.map(packMessage), op, changed.map(packMessage)];
+  return [groupId, name, event, ...last, messages.map(packMessage), ...told];
 }
 
 function unpackBulletin(value: unknown): Bulletin {
@@ -75,9 +78,26 @@ function unpackBulletin(value: unknown): Bulletin {
   const [lastFrom, snippet] = [items.text(), items.text()];
   const messages = items.list(unpackMessage);
   const bulletin = { groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages };
-  // A node that knows no changes in groups has none to tell of.
-  if (items.isAtEnd) return { ...bulletin, op: 0, changed: [] };
-  return { ...bulletin, op: items.count(), changed: items.list(unpackMessage) };
+  // A node that knows no changes or receipts in groups has none to tell of.
+  const noReceipts = { receipt: 0, receipts: [], takesReceipts: false };
+  if (items.isAtEnd) return { ...bulletin, op: 0, changed: [], ...noReceipts };
+  const changes = { op: items.count(), changed: items.list(unpackMessage) };
+  const receipt = items.optional(countOf);
+  if (receipt === undefined) return { ...bulletin, ...changes, ...noReceipts };
+  const receipts = items.list(unpackReceipt);
+  return { ...bulletin, ...changes, receipt, receipts, takesReceipts: items.flag() };
+}
+
+function packReceipt({ userId, deliveredSeq, readSeq, number, hiddenFrom }: Receipt): readonly unknown[] {
+  const packed = [userId, deliveredSeq, readSeq, number];
+  return hiddenFrom.length === 0 ? packed : [...packed, hiddenFrom];
+}
+
+function unpackReceipt(value: unknown): Receipt {
+  const items = new Items(value);
+  const [userId, deliveredSeq, readSeq] = [items.text(), items.count(), items.count()];
+  const number = items.count();
+  return { userId, deliveredSeq, readSeq, number, hiddenFrom: items.isAtEnd ? [] : items.list(textOf) };
 }
 
 function packMessage(message: GroupMessage): readonly unknown[] {

@@ -46,6 +46,8 @@ export interface GetConversationsResult {
 export interface GetChangesParams {
   readonly since?: string;
   readonly limit: number;
+  /** Of the server's own readers: where nothing can be read on, a page without changes rather than an error. */
+  readonly mayStall?: true;
 }
 
 export type GetChangesResult =

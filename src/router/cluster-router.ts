@@ -168,6 +168,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
       case 'cards':
       case 'memberNews':
       case 'groupRange':
+      case 'groupMarks':
         return this.members.serve(ask, to, deadline);
     }
   }

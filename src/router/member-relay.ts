@@ -1,8 +1,9 @@
 import type { EntityRegistry } from '../actor/entity-registry.ts';
-import type { Circular, MemberPort } from '../actor/group-host.ts';
+import type { AskedCards, Circular, MemberPort } from '../actor/group-host.ts';
 import { LocalMembers } from '../actor/local-members.ts';
 import type { GroupPort } from '../actor/mailbox-host.ts';
 import type { MemberCard, MemberNews } from '../conversation/bulletin.ts';
+import type { ToldMarks } from '../group/group-input.ts';
 import { packCard, packMemberNews, unpackCard, unpackMemberNews } from '../peer/group-codec.ts';
 import { Items, textOf } from '../peer/packed-items.ts';
 import type { Message } from '../protocol/message.ts';
@@ -12,7 +13,10 @@ import { isMoved, type Owner } from './owner-finder.ts';
 import type { PeerAsk } from './peer-ask.ts';
 
 /** What groups and mailboxes of other nodes ask of this one; answered without waiting for a third node. */
-export type GroupAsk = Extract<PeerAsk, { kind: 'tell' | 'cards' | 'memberNews' | 'groupRange' }>;
+export type GroupAsk = Extract<
+  PeerAsk,
+  { kind: 'tell' | 'cards' | 'memberNews' | 'groupRange' | 'groupMarks' }
+>;
 
 /** Groups and the mailboxes of their members reach each other, wherever the ring has put them. */
 export class MemberRelay implements MemberPort, GroupPort {
@@ -54,14 +58,16 @@ export class MemberRelay implements MemberPort, GroupPort {
 
   async cards(
     groupId: string,
-    userIds: readonly string[],
+    { userIds, about }: AskedCards,
     deadline: number,
   ): Promise<readonly (MemberCard | undefined)[]> {
     const found = new Map<string, MemberCard | undefined>();
     for (let tries = 1; ; tries++) {
       const left = userIds.filter((userId) => !found.has(userId));
       const asked = await Promise.allSettled(
-        [...this.#byNode(left)].map(([nodeId, some]) => this.#cardsAt(nodeId, groupId, some, deadline)),
+        [...this.#byNode(left)].map(([nodeId, some]) =>
+          this.#cardsAt(nodeId, groupId, { userIds: some, about }, deadline),
+        ),
       );
       for (const outcome of asked) {
         if (outcome.status === 'fulfilled')
@@ -77,6 +83,13 @@ export class MemberRelay implements MemberPort, GroupPort {
     return this.#atGroup(groupId, { kind: 'memberNews', userId, known }, deadline, {
       here: () => this.#registry.group(groupId).news(userId, known, deadline),
       unpack: unpackMemberNews,
+    });
+  }
+
+  mark(groupId: string, userId: string, marks: ToldMarks, deadline: number): Promise<void> {
+    return this.#atGroup(groupId, { kind: 'groupMarks', userId, marks }, deadline, {
+      here: () => this.#registry.group(groupId).mark(userId, marks, deadline),
+      unpack: () => undefined,
     });
   }
 
@@ -99,9 +112,12 @@ export class MemberRelay implements MemberPort, GroupPort {
       case 'tell':
         return this.#local.tell(ask.circular, deadline);
       case 'cards':
-        return (await this.#local.cards(to, ask.userIds, deadline)).map(packCard);
+        return (await this.#local.cards(to, ask, deadline)).map(packCard);
       case 'memberNews':
         return packMemberNews(await this.#registry.group(to).news(ask.userId, ask.known, deadline));
+      case 'groupMarks':
+        await this.#registry.group(to).mark(ask.userId, ask.marks, deadline);
+        return null;
       case 'groupRange': {
         const { userId, above, upTo } = ask;
         return this.#registry.group(to).range(userId, { above, upTo }, deadline);
@@ -123,25 +139,25 @@ export class MemberRelay implements MemberPort, GroupPort {
   async #cardsAt(
     nodeId: string,
     groupId: string,
-    userIds: readonly string[],
+    asked: AskedCards,
     deadline: number,
   ): Promise<readonly (readonly [string, MemberCard | undefined])[]> {
-    const cards = await this.#askCards(nodeId, groupId, userIds, deadline);
-    return userIds.map((userId, index) => [userId, cards[index]] as const);
+    const cards = await this.#askCards(nodeId, groupId, asked, deadline);
+    return asked.userIds.map((userId, index) => [userId, cards[index]] as const);
   }
 
   async #askCards(
     nodeId: string,
     groupId: string,
-    userIds: readonly string[],
+    asked: AskedCards,
     deadline: number,
   ): Promise<readonly (MemberCard | undefined)[]> {
-    if (nodeId === this.#selfId) return this.#local.cards(groupId, userIds, deadline);
+    if (nodeId === this.#selfId) return this.#local.cards(groupId, asked, deadline);
     const { view } = this.#calls.finder;
     const member = view.member(nodeId);
     if (member === undefined) throw new ProtocolError('moved', 'that node has left');
     const owner = { kind: 'there', member, epoch: view.epoch } as const;
-    const body = await this.#calls.ask(owner, groupId, { kind: 'cards', userIds }, deadline);
+    const body = await this.#calls.ask(owner, groupId, { kind: 'cards', ...asked }, deadline);
     return new Items([body]).list(unpackCard);
   }
 

@@ -1,6 +1,7 @@
 import type { ChangeBatch } from '../actor/change-batch.ts';
-import type { Circular } from '../actor/group-host.ts';
+import type { AskedCards, Circular } from '../actor/group-host.ts';
 import { isGroupCallName, type GroupCallName } from '../group/group-calls.ts';
+import type { ToldMarks } from '../group/group-input.ts';
 import type { Envelope } from '../mailbox/envelope.ts';
 import { isCallName, type CallName } from '../mailbox/mailbox-calls.ts';
 import { packEnvelope, unpackEnvelope } from '../peer/envelope-codec.ts';
@@ -26,9 +27,11 @@ export type PeerAsk =
   /** To the node: news of a group for mailboxes that it owns. */
   | { readonly kind: 'tell'; readonly circular: Circular }
   /** To the node: what the group that this is for wants to know of some of its users. */
-  | { readonly kind: 'cards'; readonly userIds: readonly string[] }
+  | ({ readonly kind: 'cards' } & AskedCards)
   /** To a group: what a member's mailbox lacks. */
   | { readonly kind: 'memberNews'; readonly userId: string; readonly known: number }
+  /** To a group: how far a member has got. */
+  | { readonly kind: 'groupMarks'; readonly userId: string; readonly marks: ToldMarks }
   /** To a group: what a member sees of some messages. */
   | {
       readonly kind: 'groupRange';
@@ -47,6 +50,7 @@ export type PeerNews =
 const askTags = {
   ...{ envelope: 1, call: 2, watch: 3 },
   ...{ tell: 4, cards: 5, memberNews: 6, groupRange: 7, groupCall: 8 },
+  groupMarks: 9,
 } as const;
 const newsTags = { changes: 1, unwatch: 2, adopted: 3 } as const;
 
@@ -64,9 +68,13 @@ export function packAsk(ask: PeerAsk): readonly unknown[] {
     case 'tell':
       return [askTags.tell, packCircular(ask.circular)];
     case 'cards':
-      return [askTags.cards, ask.userIds];
+      return [askTags.cards, ask.userIds, ask.about];
     case 'memberNews':
       return [askTags.memberNews, ask.userId, ask.known];
+    case 'groupMarks': {
+      const { deliveredSeq, readSeq, hiddenFrom } = ask.marks;
+      return [askTags.groupMarks, ask.userId, deliveredSeq, readSeq, hiddenFrom];
+    }
     case 'groupRange':
       return [askTags.groupRange, ask.userId, ask.above, ask.upTo];
   }
@@ -74,7 +82,7 @@ export function packAsk(ask: PeerAsk): readonly unknown[] {
 
 /** @throws PeerFault where the body is nothing that this version knows */
 export function unpackAsk(body: unknown): PeerAsk {
-  const [tag, first, second, third] = arrayOf(body);
+  const [tag, first, second, third, fourth] = arrayOf(body);
   switch (tag) {
     case askTags.envelope:
       return { kind: 'envelope', envelope: unpackEnvelope(first) };
@@ -91,9 +99,18 @@ export function unpackAsk(body: unknown): PeerAsk {
     case askTags.tell:
       return { kind: 'tell', circular: unpackCircular(first) };
     case askTags.cards:
-      return { kind: 'cards', userIds: arrayOf(first).map(textOf) };
+      return {
+        kind: 'cards',
+        userIds: arrayOf(first).map(textOf),
+        about: second === undefined ? [] : arrayOf(second).map(textOf),
+      };
     case askTags.memberNews:
       return { kind: 'memberNews', userId: textOf(first), known: countOf(second) };
+    case askTags.groupMarks: {
+      const [deliveredSeq, readSeq] = [countOf(second), countOf(third)];
+      const marks = { deliveredSeq, readSeq, hiddenFrom: arrayOf(fourth).map(textOf) };
+      return { kind: 'groupMarks', userId: textOf(first), marks };
+    }
     case askTags.groupRange: {
       const [above, upTo] = [countOf(second), countOf(third)];
       return { kind: 'groupRange', userId: textOf(first), above, upTo };

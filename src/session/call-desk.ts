@@ -74,6 +74,8 @@ export class CallDesk {
     const { id, params } = request;
     const pending: PendingCall = { id, batch, served, params, startedMs: nowMs };
     this.#pending.add(pending);
+    const surcharge = served.call.surcharge?.(params) ?? 0;
+    if (surcharge > 0) this.#bucket.charge(surcharge, nowMs);
     if (!this.#busy && this.#pending.size >= limits.inFlightBusy) this.#setBusy(true);
     if (served.call.kind === 'write')
       void this.#start(pending); // it settles the call itself, either way

@@ -21,6 +21,8 @@ export interface Call {
   readonly name: string;
   /** `read`: the reply may be large; few of them run at once for one connection. */
   readonly kind: 'write' | 'read';
+  /** What it costs of the rate beside one unit. */
+  readonly surcharge?: (params: object) => number;
   /**
    * Checks the params and starts the call before it returns, so that calls reach the mailbox in the order of their
    * frames (G3). `deadline`: absolute monotonic milliseconds.

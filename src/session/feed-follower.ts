@@ -1,4 +1,4 @@
-import type { GetChangesResult } from '../protocol/calls.ts';
+import type { GetChangesParams, GetChangesResult } from '../protocol/calls.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { ChangeBatch, MailboxPort } from '../router/mailbox-port.ts';
 import { backoffDelayMs } from '../std/backoff.ts';
@@ -61,6 +61,8 @@ export class FeedFollower {
   #position = '';
   #first: GetChangesResult | undefined;
   #failures = 0;
+  /** Reads in a row that brought nothing, as a group did not answer. */
+  #stalls = 0;
   #unsubscribe: () => void = () => undefined;
 
   constructor(options: FeedOptions) {
@@ -74,7 +76,7 @@ export class FeedFollower {
     this.#unsubscribe = mailbox.subscribe((batch) => this.#hear(batch));
     this.#state = { kind: 'reading', latest: undefined };
     try {
-      const params = since === undefined ? { limit: pageChanges } : { since, limit: pageChanges };
+      const params = since === undefined ? { limit: pageChanges } : this.#pageAfter(since);
       const first = await mailbox.call('getChanges', params, deadline);
       const reset = 'reset' in first;
       this.#position = since === undefined || reset ? first.cursor : since;
@@ -133,7 +135,7 @@ export class FeedFollower {
     const reading: State = { kind: 'reading', latest: undefined };
     this.#state = reading;
     const deadline = time.monotonicMs() + readTimeoutMs;
-    mailbox.call('getChanges', { since: this.#position, limit: pageChanges }, deadline).then(
+    mailbox.call('getChanges', this.#pageAfter(this.#position), deadline).then(
       (page) => {
         if (this.#state !== reading) return;
         this.#failures = 0;
@@ -145,7 +147,13 @@ export class FeedFollower {
     );
   }
 
+  /** A group that does not answer holds up what comes after it, and not the session. */
+  #pageAfter(since: string): GetChangesParams {
+    return { since, limit: pageChanges, mayStall: true };
+  }
+
   #take(reading: Extract<State, { kind: 'reading' }>, page: GetChangesResult): void {
+    const before = this.#position;
     if ('reset' in page) {
       this.#position = page.cursor;
       this.#options.events.reset(page.cursor);
@@ -162,21 +170,29 @@ export class FeedFollower {
     }
     // A listener above may have stopped this.
     if (this.#state !== reading) return;
-    if (!('reset' in page) && page.hasMore) this.#read();
+    const isStalled = !('reset' in page) && page.hasMore && this.#position === before;
+    this.#stalls = isStalled ? this.#stalls + 1 : 0;
+    if (isStalled) this.#readLater(this.#stalls);
+    else if (!('reset' in page) && page.hasMore) this.#read();
     else if (reading.latest === undefined) this.#state = { kind: 'live' };
     else if (!this.#continueWith(reading.latest)) this.#read();
   }
 
   #failed(error: unknown): void {
     this.#failures += 1;
-    const { time, random, events } = this.#options;
+    const { events } = this.#options;
     const lasting = error instanceof ProtocolError && error.kind === 'moved';
     if (lasting || this.#failures >= failuresMax) {
       this.stop();
       events.failed(error);
       return;
     }
-    const cancel = time.after(backoffDelayMs(backoff, this.#failures, random), () => this.#read());
+    this.#readLater(this.#failures);
+  }
+
+  #readLater(tries: number): void {
+    const { time, random } = this.#options;
+    const cancel = time.after(backoffDelayMs(backoff, tries, random), () => this.#read());
     this.#state = { kind: 'pausing', cancel };
   }
 }

@@ -9,22 +9,35 @@ function refuseOther(conversationId: string): Refusal | undefined {
   return isGroupId(conversationId) ? undefined : refusal('not_found', 'no such group');
 }
 
+/** Members who are named, and so looked up, for one unit of the rate. */
+const namedPerUnit = 10;
+
+function byNames(added: Call): Call {
+  const surcharge = (params: object): number =>
+    'members' in params && Array.isArray(params.members) ? params.members.length / namedPerUnit : 0;
+  return { ...added, surcharge };
+}
+
 /** The calls of the protocol that are about groups and their members. */
 export function groupCalls(): readonly Call[] {
   return [
-    call('write', 'createGroup', ({ mailbox }, params, deadline) => {
-      const { members, history = 'all' } = params;
-      // The id is made of it: what is written has to be what comes back.
-      const [name, requestId] = [wellFormed(params.name), wellFormed(params.requestId)];
-      return mailbox.createGroup({ name, members, requestId, history }, deadline);
-    }),
+    byNames(
+      call('write', 'createGroup', ({ mailbox }, params, deadline) => {
+        const { members, history = 'all' } = params;
+        // The id is made of it: what is written has to be what comes back.
+        const [name, requestId] = [wellFormed(params.name), wellFormed(params.requestId)];
+        return mailbox.createGroup({ name, members, requestId, history }, deadline);
+      }),
+    ),
 
-    call(
-      'write',
-      'addMembers',
-      ({ mailbox }, { conversationId, members }, deadline) =>
-        refuseOther(conversationId) ??
-        mailbox.callGroup(conversationId, 'addMembers', { conversationId, members }, deadline),
+    byNames(
+      call(
+        'write',
+        'addMembers',
+        ({ mailbox }, { conversationId, members }, deadline) =>
+          refuseOther(conversationId) ??
+          mailbox.callGroup(conversationId, 'addMembers', { conversationId, members }, deadline),
+      ),
     ),
 
     call(

@@ -22,6 +22,12 @@ export class TokenBucket {
     return waitMs;
   }
 
+  /** Takes more than there may be: what is missing has to come in before the next one is granted. */
+  charge(tokens: number, nowMs: number): void {
+    this.#fill(nowMs);
+    this.#tokens -= tokens;
+  }
+
   /** 0 where there is a token, else the ms until there is one. */
   waitMs(nowMs: number): number {
     this.#fill(nowMs);

@@ -26,6 +26,7 @@ export function ChatList(props: {
         </button>
       </header>
       <NewChat store={store} />
+      <NewGroup store={store} />
       {store.problem !== undefined && <p class="problem">{store.problem}</p>}
       <ul>
         {list.map((conversation) => (
@@ -88,6 +89,46 @@ function NewChat({ store }: { readonly store: ChatStore }): JSX.Element {
           {problem}
         </p>
       )}
+    </form>
+  );
+}
+
+function NewGroup({ store }: { readonly store: ChatStore }): JSX.Element {
+  const [isOpen, setOpen] = useState(false);
+  if (!isOpen) {
+    return (
+      <button type="button" class="quiet more" onClick={() => setOpen(true)}>
+        New group
+      </button>
+    );
+  }
+  return (
+    <form
+      class="new-chat"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const form = new FormData(event.currentTarget);
+        const [name, members] = [form.get('name'), form.get('members')];
+        if (typeof name !== 'string' || typeof members !== 'string' || name.trim() === '') return;
+        setOpen(false);
+        store.startGroup(
+          name.trim(),
+          members.split(/[\s,]+/).filter((userId) => userId !== ''),
+        );
+      }}
+    >
+      <input name="name" placeholder="Name of the group…" aria-label="Name of the group" autocomplete="off" />
+      <button type="submit" aria-label="Create group">
+        +
+      </button>
+      <input
+        name="members"
+        placeholder="User ids, with spaces…"
+        aria-label="Members"
+        autocomplete="off"
+        autocapitalize="none"
+        spellcheck={false}
+      />
     </form>
   );
 }

@@ -6,11 +6,12 @@ import type { ClientState } from '../client/mailring-client.ts';
 import { MessageIdSource } from '../client/message-id-source.ts';
 import type { OpenSocket } from '../client/socket.ts';
 import type { ListedDevice } from '../protocol/calls.ts';
-import { dmIdOf } from '../protocol/conversation-id.ts';
-import type { Change, Message } from '../protocol/message.ts';
+import { dmIdOf, isGroupId } from '../protocol/conversation-id.ts';
+import type { Change, Conversation, Message } from '../protocol/message.ts';
 import type { Time } from '../std/time.ts';
 import { ConversationBook } from './conversation-book.ts';
 import { Deliveries } from './deliveries.ts';
+import { GroupBook } from './group-book.ts';
 import { Outbox } from './outbox.ts';
 import type { OutboxEntry, TextStorage } from './outbox.ts';
 import { Timeline } from './timeline.ts';
@@ -36,6 +37,7 @@ export class ChatStore {
   /** Who is there, and who writes. */
   readonly company: Company;
   readonly conversations = new ConversationBook();
+  readonly groups: GroupBook;
   /** The conversation that is open, which need not exist yet. */
   openId: string | undefined;
   /** Why the last list or history could not be fetched. */
@@ -72,6 +74,12 @@ export class ChatStore {
       },
     });
     this.company = new Company({ client: this.#client, time, changed: () => this.#changed() });
+    this.groups = new GroupBook({
+      client: this.#client,
+      nextId: () => this.#ids.next(),
+      changed: () => this.#changed(),
+      failed: (error) => this.#failed(error),
+    });
     this.#deliveries = new Deliveries(
       (mark) => this.#client.call('markDelivered', mark),
       (error) => this.#failed(error),
@@ -125,7 +133,17 @@ export class ChatStore {
     this.company.stopsWriting();
     if (conversationId !== undefined && !this.timeline(conversationId).isLoaded)
       this.loadOlder(conversationId);
+    this.problem = undefined;
+    if (conversationId !== undefined && isGroupId(conversationId)) this.groups.load(conversationId);
     this.#changed();
+  }
+
+  /** Makes a group and opens it. */
+  startGroup(name: string, members: readonly string[]): void {
+    this.groups.create(name, members).then(
+      (conversationId) => this.select(conversationId),
+      (error: unknown) => this.#failed(error),
+    );
   }
 
   /** Opens the conversation with a user, who is asked for only when something is sent. */
@@ -303,6 +321,7 @@ export class ChatStore {
     this.#timelines.clear();
     this.conversations.clear();
     this.#loadConversations(0);
+    if (this.openId !== undefined) this.groups.refresh(this.openId);
     if (this.openId !== undefined) this.loadOlder(this.openId);
   }
 
@@ -323,12 +342,13 @@ export class ChatStore {
         this.conversations.amendMessage(change.message);
         break;
       case 'receipt':
-        if (change.userId !== this.userId) {
+        if (isGroupId(change.conversationId)) this.groups.markReceipt(change.conversationId, change);
+        else if (change.userId !== this.userId) {
           this.conversations.markReceipt(change.conversationId, change.deliveredSeq, change.readSeq);
         }
         break;
       case 'conversation':
-        this.conversations.take(change.conversation, change.left === true);
+        this.#takeConversation(change.conversation, change.left === true);
         break;
       case 'contact':
         break;
@@ -337,6 +357,15 @@ export class ChatStore {
         break;
     }
     this.#changed();
+  }
+
+  #takeConversation(conversation: Conversation, isLeft: boolean): void {
+    const { conversationId } = conversation;
+    this.conversations.take(conversation, isLeft);
+    if (!isLeft) return this.groups.refresh(conversationId);
+    this.groups.forget(conversationId);
+    this.#timelines.delete(conversationId);
+    if (this.openId === conversationId) this.openId = undefined;
   }
 
   #addMessages(timeline: Timeline, messages: readonly Message[]): void {

@@ -22,6 +22,8 @@ export function MessageList(props: {
   readonly timeline: Timeline;
   readonly outbox: readonly OutboxEntry[];
   readonly peer: PeerMarks;
+  /** In a group: what authors are called. */
+  readonly nameOf: ((userId: string) => string) | undefined;
   readonly onTop: () => void;
   readonly actions: MessageActions;
 }): JSX.Element {
@@ -70,6 +72,7 @@ export function MessageList(props: {
           message={message}
           previous={messages[place - 1]}
           isOwn={message.from === ownId}
+          author={message.from === ownId ? undefined : props.nameOf?.(message.from)}
           progress={progressOf(message.seq, props.peer)}
           actions={actions}
         />
@@ -81,7 +84,7 @@ export function MessageList(props: {
   );
 }
 
-/** How far the other side of a chat has got; for a group, nothing. */
+/** How far the other side of a chat has got; of a group all others. */
 export interface PeerMarks {
   readonly deliveredSeq: number;
   readonly readSeq: number;
@@ -107,10 +110,11 @@ function MessageRow(props: {
   readonly message: Message;
   readonly previous: Message | undefined;
   readonly isOwn: boolean;
+  readonly author: string | undefined;
   readonly progress: Progress;
   readonly actions: MessageActions;
 }): JSX.Element {
-  const { message, previous, isOwn, progress, actions } = props;
+  const { message, previous, isOwn, author, progress, actions } = props;
   const { from, text, timestamp, editedAt, deletedAt } = message;
   const isNewDay = previous === undefined || dayOf(previous.timestamp) !== dayOf(timestamp);
   const isGrouped = !isNewDay && previous.from === from && timestamp - previous.timestamp < groupMs;
@@ -118,6 +122,11 @@ function MessageRow(props: {
     <>
       {isNewDay && <h3 class="day">{dayName(timestamp)}</h3>}
       <article class={`message ${isOwn ? 'own' : 'other'} ${isGrouped ? 'grouped' : ''}`}>
+        {author !== undefined && !isGrouped && (
+          <p class="from" dir="auto">
+            {author}
+          </p>
+        )}
         <p class={deletedAt === undefined ? 'text' : 'text deleted'} dir="auto">
           {deletedAt === undefined ? text : 'This message was deleted.'}
         </p>

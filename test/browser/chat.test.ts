@@ -152,6 +152,63 @@ describe('the web client', () => {
     expect(await bobPage.getByRole('button', { name: 'Edit' }).count()).toBe(0);
   });
 
+  test('a group is made, written in, changed, read by all, and left', async () => {
+    const [ann, bob] = names();
+    const cat = `cat-${run}`;
+    const annPage = await register(ann, 'Ann Lee');
+    const bobPage = await register(bob, 'Bob');
+    const catPage = await register(cat, 'Cat');
+    await annPage.getByRole('button', { name: 'New group' }).click();
+    await annPage.getByLabel('Name of the group').fill('Outing');
+    await annPage.getByLabel('Members').fill(bob);
+    await annPage.keyboard.press('Enter');
+    await annPage.getByRole('heading', { name: 'Outing' }).waitFor();
+    await say(annPage, 'Who comes?');
+    await stored(annPage, 'Who comes?');
+
+    await bobPage.getByRole('button', { name: /Outing/ }).click();
+    await stored(bobPage, 'Who comes?');
+    await bobPage.locator('.message .from', { hasText: 'Ann Lee' }).waitFor();
+    await annPage
+      .locator('.message', { hasText: 'Who comes?' })
+      .getByTitle('read', { exact: true })
+      .waitFor();
+    await say(bobPage, 'I do');
+    await stored(annPage, 'I do');
+
+    await annPage.getByRole('button', { name: '2 members' }).click();
+    await annPage.getByLabel('Add user id').fill(cat);
+    await annPage.keyboard.press('Enter');
+    await annPage.getByRole('button', { name: '3 members' }).waitFor();
+    await catPage.getByRole('button', { name: /Outing/ }).click();
+    await stored(catPage, 'I do');
+    await annPage.getByLabel('New name').fill('Long outing');
+    await annPage.keyboard.press('Enter');
+    for (const page of [annPage, bobPage, catPage]) {
+      await page.getByRole('heading', { name: 'Long outing' }).waitFor();
+    }
+
+    const action = (name: string) =>
+      annPage.locator('.message', { hasText: 'Who comes?' }).getByRole('button', { name }).click();
+    await action('Edit');
+    await say(annPage, 'Who comes? At 8.');
+    for (const page of [bobPage, catPage]) await stored(page, 'At 8.');
+    await action('Delete');
+    for (const page of [annPage, bobPage, catPage]) {
+      await page.getByText('This message was deleted.').waitFor();
+      expect(await textsIn(page)).toEqual(['This message was deleted.', 'I do']);
+    }
+
+    await annPage.getByRole('button', { name: 'Remove Bob' }).click();
+    await bobPage.getByRole('button', { name: /Long outing/ }).waitFor({ state: 'detached' });
+    await bobPage.getByText('Choose a chat').waitFor();
+    await annPage.getByRole('button', { name: '2 members' }).waitFor();
+    await annPage.getByRole('button', { name: 'Leave group' }).click();
+    await annPage.getByText('Choose a chat').waitFor();
+    await catPage.getByRole('button', { name: '1 member', exact: true }).click();
+    await catPage.getByText('owner').waitFor();
+  });
+
   test('a reload keeps the user and the history', async () => {
     const [ann, bob] = names();
     const annPage = await register(ann, 'Ann Lee');

@@ -34,7 +34,7 @@ export class SimClients {
     this.#watches = watches;
     this.#random = cluster.random;
     this.userIds = names.slice(0, cluster.climate.users);
-    this.groups = new SimGroups(cluster, this.userIds);
+    this.groups = new SimGroups(cluster, this.userIds, this.history.blocks);
   }
 
   /** Makes the accounts and opens the devices. */

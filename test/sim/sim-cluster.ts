@@ -40,9 +40,11 @@ const outboxTiming = {
   clearAfterMs: 500,
   confirmAfterMs: 40,
   tellAfterMs: 10,
+  tellGroupsAfterMs: 40,
 };
 const fanOutTiming = {
   ...{ retryFirstMs: 30, retryMaxMs: 1_000, clearAfterMs: 400, enrolmentWaitMs: 300, roundMs: 1_000 },
+  receiptAfterMs: 30,
 };
 const sweeping = { everyMs: 1_500, pagePauseMs: 50, deadlineMs: 1_000 };
 const peerLimits = {

@@ -33,7 +33,10 @@ export interface DeviceParts {
   readonly cluster: SimCluster;
   readonly history: MailboxHistory;
   /** Told of what comes of groups. */
-  readonly groups: { heard(userId: string, change: Change): void };
+  readonly groups: {
+    heard(userId: string, change: Change): void;
+    told(label: string, change: Extract<Change, { kind: 'receipt' }>): void;
+  };
   readonly userId: string;
   readonly deviceId: string;
   readonly style: SendingStyle;
@@ -304,6 +307,9 @@ export class SimDevice {
     }
     this.#position = change.cursor;
     this.heard.push(change);
+    if (change.kind === 'receipt' && isGroupId(change.conversationId)) {
+      this.#checked(() => groups.told(this.label, change));
+    }
     if (!('message' in change)) return;
     cluster.log.trace(`${this.label} hears ${change.message.messageId} at ${change.cursor}`);
     this.#checked(() => {

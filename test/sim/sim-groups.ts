@@ -20,14 +20,17 @@ export class SimGroups {
   readonly #cluster: SimCluster;
   readonly #userIds: readonly string[];
   readonly #owner: string;
+  readonly #blocks: ReadonlySet<string>;
   readonly #groupId: string;
   readonly #history: GroupHistory;
   readonly #belonging = new Map<string, Belonging>();
   #typed = 0;
 
-  constructor(cluster: SimCluster, userIds: readonly string[]) {
+  /** @param blocks `who whom` of all that were ever blocked */
+  constructor(cluster: SimCluster, userIds: readonly string[], blocks: ReadonlySet<string>) {
     const [owner = ''] = userIds;
     this.#cluster = cluster;
+    this.#blocks = blocks;
     this.#userIds = userIds;
     this.#owner = owner;
     this.#groupId = groupIdOf(owner, 'sim');
@@ -49,6 +52,11 @@ export class SimGroups {
     else if (kind < 17) await this.#read(device);
     else if (kind < 20) await this.#change(device);
     else if (device.userId === this.#owner) await this.#manage(device);
+  }
+
+  /** A receipt that was pushed to a device. */
+  told(label: string, change: Extract<Change, { kind: 'receipt' }>): void {
+    this.#history.toldReceipt(label, change);
   }
 
   /** Something of a feed, or of a list. */
@@ -152,6 +160,7 @@ export class SimGroups {
 
   async #mark(device: SimDevice): Promise<void> {
     const { userId } = device;
+    if (this.#cluster.random.chance(0.3)) return this.#markDelivered(device);
     const seen = this.#history.seenBy(userId);
     const seq = Math.max(1, this.#cluster.random.below(seen + 3));
     const params = { conversationId: this.#groupId, seq };
@@ -162,6 +171,15 @@ export class SimGroups {
     // Whoever came in anew meanwhile has another mark.
     const isSame = this.#of(userId).changes === changes && !this.#of(userId).isChanging;
     if (result !== undefined && isSame) this.#history.marked(userId, seq, seen, result);
+  }
+
+  async #markDelivered(device: SimDevice): Promise<void> {
+    const { userId } = device;
+    const seq = Math.max(1, this.#history.seenBy(userId));
+    const params = { conversationId: this.#groupId, seq };
+    await this.#asMember(userId, () =>
+      device.ask((mailbox, deadline) => mailbox.call('markDelivered', params, deadline)),
+    );
   }
 
   async #read(device: SimDevice): Promise<void> {
@@ -195,10 +213,12 @@ export class SimGroups {
     const call = belonging.isIn ? 'removeMembers' : 'addMembers';
     belonging.isChanging = true;
     belonging.changes++;
+    this.#history.forgetReceipts(userId);
     this.#cluster.log.trace(`${device.label} ${call} ${userId}`);
     await this.#insist(device, (mailbox, deadline) =>
       mailbox.callGroup(conversationId, call, { conversationId, members: [userId] }, deadline),
     );
+    this.#history.forgetReceipts(userId);
     if (call === 'addMembers') this.#history.rejoined(userId);
     belonging.isIn = !belonging.isIn;
     belonging.isChanging = false;
@@ -214,7 +234,7 @@ export class SimGroups {
         await device.ask(ask);
         return;
       } catch (error) {
-        if (!isRetryable(error)) throw error;
+        if (!isRetryable(error) && !this.#isBlockedFor(device.userId, error)) throw error;
         await this.#pause(20 + this.#cluster.random.below(Math.min(400, 20 * 2 ** tries)));
       }
     }
@@ -253,12 +273,39 @@ export class SimGroups {
       for (const message of this.#shownBy(heard))
         this.#history.checkCopy(`${userId} at ${label}`, message, messages);
     }
+    await this.#checkReceipts(rig, devices);
     for (const userId of this.#userIds.filter((userId) => !this.#of(userId).isIn)) {
       const { conversations, changes } = viewed(userId);
       if (conversations.some(({ type }) => type === 'group')) throw new Error(`${userId} lists what it left`);
       const last = changes.findLast(({ kind }) => kind === 'conversation');
       if (last?.kind !== 'conversation' || last.left !== true) throw new Error(`${userId} was not told`);
     }
+  }
+
+  /** Those who were in all the time know of each other how far they have got. */
+  async #checkReceipts(rig: MailboxRig, devices: readonly SimDevice[]): Promise<void> {
+    const params = { conversationId: this.#groupId, limit: 100, offset: 0 };
+    const group = rig.node.registry.group(this.#groupId);
+    const { members } = await rig.time.drive(group.members(this.#owner, params, rig.deadline(600_000)));
+    const isSettled = (userId: string): boolean => this.#of(userId).changes === 0;
+    for (const member of members.filter(({ userId }) => isSettled(userId))) {
+      for (const { userId, label } of devices) {
+        if (userId === member.userId || !isSettled(userId) || this.#hasBlocked(userId, member.userId))
+          continue;
+        this.#history.checkReceipt(label, member.userId, member);
+      }
+    }
+  }
+
+  /** Blocks end: somebody who has blocked the owner can be brought in later. */
+  #isBlockedFor(userId: string, error: unknown): boolean {
+    const isForbidden = error instanceof ProtocolError && error.kind === 'forbidden';
+    return isForbidden && this.#userIds.some((other) => this.#blocks.has(`${other} ${userId}`));
+  }
+
+  /** Receipts between these may have stopped for a while. */
+  #hasBlocked(one: string, other: string): boolean {
+    return this.#blocks.has(`${one} ${other}`) || this.#blocks.has(`${other} ${one}`);
   }
 
   /** The messages of the group that a device shows, which knows nothing but what it was pushed. */

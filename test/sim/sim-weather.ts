@@ -59,6 +59,7 @@ export class SimClimate {
       membersMax: 100,
       pendingMax: random.pick([6, 1_000]),
       dedupWindowMs: 86_400_000,
+      receiptMembersMax: 100,
     };
     this.sendingLimits = {
       waitingMax: 64,

@@ -1,5 +1,5 @@
 import type { MarkResult, SendMessageResult } from '../../src/protocol/calls.ts';
-import type { Conversation, Message } from '../../src/protocol/message.ts';
+import type { Change, Conversation, Message } from '../../src/protocol/message.ts';
 import { MessageChanges, type AttemptedChange } from './message-changes.ts';
 
 /** One message that somebody tried to send to a group, over all of its tries. */
@@ -37,6 +37,9 @@ export interface MemberView {
   readonly isWhole: boolean;
 }
 
+/** How far a member has got and read, as another one was told. */
+type Receipt = Omit<Extract<Change, { kind: 'receipt' }>, 'kind' | 'cursor' | 'conversationId'>;
+
 /** What clients did to one group and saw of it, and an independent idea of what may come of that. */
 export class GroupHistory {
   readonly groupId: string;
@@ -47,6 +50,8 @@ export class GroupHistory {
   /** By user: the greatest seq seen or acknowledged. */
   readonly #seen = new Map<string, number>();
   readonly #marks = new Map<string, number>();
+  /** By who was told, and of whom: the receipt that was told last. */
+  readonly #receipts = new Map<string, Receipt>();
 
   constructor(groupId: string) {
     this.groupId = groupId;
@@ -128,6 +133,30 @@ export class GroupHistory {
     check(result.seq >= Math.min(wanted, seenBefore), `G9: marked ${wanted}, got ${result.seq}`);
     check(result.unread >= 0, `G9: unread ${result.unread}`);
     this.#marks.set(userId, Math.max(before, result.seq));
+  }
+
+  /** @param label which device; what it is told never goes back */
+  toldReceipt(label: string, receipt: Receipt): void {
+    const key = `${label}/${receipt.userId}`;
+    const { deliveredSeq = 0, readSeq = 0 } = this.#receipts.get(key) ?? {};
+    const isBack = receipt.deliveredSeq < deliveredSeq || receipt.readSeq < readSeq;
+    check(!isBack, `a receipt of ${receipt.userId} goes back at ${label}`);
+    check(receipt.readSeq <= receipt.deliveredSeq, `${receipt.userId} reads what it has not got`);
+    this.#receipts.set(key, receipt);
+  }
+
+  /** Who comes or goes, and all that it was told or is told of, begins anew. */
+  forgetReceipts(userId: string): void {
+    for (const key of this.#receipts.keys()) {
+      if (key.startsWith(`${userId}/`) || key.endsWith(`/${userId}`)) this.#receipts.delete(key);
+    }
+  }
+
+  /** At the end, of two who were always in. */
+  checkReceipt(label: string, userId: string, marks: { deliveredSeq: number; readSeq: number }): void {
+    const { deliveredSeq = 0, readSeq = 0 } = this.#receipts.get(`${label}/${userId}`) ?? {};
+    const isSame = deliveredSeq === marks.deliveredSeq && readSeq === marks.readSeq;
+    check(isSame, `${label} knows of ${userId} ${deliveredSeq}, ${readSeq}, not ${JSON.stringify(marks)}`);
   }
 
   /** Who comes in again begins anew. */

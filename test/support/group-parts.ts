@@ -9,6 +9,7 @@ export const ordinaryGroupLimits: GroupLimits = {
   membersMax: 1_000,
   pendingMax: 10_000,
   dedupWindowMs: 86_400_000,
+  receiptMembersMax: 100,
 };
 
 export const ordinaryFanOutTiming: FanOutTiming = {
@@ -17,6 +18,7 @@ export const ordinaryFanOutTiming: FanOutTiming = {
   clearAfterMs: 10_000,
   enrolmentWaitMs: 2_000,
   roundMs: 8_000,
+  receiptAfterMs: 300,
 };
 
 /** Groups and mailboxes of one registry reach each other at once. */
@@ -28,12 +30,13 @@ export function localGroups(
   return {
     groups: {
       news: (groupId, userId, known, deadline) => registry().group(groupId).news(userId, known, deadline),
+      mark: (groupId, userId, marks, deadline) => registry().group(groupId).mark(userId, marks, deadline),
       range: (groupId, userId, bounds, deadline) => registry().group(groupId).range(userId, bounds, deadline),
     },
     members: {
       nodeOf: () => 'n1',
       tell: (_nodeId, circular, deadline) => local().tell(circular, deadline),
-      cards: (groupId, userIds, deadline) => local().cards(groupId, userIds, deadline),
+      cards: (groupId, asked, deadline) => local().cards(groupId, asked, deadline),
     },
   };
 }

@@ -99,7 +99,7 @@ export class GroupRig extends MailboxRig {
     return page.messages.map(({ text }) => text).reverse();
   }
 
-  /** The user's feed since the beginning, in short: texts of messages, `~text` where one has changed, `=name` for the group's entry, `left`, `read n`. */
+  /** The user's feed since the beginning, in short: texts of messages, `~text` where one has changed, `=name` for the group's entry, `left`, `read n`, `user delivered read`. */
   async feed(userId: string, limit = 50): Promise<readonly string[]> {
     const changes = await this.time.drive(
       allChanges(this.mailbox(userId), '0', limit, this.deadline(100_000)),
@@ -112,8 +112,9 @@ export class GroupRig extends MailboxRig {
         case 'message':
           return change.message.text;
         case 'read':
+          return `read ${change.readSeq}`;
         case 'receipt':
-          return `${change.kind} ${change.readSeq}`;
+          return `${change.userId} ${change.deliveredSeq} ${change.readSeq}`;
         case 'contact':
           return change.userId;
         case 'conversation':

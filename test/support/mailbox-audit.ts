@@ -76,6 +76,10 @@ export async function viewOf(mailbox: MailboxPort, limit: number, deadline: numb
 
 /** A change without what a message shows by the time it is read. */
 export function feedKey(change: Change): string {
+  // Texts are shown as they are by then.
+  if ('conversation' in change) {
+    return JSON.stringify({ ...change, conversation: { ...change.conversation, snippet: '' } });
+  }
   if (!('message' in change)) return JSON.stringify(change);
   const { conversationId, seq, messageId, from, timestamp } = change.message;
   return JSON.stringify([change.cursor, change.kind, conversationId, seq, messageId, from, timestamp]);

@@ -97,7 +97,7 @@ function limitsOf(options: RigOptions) {
       settleAfterMs: 2_000,
       retryMaxMs: 30_000,
       clearAfterMs: 10_000,
-      ...{ confirmAfterMs: 500, tellAfterMs: 50 },
+      ...{ confirmAfterMs: 500, tellAfterMs: 50, tellGroupsAfterMs: 500 },
       ...options.outboxTiming,
     },
   };

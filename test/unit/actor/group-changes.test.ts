@@ -65,6 +65,27 @@ describe('edits and deletions in a group', () => {
     expect(await rig.feed('bob')).toEqual(['=Group', '', '~']);
   });
 
+  test('a text that was deleted is not left in what the feed tells of the group', async () => {
+    const [rig, groupId] = await GroupRig.with(trio);
+    await rig.say('ann', groupId, 'a secret');
+    await rig.settle();
+    const name = { conversationId: groupId, name: 'New' };
+    await rig.time.drive(rig.group(groupId).rename('ann', name, rig.deadline()));
+    await rig.settle();
+    const told = async () => {
+      const changes = await rig.time.drive(allChanges(rig.mailbox('bob'), '0', 9, rig.deadline()));
+      const change = changes?.findLast(({ kind }) => kind === 'conversation');
+      return change?.kind === 'conversation' ? change.conversation : undefined;
+    };
+    expect(await told()).toMatchObject({ name: 'New', lastSeq: 1, snippet: 'a secret' });
+    await rig.remove('ann', groupId, 1);
+    await rig.settle();
+    expect(await told()).toMatchObject({ name: 'New', lastSeq: 1, snippet: '', lastFrom: 'ann' });
+    const { cells = [] } = rig.node.registry.mailbox('bob').snapshot(1_000_000) ?? {};
+    const row = Buffer.concat(cells.map(({ value }) => value));
+    expect([row.includes('New'), row.includes('secret')]).toEqual([true, false]);
+  });
+
   test('only the author, a member, of a message that is there and shown; with a text', async () => {
     const [rig, groupId] = await GroupRig.with(trio);
     await rig.users('eve');

@@ -131,7 +131,7 @@ describe('cells as they are stored', () => {
   it('a commit of the log with something of a group, format 3', () => {
     const conversation: Conversation = {
       ...{ conversationId: 'c', type: 'group', name: 'G', lastSeq: 9, lastTimestamp: 5, updatedAt: 6 },
-      ...{ snippet: 's', lastFrom: 'a', unread: 1, readSeq: 2 },
+      ...{ snippet: '', lastFrom: 'a', unread: 1, readSeq: 2 },
     };
     const commit: LogCommit = {
       version: 3,
@@ -146,9 +146,12 @@ describe('cells as they are stored', () => {
     expect(hex(cell)).toEqual([
       'l',
       '00000003',
-      '0392039494050704099b060701a147090506a173a16101029307a3626f62009307a3626f6201',
+      '0392039494050704099b060701a147090506a0a16101029307a3626f62009307a3626f6201',
     ]);
     expect(logOf(cell, () => 'c')).toEqual(commit);
+    // Snippets were stored once.
+    const former = cellOf('l', '00000003', '03920391' + '9b060701a147090506a173a1610102');
+    expect(logOf(former, () => 'c').entries).toMatchObject([{ conversation: { name: 'G', snippet: 's' } }]);
   });
 
   it('the entry of a group', () => {
@@ -163,18 +166,18 @@ describe('cells as they are stored', () => {
         event: 4,
       },
       ...{ lastSeq: 9, lastTimestamp: 5, lastFrom: 'a', snippet: 's', updatedAt: 6 },
-      ...{ deliveredSeq: 8, readSeq: 7, own: [8, 1], op: 2, shownAbove: 3 },
+      ...{ deliveredSeq: 8, readSeq: 7, own: [8, 1], op: 2, shownAbove: 3, receipt: 6, takesReceipts: true },
     };
     const cell = groupEntryCell(entry);
     expect(hex(cell)).toEqual([
       'h',
       '6700000007',
-      '01dc0010a56772703a78010203a147040905a161a1730608079208010203',
+      '01dc0012a56772703a78010203a147040905a161a17306080792080102030601',
     ]);
     expect(groupEntryOf(cell)).toEqual(entry);
     // As it was written before groups had edits and deletions.
     const former = cellOf('h', '6700000007', '019ea56772703a78010203a147040905a161a17306080792' + '0801');
-    expect(groupEntryOf(former)).toEqual({ ...entry, op: 0 });
+    expect(groupEntryOf(former)).toEqual({ ...entry, op: 0, receipt: 0, takesReceipts: false });
   });
 
   it('a person', () => {

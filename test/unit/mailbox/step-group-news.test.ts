@@ -22,7 +22,7 @@ function bulletin(
   const { seq = 0, text = '' } = messages.at(-1) ?? {};
   return {
     ...{ groupId, name: 'G', event: 1, lastSeq: seq, lastTimestamp: seq, lastFrom: 'ann', snippet: text },
-    ...{ messages, op: 0, changed: [], ...more },
+    ...{ messages, op: 0, changed: [], receipt: 0, receipts: [], takesReceipts: true, ...more },
   };
 }
 

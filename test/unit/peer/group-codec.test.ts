@@ -21,6 +21,11 @@ const bulletin: Bulletin = {
     { seq: 1, messageId: '3.cat.d', text: 'b', timestamp: 10, editedAt: 40, op: 4 },
     { seq: 2, messageId: '1.ann.d', text: '', timestamp: 20, deletedAt: 50, op: 5 },
   ],
+  ...{ receipt: 9, takesReceipts: true },
+  receipts: [
+    { userId: 'ann', deliveredSeq: 3, readSeq: 2, number: 8, hiddenFrom: [] },
+    { userId: 'bob', deliveredSeq: 3, readSeq: 3, number: 9, hiddenFrom: ['cat'] },
+  ],
 };
 const packed = [
   ...['grp:g', 'G', 7, 3, 30, 'bob', 'hi'],
@@ -33,6 +38,12 @@ const packed = [
     [1, '3.cat.d', 'b', 10, null, null, 40, null, 4],
     [2, '1.ann.d', '', 20, null, null, null, 50, 5],
   ],
+  9,
+  [
+    ['ann', 3, 2, 8],
+    ['bob', 3, 3, 9, ['cat']],
+  ],
+  true,
 ];
 
 it('a circular, as docs/wire-peer.md has it', () => {
@@ -64,14 +75,15 @@ it('the news of one member, and cards', () => {
   expect(unpackMemberNews(packMemberNews(news))).toEqual(news);
   const plain: MemberNews = { kind: 'groupNews', bulletin };
   expect(unpackMemberNews(packMemberNews(plain))).toEqual(plain);
-  const card = { name: 'ANN', deliveredSeq: 4, readSeq: 3, isFull: false };
+  const card = { name: 'ANN', deliveredSeq: 4, readSeq: 3, isFull: false, blocks: ['bob'] };
   expect(unpackCard(packCard(card))).toEqual(card);
   expect(unpackCard(packCard(undefined))).toBeUndefined();
 });
 
 it('a bulletin of a node that knows no changes of messages', () => {
   const former = [packed.slice(0, 8), ['ann'], []];
-  expect(unpackCircular(former).bulletin).toEqual({ ...bulletin, op: 0, changed: [] });
+  const none = { op: 0, changed: [], receipt: 0, receipts: [], takesReceipts: false };
+  expect(unpackCircular(former).bulletin).toEqual({ ...bulletin, ...none });
 });
 
 it('whatever makes no sense is a fault', () => {

@@ -46,7 +46,8 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
       throw new TypeError('a mistake');
     },
   };
-  const calls = [slow('read'), slow('write'), broken].map(
+  const costly: Call = { ...slow('write'), name: 'costly', surcharge: () => 50 };
+  const calls = [slow('read'), slow('write'), broken, costly].map(
     (call) => [call.name, { call, tally: metrics.call(call.name) }] as const,
   );
   const mailboxes = new FakeMailboxes();
@@ -86,6 +87,17 @@ describe('CallDesk', () => {
       await settle();
     }
     expect(replies.toSorted()).toEqual(['1: ok', '2: ok', '3: ok', '4: ok', '5: ok']);
+  });
+
+  it('G10: a call that costs more is served, and others wait for what it took', () => {
+    const { submit, time, answers, replies } = setUp({}, new TokenBucket(10, 20, 0));
+    submit('costly', 1);
+    submit('write', 2);
+    expect(answers).toHaveLength(1);
+    expect(replies).toEqual(['2: rate_limited']);
+    time.advance(3_300);
+    submit('write', 3);
+    expect(answers).toHaveLength(2);
   });
 
   it('starts no read while the socket is full, and goes on when it is not', () => {

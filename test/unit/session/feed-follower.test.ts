@@ -282,4 +282,29 @@ describe('FeedFollower', () => {
     follower.resume();
     expect([sink.written, feed.reads, feed.listener]).toEqual([[], [], undefined]);
   });
+
+  it('G8: what cannot be read on does not keep a session from opening, and comes when it can be read', async () => {
+    const { feed, sink, time, events, follower } = setUp();
+    feed.commit(3);
+    const stalled: GetChangesResult = { changes: [], cursor: '1', hasMore: true };
+    const opened = follower.open('1', 1000);
+    feed.reads.shift()!.resolve(stalled);
+    expect(await opened).toEqual({ cursor: '1', reset: false });
+    follower.follow();
+    for (let reads = 0; reads < 20; reads++) {
+      time.advance(6_000);
+      await settle();
+      feed.commit(1);
+      expect(feed.reads).toHaveLength(1);
+      feed.reads.shift()!.resolve(stalled);
+      await settle();
+    }
+    time.advance(6_000);
+    const read = feed.reads.shift()!;
+    read.resolve(feed.look(read, 100));
+    await settle();
+    feed.commit(1);
+    expect(sink.written).toEqual(Array.from({ length: 23 }, (_, index) => String(index + 2)));
+    expect(events).toEqual([]);
+  });
 });
