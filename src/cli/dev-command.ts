@@ -36,6 +36,8 @@ function plansOf({ nodes, port, data }: DevFlags): DevNodePlan[] {
       // The nodes tell each other where.
       peer: '127.0.0.1:0',
       data,
+      // Each is a commit of the embedded store here, on somebody's laptop; a take-over comes some 2 s later for it.
+      'ring-sign-ms': '1s',
     };
     return { id, args: Object.entries(places).flatMap(([flag, value]) => [`--${flag}`, value]) };
   });
