@@ -34,7 +34,6 @@ export class CallDesk {
   readonly #pending = new Set<PendingCall>();
   #waitingReads: PendingCall[] = [];
   #readsRunning = 0;
-  #refusedInRow = 0;
   #busy = false;
   #ended = false;
 
@@ -50,18 +49,17 @@ export class CallDesk {
   }
 
   submit(request: CallRequest, batch: ReplyBatch | undefined): void {
-    const { calls, unknownTally, limits, time } = this.#service;
+    const { calls, unknownTally, limits, refusals, time } = this.#service;
     const served = calls.get(request.method);
     const nowMs = time.monotonicMs();
     const retryAfterMs = this.#bucket.take(nowMs);
     if (retryAfterMs > 0) {
       const tooFast = refusal('rate_limited', 'too many calls', { retryAfterMs });
       this.#refuse(request.id, batch, served?.tally ?? unknownTally, tooFast);
-      this.#refusedInRow += 1;
-      if (this.#refusedInRow > limits.refusedMax) this.#outlet.close(closeCodes.rate, 'too many calls');
+      if (refusals.take(this.#caller.userId, nowMs) > 0)
+        this.#outlet.close(closeCodes.rate, 'too many calls');
       return;
     }
-    this.#refusedInRow = 0;
     if (served === undefined) {
       this.#refuse(request.id, batch, unknownTally, refusal('method_not_found', 'no such method'));
       return;

@@ -1,3 +1,4 @@
+import type { KeyedBuckets } from '../std/keyed-buckets.ts';
 import type { Time } from '../std/time.ts';
 import type { CallTally, NodeMetrics } from '../telemetry/node-metrics.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -11,8 +12,6 @@ export interface CallLimits {
   readonly inFlightBusy: number;
   /** Reads running at once: their replies are what takes memory. */
   readonly readsMax: number;
-  /** Calls refused for their rate, one after the other, before the connection is closed. */
-  readonly refusedMax: number;
   /** Time for an answer. */
   readonly deadlineMs: number;
 }
@@ -23,6 +22,8 @@ export interface CallService {
   /** For calls that nobody knows: a foreign name must not become a label. */
   readonly unknownTally: CallTally;
   readonly limits: CallLimits;
+  /** By user: calls that may be refused for their rate before the connection is closed, whichever it is. */
+  readonly refusals: KeyedBuckets;
   readonly time: Time;
   readonly logger: Logger;
 }
@@ -42,5 +43,5 @@ export function servedCalls(
 
 /** The limits that are not settings: they follow from each other and from the size of a socket's buffer. */
 export function callLimits(deadlineMs: number): CallLimits {
-  return { inFlightMax: 2048, inFlightBusy: 256, readsMax: 4, refusedMax: 10_000, deadlineMs };
+  return { inFlightMax: 2048, inFlightBusy: 256, readsMax: 4, deadlineMs };
 }

@@ -48,6 +48,8 @@ const burstSeconds = 5;
 /** What a user may say of writing, and ask of others, in a second and in a burst. */
 const typingRates = { tokensPerSecond: 5, burst: 20, keysMax: usersMax };
 const watchRates = { tokensPerSecond: 1, burst: 10, keysMax: usersMax };
+/** Calls of a user that may be refused at once for their rate; sustained, as many as are served. */
+const refusalsBurst = 5_000;
 
 /** What the sessions of a node share: whom they ask, what they may, and who is there. */
 export class SessionHost {
@@ -69,6 +71,11 @@ export class SessionHost {
       calls: servedCalls(calls, metrics),
       unknownTally: metrics.call('unknown'),
       limits: callLimits(request.deadlineMs),
+      refusals: new KeyedBuckets({
+        tokensPerSecond: limits.requestsPerSecondPerUser,
+        burst: refusalsBurst,
+        keysMax: usersMax,
+      }),
       time,
       logger,
     };

@@ -61,7 +61,8 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
     {
       calls: new Map(calls),
       unknownTally: metrics.call('unknown'),
-      limits: { inFlightMax: 8, inFlightBusy: 6, readsMax: 2, refusedMax: 3, deadlineMs: 1000, ...limits },
+      limits: { inFlightMax: 8, inFlightBusy: 6, readsMax: 2, deadlineMs: 1000, ...limits },
+      refusals: new KeyedBuckets({ tokensPerSecond: 1, burst: 3, keysMax: 10 }),
       time,
       logger: createLogger('silent', 'n1'),
     },
@@ -140,6 +141,15 @@ describe('CallDesk', () => {
     const { submit, replies, events } = setUp({}, new TokenBucket(1, 1, 0));
     for (let id = 1; id <= 5; id++) submit('noSuchCall', id);
     expect(replies).toEqual(['1: method_not_found', ...[2, 3, 4, 5].map((id) => `${id}: rate_limited`)]);
+    expect(events).toEqual(['close 4004']);
+  });
+
+  it('G10: does so too where one of many calls is served now and then', () => {
+    const { submit, events, time } = setUp({}, new TokenBucket(1, 1, 0));
+    for (let second = 0; second < 5 && events.length === 0; second++) {
+      for (let id = 1; id <= 3; id++) submit('noSuchCall', id);
+      time.advance(1_000);
+    }
     expect(events).toEqual(['close 4004']);
   });
 
