@@ -1,8 +1,9 @@
 // Moves users between real nodes under a steady load, kills what can be killed meanwhile, and measures what users see.
 import { parseArgs } from 'node:util';
-import { runScenario, steadyRate, type ScenarioReport } from './bench-rebalance/bench-run.ts';
+import { runScenario, type ScenarioReport } from './bench-rebalance/bench-run.ts';
 import { BenchStand } from './bench-rebalance/bench-stand.ts';
 import { scenarios, type Scenario } from './bench-rebalance/scenarios.ts';
+import { steadyRate } from './bench-rebalance/steady-rate.ts';
 
 const usage = `npm run bench:rebalance -- [options]
 
@@ -65,11 +66,11 @@ const progress = (line: string): void => console.error(line);
 
 function table(reports: ReadonlyMap<string, ScenarioReport>): string {
   const rows = [...reports].map(([name, report]) => {
-    const { errors, lost, doubled, pauseMs, takeoverMs } = report;
+    const { errors, lost, doubled, pauseMs, pauseBeforeMs, takeoverMs } = report;
     const { p50, p99, max } = pauseMs;
     return [
-      ...[name, errors, lost, doubled, p50, p99, max, report.ackP99Ratio ?? '-', report.warmShare ?? '-'],
-      takeoverMs ?? '-',
+      ...[name, errors, lost, doubled, p50, p99, max, pauseBeforeMs.p99],
+      ...[report.ackP99Ratio ?? '-', report.warmShare ?? '-', takeoverMs ?? '-'],
     ].join('\t');
   });
   const head = [
@@ -80,6 +81,7 @@ function table(reports: ReadonlyMap<string, ScenarioReport>): string {
     'pause p50',
     'p99',
     'max ms',
+    'p99 before',
     'ack p99 ratio',
     'warm',
     'takeover ms',

@@ -10,6 +10,8 @@ export interface NodeClusterOptions {
   readonly folder: string;
   /** Flags of `mailring node` that all of them get. */
   readonly settings: readonly string[];
+  /** See NodeProcessOptions. */
+  readonly niceness?: number;
 }
 
 /** Nodes n1, n2, … of one cluster as processes on this machine. */
@@ -25,11 +27,8 @@ export class NodeCluster {
 
   /** Resolves when all of them are in one view. */
   static async start(options: NodeClusterOptions): Promise<NodeCluster> {
-    const { count, folder, settings } = options;
     const nodes: NodeProcess[] = [];
-    for (let number = 1; number <= count; number++) {
-      nodes.push(await NodeProcess.prepare({ id: `n${number}`, folder: join(folder, 'nodes'), settings }));
-    }
+    for (let number = 1; number <= options.count; number++) nodes.push(await prepared(`n${number}`, options));
     const cluster = new NodeCluster(nodes, options);
     try {
       await Promise.all(nodes.map(({ process }) => process.start()));
@@ -43,9 +42,7 @@ export class NodeCluster {
 
   /** One more node of this cluster; it does not run yet, and is not among `nodes`. */
   spare(): Promise<NodeProcess> {
-    const { count, folder, settings } = this.#options;
-    const id = `n${count + ++this.#spares}`;
-    return NodeProcess.prepare({ id, folder: join(folder, 'nodes'), settings });
+    return prepared(`n${this.#options.count + ++this.#spares}`, this.#options);
   }
 
   get wsUrls(): string[] {
@@ -68,6 +65,10 @@ export class NodeCluster {
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map(({ process }) => process.stop()));
   }
+}
+
+function prepared(id: string, { folder, settings, niceness }: NodeClusterOptions): Promise<NodeProcess> {
+  return NodeProcess.prepare({ id, folder: join(folder, 'nodes'), settings, ...(niceness && { niceness }) });
 }
 
 /** Members, epoch; what went wrong where the node does not answer. */

@@ -16,6 +16,8 @@ export interface NodeProcessOptions {
   readonly settings: readonly string[];
   /** Flags of Node.js itself. */
   readonly runtimeFlags?: readonly string[];
+  /** From 0, as all others, to 19, what they leave over (0). */
+  readonly niceness?: number;
 }
 
 /** `mailring node` as a process of its own: killed, paused, stopped and started again, always at the same ports. */
@@ -29,7 +31,7 @@ export class NodeProcess {
   readonly process: ServiceProcess;
 
   private constructor(
-    { id, folder, settings, runtimeFlags = [] }: NodeProcessOptions,
+    { id, folder, settings, runtimeFlags = [], niceness = 0 }: NodeProcessOptions,
     ports: readonly number[],
   ) {
     const [client = 0, ops = 0, peer = 0] = ports;
@@ -43,9 +45,9 @@ export class NodeProcess {
     const flags = { config: join(root, 'config/development.json'), id, ...places };
     this.process = new ServiceProcess({
       name: `node ${id}`,
-      command: process.execPath,
+      command: 'nice',
       args: [
-        ...[...runtimeFlags, 'src/main.ts', 'node'],
+        ...['-n', String(niceness), process.execPath, ...runtimeFlags, 'src/main.ts', 'node'],
         ...Object.entries(flags)
           .filter(([flag]) => !settings.includes(`--${flag}`))
           .flatMap(([flag, value]) => [`--${flag}`, value]),

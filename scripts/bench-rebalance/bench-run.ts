@@ -4,6 +4,7 @@ import { CounterWatch } from './counter-watch.ts';
 import type { LoadClient } from './load-client.ts';
 import { LoadRun } from './load-run.ts';
 import type { Verdict } from './message-ledger.ts';
+import { inFlight } from './steady-rate.ts';
 import { ackP99Ratio, pauses, takeoverMs, warmShare, type Spread } from './scenario-figures.ts';
 import type { Scenario } from './scenarios.ts';
 
@@ -13,6 +14,8 @@ export interface ScenarioReport {
   readonly lost: number;
   readonly doubled: number;
   readonly pauseMs: Spread;
+  /** The same before anything was done: what this machine does by itself. */
+  readonly pauseBeforeMs: Spread;
   /** null: nobody stayed where they were. */
   readonly ackP99Ratio: number | null;
   /** null: nobody moved. */
@@ -27,30 +30,9 @@ export interface BenchLoad {
   readonly messagesPerSecond: number;
 }
 
-const warmUpMs = 3_000;
-const saturateSeconds = 5;
-const inFlight = 4;
-const loadShare = 0.6;
-
-/** 60% of what this machine does with this store, nodes, and clients on it. */
-export async function steadyRate(
-  stand: BenchStand,
-  users: number,
-  onProgress: (line: string) => void,
-): Promise<number> {
-  const bench = await stand.cluster();
-  try {
-    const load = await LoadRun.open(users, bench.cluster.wsUrls);
-    await load.saturate(warmUpMs / 1000, inFlight);
-    const greatest = await load.saturate(saturateSeconds, inFlight);
-    load.close();
-    const rate = Math.max(1, Math.floor(greatest * loadShare));
-    onProgress(`this machine does ${Math.round(greatest)} messages a second; the load is ${rate}`);
-    return rate;
-  } finally {
-    await bench.stop();
-  }
-}
+/** All that they can, so that what runs is compiled; then as they will. */
+const warmUpSeconds = 3;
+const settleMs = 2_000;
 
 /** One scenario on a cluster of its own. Rejects with Error where it could not be carried out. */
 export async function runScenario(
@@ -64,8 +46,9 @@ export async function runScenario(
   const load = await LoadRun.open(users, bench.cluster.wsUrls, [bench.spare.wsUrl]);
   const watch = new CounterWatch([...bench.cluster.nodes, bench.spare]);
   try {
+    await load.saturate(warmUpSeconds, inFlight);
     load.pace(messagesPerSecond);
-    await sleep(warmUpMs);
+    await sleep(settleMs);
     const beginMs = performance.now();
     await sleep(seconds * 500);
     await watch.start();
@@ -81,14 +64,14 @@ export async function runScenario(
     const verdict = await load.verify();
     const { messages } = load.ledger;
     const moves = { ...movesSince(load.clients, disturbedMs), activations: watch.total('activations') };
-    const calm = pauses(messages.values(), beginMs, disturbedMs);
-    tell(scenario.name, { load, watch, verdict, moves, calm, onProgress });
+    tell(scenario.name, { load, watch, verdict, moves, onProgress });
     const takeover = kill && takeoverMs(messages.values(), kill.users, kill.atMs);
     return {
       errors: [...load.errors.values()].reduce((sum, count) => sum + count, 0),
       lost: verdict.lost,
       doubled: verdict.doubled,
       pauseMs: pauses(messages.values(), disturbedMs, timeline.endMs),
+      pauseBeforeMs: pauses(messages.values(), beginMs, disturbedMs),
       ackP99Ratio: ackP99Ratio(messages.values(), timeline, moves.moved) ?? null,
       warmShare: warmShare(moves) ?? null,
       ...(takeover === undefined ? {} : { takeoverMs: takeover }),
@@ -119,18 +102,15 @@ interface Details {
   readonly watch: CounterWatch;
   readonly verdict: Verdict;
   readonly moves: { readonly userMoves: number };
-  /** Pauses before the disturbance: what this machine does by itself. */
-  readonly calm: Spread;
   readonly onProgress: (line: string) => void;
 }
 
 /** What the figures are made of, for people. */
-function tell(name: string, { load, watch, verdict, moves, calm, onProgress }: Details): void {
+function tell(name: string, { load, watch, verdict, moves, onProgress }: Details): void {
   onProgress(
     `${name}: ${load.ledger.messages.size} messages, ${moves.userMoves} moves of users; ${watch.summary}; ` +
       `at most ${watch.greatestPerSecond('storeReads')} reads of the store a second`,
   );
-  onProgress(`${name}: pauses before: p50 ${calm.p50}, p99 ${calm.p99}, max ${calm.max} ms`);
   if (load.errors.size > 0) onProgress(`${name}: clients were told: ${text(load.errors)}`);
   for (const detail of verdict.details) onProgress(`${name}: VIOLATION ${detail}`);
 }

@@ -1,6 +1,6 @@
 import type { NodeProcess } from '../../cluster/mailring/node-process.ts';
 
-const everyMs = 250;
+const everyMs = 1_000;
 const timeoutMs = 2_000;
 
 const watched = {

@@ -17,7 +17,9 @@ export class RingProcess {
   /** @param nodes whose operations ports it may ask, in this order */
   constructor({ tokenFile }: BenchCluster, nodes: readonly NodeProcess[], args: readonly string[]) {
     const access = [...nodes.flatMap(({ opsUrl }) => ['--ops', opsUrl]), '--operator-token-file', tokenFile];
-    this.#child = spawn(process.execPath, ['src/main.ts', 'ring', ...args, ...access, '--json'], {
+    // What its start takes must not hold up the nodes: operators run it elsewhere.
+    const command = ['-n', '19', process.execPath, 'src/main.ts', 'ring', ...args];
+    this.#child = spawn('nice', [...command, ...access, '--json'], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: commandMaxMs,

@@ -46,6 +46,15 @@ function waitMs({ dueMs, ackedMs, deliveredMs }: LedgerMessage, endMs: number): 
   return Math.max(ackedMs ?? endMs, deliveredMs ?? endMs) - dueMs;
 }
 
+/** How long messages waited that were due from one time until another. */
+export function waits(messages: Iterable<LedgerMessage>, fromMs: number, untilMs: number): Spread {
+  const all: number[] = [];
+  for (const message of messages) {
+    if (message.dueMs >= fromMs && message.dueMs < untilMs) all.push(waitMs(message, untilMs));
+  }
+  return spreadOf(all);
+}
+
 /** The longest wait that each conversation saw, of the messages that were due from one time until another. */
 export function pauses(messages: Iterable<LedgerMessage>, fromMs: number, untilMs: number): Spread {
   const longest = new Map<string, number>();

@@ -21,7 +21,7 @@ export interface Scenario {
 }
 
 const restMaxMs = 120_000;
-const pollMs = 100;
+const pollMs = 250;
 const redisAwayMs = 10_000;
 
 type ThreeNodes = readonly [NodeProcess, NodeProcess, NodeProcess];
