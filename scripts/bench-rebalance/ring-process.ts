@@ -39,12 +39,6 @@ export class RingProcess {
     await this.#begun;
   }
 
-  /** Resolves when it has ended; rejects with what it said where that was not well. */
-  async done(): Promise<void> {
-    const code = await this.ended();
-    if (code !== 0) throw new Error(`mailring ring ended with ${String(code)}: ${this.lastLine}`);
-  }
-
   /** Its exit code; undefined where it was killed. */
   ended(): Promise<number | undefined> {
     return this.#ended;
