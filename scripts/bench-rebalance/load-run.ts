@@ -75,7 +75,7 @@ export class LoadRun {
     const beginMs = performance.now();
     let sent = 0;
     const timer = setInterval(() => {
-      const due = Math.floor(((performance.now() - beginMs) * messagesPerSecond) / 1000);
+      const due = 1 + Math.floor(((performance.now() - beginMs) * messagesPerSecond) / 1000);
       for (; sent < due; sent++) {
         void this.clients[sent % this.clients.length]?.send(beginMs + (sent * 1000) / messagesPerSecond);
       }

@@ -12,6 +12,7 @@ const waitMaxMs = 50;
 const beginMs = 500;
 const lookMs = 2_500;
 const looks = 6;
+const triesMax = 2;
 const loadShare = 0.6;
 
 /**
@@ -32,10 +33,11 @@ export async function steadyRate(
     let [kept, missed] = [0, greatest];
     for (let look = 0; look < looks; look++) {
       const rate = (kept + missed) / 2;
-      if ((await waitP99Ms(load, rate)) <= waitMaxMs) kept = rate;
+      if (await isKept(load, rate)) kept = rate;
       else missed = rate;
     }
     load.close();
+    if (kept === 0) throw new Error('this machine is too busy with other things to keep any schedule');
     const rate = Math.max(1, Math.floor(kept * loadShare));
     onProgress(
       `this machine does ${Math.round(greatest)} messages a second at the most, ${Math.round(kept)} of which ` +
@@ -45,6 +47,14 @@ export async function steadyRate(
   } finally {
     await bench.stop();
   }
+}
+
+/** Looks once more where it is not: somebody else may have had the machine for a moment. */
+async function isKept(load: LoadRun, messagesPerSecond: number): Promise<boolean> {
+  for (let tries = 0; tries < triesMax; tries++) {
+    if ((await waitP99Ms(load, messagesPerSecond)) <= waitMaxMs) return true;
+  }
+  return false;
 }
 
 async function waitP99Ms(load: LoadRun, messagesPerSecond: number): Promise<number> {
