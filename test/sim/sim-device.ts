@@ -81,9 +81,9 @@ export class SimDevice {
     this.#link?.close();
   }
 
-  /** One try over the connection there is. Rejects with ProtocolError or LinkError. */
-  async ask<T>(call: (mailbox: UserPort, deadline: number) => Promise<T>): Promise<T> {
-    return (await this.connected()).call(call);
+  /** One try over the connection there is; see SimLink. Rejects with ProtocolError or LinkError. */
+  async ask<T>(call: (mailbox: UserPort, deadline: number) => Promise<T>, over?: () => void): Promise<T> {
+    return (await this.connected()).call(call, over);
   }
 
   /** Sends one more message, for as long as it takes (G4). */

@@ -13,6 +13,8 @@ interface Belonging {
   isChanging: boolean;
   /** Comings and goings so far. */
   changes: number;
+  /** Tries to put it out or in that a node may still carry out, though the device has given them up. */
+  triesUnderWay: number;
 }
 
 /** A group of all users: what they do to it, and what they may expect. The first user owns it and stays. */
@@ -35,7 +37,9 @@ export class SimGroups {
     this.#owner = owner;
     this.#groupId = groupIdOf(owner, 'sim');
     this.#history = new GroupHistory(this.#groupId);
-    for (const userId of userIds) this.#belonging.set(userId, { isIn: true, isChanging: false, changes: 0 });
+    for (const userId of userIds) {
+      this.#belonging.set(userId, { isIn: true, isChanging: false, changes: 0, triesUnderWay: 0 });
+    }
   }
 
   /** Makes the group, with nobody disturbing. */
@@ -209,14 +213,19 @@ export class SimGroups {
     }
     const userId = random.pick(this.#userIds.slice(1));
     const belonging = this.#of(userId);
-    if (belonging.isChanging) return;
+    // These calls carry nothing that tells a late try from a new one: a removal that a paused node carries out when it
+    // runs again puts out who was put in meanwhile.
+    if (belonging.isChanging || belonging.triesUnderWay > 0) return;
     const call = belonging.isIn ? 'removeMembers' : 'addMembers';
     belonging.isChanging = true;
     belonging.changes++;
     this.#history.forgetReceipts(userId);
     this.#cluster.log.trace(`${device.label} ${call} ${userId}`);
-    await this.#insist(device, (mailbox, deadline) =>
-      mailbox.callGroup(conversationId, call, { conversationId, members: [userId] }, deadline),
+    await this.#insist(
+      device,
+      (mailbox, deadline) =>
+        mailbox.callGroup(conversationId, call, { conversationId, members: [userId] }, deadline),
+      belonging,
     );
     this.#history.forgetReceipts(userId);
     if (call === 'addMembers') this.#history.rejoined(userId);
@@ -228,10 +237,14 @@ export class SimGroups {
   async #insist(
     device: SimDevice,
     ask: (mailbox: UserPort, deadline: number) => Promise<object>,
+    tally: Pick<Belonging, 'triesUnderWay'> = { triesUnderWay: 0 },
   ): Promise<void> {
     for (let tries = 1; ; tries++) {
+      tally.triesUnderWay++;
       try {
-        await device.ask(ask);
+        await device.ask(ask, () => {
+          tally.triesUnderWay--;
+        });
         return;
       } catch (error) {
         if (!isRetryable(error) && !this.#isBlockedFor(device.userId, error)) throw error;

@@ -59,8 +59,16 @@ export class SimLink {
     return this.#isOpen;
   }
 
-  /** Makes a call on the node. Rejects with what it rejects with, or LinkError. */
-  call<T>(ask: (mailbox: UserPort, deadline: number) => Promise<T>): Promise<T> {
+  /**
+   * Makes a call on the node. Rejects with what it rejects with, or LinkError.
+   * @param over called once when the node is through with the call, or dead. This may be long after a LinkError: a
+   * paused process reads later what has reached it, also from a connection that is gone by then.
+   */
+  call<T>(
+    ask: (mailbox: UserPort, deadline: number) => Promise<T>,
+    over: () => void = () => undefined,
+  ): Promise<T> {
+    const end = this.#onceOrAtDeath(over);
     return new Promise((resolve, reject) => {
       const fail = (error: LinkError): void => {
         cancel();
@@ -82,8 +90,14 @@ export class SimLink {
       this.#there(() => {
         const { time } = this.node.process;
         this.#asked(ask, time.monotonicMs() + callTimeoutMs).then(
-          (result) => back(() => resolve(result)),
-          (error: unknown) => back(() => reject(error instanceof Error ? error : new Error(String(error)))),
+          (result) => {
+            end();
+            back(() => resolve(result));
+          },
+          (error: unknown) => {
+            end();
+            back(() => reject(error instanceof Error ? error : new Error(String(error))));
+          },
         );
       });
     });
@@ -155,6 +169,18 @@ export class SimLink {
   /** What the gateway would catch as well. */
   async #asked<T>(ask: (mailbox: UserPort, deadline: number) => Promise<T>, deadline: number): Promise<T> {
     return ask(this.#mailbox, deadline);
+  }
+
+  #onceOrAtDeath(over: () => void): () => void {
+    let isOver = false;
+    const end = (): void => {
+      if (!isOver) over();
+      isOver = true;
+    };
+    const { process } = this.node;
+    if (process.isAlive) process.onDeath(end);
+    else end();
+    return end;
   }
 
   #reset(cursor: string): void {
