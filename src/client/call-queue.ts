@@ -80,7 +80,10 @@ export class CallQueue {
     for (const call of [...this.#pending]) if (!call.backingOff) this.#transmit(call);
   }
 
-  /** The session is gone: what was on its way has an unknown fate and waits for the next one. */
+  /**
+   * The session is gone, or about to go: nothing more is sent on it. What was on its way may still be answered there;
+   * else it has an unknown fate and waits for the next one.
+   */
   detach(): void {
     this.#connection = undefined;
     for (const call of this.#pending) if (!call.backingOff) call.cancelWake();

@@ -68,6 +68,11 @@ export class Connection {
     }
   }
 
+  /** Requests without an outcome. */
+  get underWay(): number {
+    return this.#waiting.size;
+  }
+
   /** Sends one call; `settle` is called with its outcome unless the connection closes first. */
   request(method: string, params: object, settle: (outcome: Outcome) => void): void {
     if (this.#closed) return;

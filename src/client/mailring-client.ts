@@ -12,6 +12,7 @@ import { Connection } from './connection.ts';
 import type { Outcome } from './connection.ts';
 import { jsonCodec } from './frame-codec.ts';
 import type { FrameCodec } from './frame-codec.ts';
+import { SessionMove } from './session-move.ts';
 import type { OpenSocket } from './socket.ts';
 
 /** Where the client stands. `stopped` is final: the server said not to come back, or it gave up. */
@@ -122,7 +123,7 @@ export class MailringClient {
   #failures = 0;
   #movedHops = 0;
   #offlineSinceMs = 0;
-  #move: { readonly url: string; readonly dueMs: number; readonly cancel: Cancel } | undefined;
+  #move: SessionMove | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -215,19 +216,21 @@ export class MailringClient {
   }
 
   #connect(): void {
-    const connection = new Connection({
-      url: this.#url,
-      openSocket: this.#options.openSocket,
-      codec: this.#codec,
-      time: this.#time,
+    const connection = this.#connectionTo(this.#url, () => this.#openSession(connection));
+    this.#enter({ kind: 'connecting', connection, cancelTimer: () => undefined });
+  }
+
+  #connectionTo(url: string, opened: () => void): Connection {
+    const connection: Connection = new Connection({
+      ...{ url, openSocket: this.#options.openSocket, codec: this.#codec, time: this.#time },
       openTimeoutMs: this.#limits.openTimeoutMs,
       events: {
-        opened: () => this.#openSession(connection),
+        opened,
         pushed: (method, params) => this.#receivePush(method, params),
         closed: (code, reason) => this.#lost(connection, code, reason),
       },
     });
-    this.#enter({ kind: 'connecting', connection, cancelTimer: () => undefined });
+    return connection;
   }
 
   #openSession(connection: Connection): void {
@@ -280,26 +283,27 @@ export class MailringClient {
 
   #lost(connection: Connection, code: number, reason: string): void {
     const phase = this.#phase;
-    if (phase.kind !== 'open' && phase.kind !== 'connecting') return;
-    if (phase.connection !== connection) return;
+    // The new owner can't be reached: this session goes on until its node ends it.
+    if (this.#move?.next === connection) return this.#dropMove();
+    if ((phase.kind !== 'open' && phase.kind !== 'connecting') || phase.connection !== connection) return;
     if (phase.kind === 'open') this.#sessionEnded(phase.sinceMs);
     else phase.cancelTimer();
     this.#calls.detach();
     if (!comesBackAfter(code)) {
-      this.#stop(new CallError('closed', `closed by the server with ${code} ${reason}`.trimEnd(), false));
-      return;
+      this.#dropMove();
+      const why = `closed by the server with ${code} ${reason}`.trimEnd();
+      return this.#stop(new CallError('closed', why, false));
     }
     const move = this.#move;
-    if (move === undefined) {
-      this.#retry(`${code} ${reason}`.trimEnd());
-      return;
-    }
+    if (move === undefined) return this.#retry(`${code} ${reason}`.trimEnd());
     // The server gave each client its own time to arrive at the new owner; leave the spread as it is.
-    move.cancel();
+    move.release();
     this.#move = undefined;
     this.#url = move.url;
-    if (code === closeCodes.moved)
-      this.#waitThenConnect(Math.max(0, move.dueMs - this.#time.monotonicMs()), 'moved');
+    if (move.next !== undefined) {
+      this.#enter({ kind: 'connecting', connection: move.next, cancelTimer: () => undefined });
+      if (move.isOpen) this.#openSession(move.next);
+    } else if (code === closeCodes.moved) this.#waitThenConnect(move.restMs, 'moved');
     else this.#connect();
   }
 
@@ -345,8 +349,7 @@ export class MailringClient {
   #leavePhase(reason: string): void {
     const phase = this.#phase;
     this.#phase = { kind: 'idle' };
-    this.#move?.cancel();
-    this.#move = undefined;
+    this.#dropMove();
     this.#calls.detach();
     if (phase.kind === 'connecting' || phase.kind === 'waiting') phase.cancelTimer();
     if (phase.kind === 'connecting' || phase.kind === 'open') phase.connection.close(reason);
@@ -371,13 +374,26 @@ export class MailringClient {
 
   /** Goes to the new owner after `afterMs`, or when the old one closes the socket. */
   #prepareMove({ url, afterMs }: { url: string; afterMs: number }): void {
+    if (this.#phase.kind !== 'open') return;
+    this.#dropMove();
+    const connect = this.#connectionTo.bind(this);
+    const arrived = this.#arrived.bind(this);
+    this.#move = new SessionMove({ url, afterMs, time: this.#time, connect, arrived });
+  }
+
+  #arrived(): void {
     const phase = this.#phase;
+    if (phase.kind === 'connecting') this.#openSession(phase.connection);
     if (phase.kind !== 'open') return;
-    this.#move?.cancel();
-    this.#move = {
-      url,
-      dueMs: this.#time.monotonicMs() + afterMs,
-      cancel: this.#time.after(afterMs, () => phase.connection.close('moved')),
-    };
+    this.#calls.detach();
+    this.#move?.leave(phase.connection);
+  }
+
+  #dropMove(): void {
+    const move = this.#move;
+    this.#move = undefined;
+    move?.end();
+    // On its way already: whatever was held back for the new owner goes on here.
+    if (move?.isOpen === true && this.#phase.kind === 'open') this.#calls.attach(this.#phase.connection);
   }
 }

@@ -169,6 +169,8 @@ export class DepartureLane {
 
   async #run(): Promise<void> {
     const { limits, pace } = this.#parts;
+    // Whoever wanted this is answered first.
+    await this.#pause(0);
     while (this.#isSending()) {
       // First the wait, then the copies: nothing may be committed between a copy and its being noted here.
       if (pace.waitMs > 0) await this.#pause(pace.waitMs);
@@ -185,7 +187,8 @@ export class DepartureLane {
   }
 
   async #sendWhole(): Promise<void> {
-    const { limits, registry, tally } = this.#parts;
+    const { limits, registry, tally, time } = this.#parts;
+    const sinceMs = time.monotonicMs();
     const copies: SentCopy[] = [];
     let bytes = 0;
     while (bytes < limits.batchBytes && copies.length < copiesPerBatchMax) {
@@ -204,19 +207,20 @@ export class DepartureLane {
       });
     }
     tally.copiesSent += copies.length;
-    if (copies.length > 0) await this.#send(copies, bytes);
+    if (copies.length > 0) await this.#send(copies, bytes, sinceMs);
   }
 
   async #sendDeltas(): Promise<void> {
     this.#rounds++;
     for (const ids of this.#inBatches([...this.#dirty])) {
       if (!this.#isSending()) return;
+      const sinceMs = this.#parts.time.monotonicMs();
       const deltas = ids.flatMap((entityId) => this.#deltaOf(entityId, false) ?? []);
       const bytes = deltas.reduce(
         (sum, { cells }) => sum + cells.reduce((all, one) => all + cellBytes(one), 0),
         0,
       );
-      if (deltas.length > 0) await this.#send(deltas, bytes);
+      if (deltas.length > 0) await this.#send(deltas, bytes, sinceMs);
     }
   }
 
@@ -233,11 +237,13 @@ export class DepartureLane {
     return { entityId, base, version, marks: undefined, cells, isLast };
   }
 
-  async #send(copies: readonly SentCopy[], bytes: number): Promise<void> {
-    const { changeId, pace, send, tally, to } = this.#parts;
-    pace.sent(bytes);
+  /** @param sinceMs when this node began to put them together */
+  async #send(copies: readonly SentCopy[], bytes: number, sinceMs: number): Promise<void> {
+    const { changeId, pace, send, tally, time, to } = this.#parts;
     tally.bytesSent += bytes;
-    const refused = await send(to, changeId, copies);
+    const sent = send(to, changeId, copies);
+    pace.sent(bytes, time.monotonicMs() - sinceMs);
+    const refused = await sent;
     if (refused !== undefined) {
       this.#failures = 0;
       for (const entityId of refused) {

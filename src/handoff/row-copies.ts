@@ -30,8 +30,9 @@ interface Kept {
 
 /** What a row takes besides its cells, estimated. */
 const overheadBytes = 200;
-/** Copies are taken into memory in small steps, so that nobody has to wait for it. */
+/** Copies are taken into memory in small steps, so that nobody has to wait for it: so many, or for so long. */
 const revivedAtOnce = 16;
+const reviveSliceMs = 2;
 const revivePauseMs = 8;
 
 /** What a cell takes in memory and on the wire, roughly. */
@@ -196,13 +197,37 @@ export class RowCopies {
   async #reviveAll(): Promise<void> {
     if (this.#isReviving) return;
     this.#isReviving = true;
-    for (let some = this.#someOwn(); some.length > 0; some = this.#someOwn()) {
-      await Promise.all(some.map((entityId) => this.#revive(entityId)));
-      await new Promise<void>((resolve) => {
-        this.#parts.time.after(revivePauseMs, resolve);
-      });
-    }
+    while (await this.#reviveSome()) await this.#pause();
     this.#isReviving = false;
+  }
+
+  /**
+   * Those that are this node's by now, and nobody has asked for yet.
+   * @returns whether to look again: some wait for their last word, or more may have become its own meanwhile
+   */
+  async #reviveSome(): Promise<boolean> {
+    const { isOwn, time } = this.#parts;
+    let isToLookAgain = false;
+    let sinceMs = time.monotonicMs();
+    let count = 0;
+    for (const entityId of [...this.#kept.keys()]) {
+      const kept = this.#kept.get(entityId);
+      if (kept === undefined || !isOwn(entityId)) continue;
+      isToLookAgain = true;
+      if (!kept.isComplete && time.monotonicMs() < this.#awaitedUntilMs) continue;
+      await this.#revive(entityId);
+      if (++count < revivedAtOnce && time.monotonicMs() - sinceMs < reviveSliceMs) continue;
+      await this.#pause();
+      count = 0;
+      sinceMs = time.monotonicMs();
+    }
+    return isToLookAgain;
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#parts.time.after(revivePauseMs, resolve);
+    });
   }
 
   async #revive(entityId: string): Promise<void> {
@@ -210,16 +235,6 @@ export class RowCopies {
     await this.#parts.revive(entityId);
     // It was in memory already: what is there is as good.
     if (kept !== undefined && this.#kept.get(entityId) === kept) this.#drop(entityId, kept);
-  }
-
-  /** Of those that are this node's by now, and nobody has asked for yet. */
-  #someOwn(): readonly string[] {
-    const some: string[] = [];
-    for (const entityId of this.#kept.keys()) {
-      if (this.#parts.isOwn(entityId)) some.push(entityId);
-      if (some.length === revivedAtOnce) break;
-    }
-    return some;
   }
 
   #sweepLater(): void {

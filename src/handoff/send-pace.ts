@@ -1,6 +1,9 @@
 import type { Time } from '../std/time.ts';
 
-/** Bytes a second, for all who share it: who has sent a lot makes the next one wait. */
+/** For each ms of work as long a rest, in which others have their turn. */
+const restShare = 1;
+
+/** Bytes a second, for all who share it, and half of the time: who has sent a lot makes the next one wait. */
 export class SendPace {
   readonly #bytesPerMs: number;
   readonly #time: Time;
@@ -16,7 +19,9 @@ export class SendPace {
     return Math.max(0, this.#freeAtMs - this.#time.monotonicMs());
   }
 
-  sent(bytes: number): void {
-    this.#freeAtMs = Math.max(this.#freeAtMs, this.#time.monotonicMs()) + bytes / this.#bytesPerMs;
+  /** @param workMs what it took of this node, which did nothing else meanwhile */
+  sent(bytes: number, workMs: number): void {
+    const waitMs = Math.max(bytes / this.#bytesPerMs, workMs * restShare);
+    this.#freeAtMs = Math.max(this.#freeAtMs, this.#time.monotonicMs()) + waitMs;
   }
 }

@@ -114,7 +114,7 @@ export const pushList = {
     about: 'The user has moved to another node.',
     params: Type.Object({
       url: Type.String({ description: 'Where the user is served from now on.' }),
-      afterMs: count('After so many ms this connection is closed with 4001.'),
+      afterMs: count('When to go there, in ms; a second later this connection is closed with 4001.'),
     }),
   },
 };

@@ -124,6 +124,9 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
   async handle(request: PeerRequest, from: PeerIdentity): Promise<PeerReply> {
     this.#parts.ring.heard(from.incarnation, request.epoch);
     try {
+      if (request.epoch > this.#finder.view.epoch) {
+        await this.#finder.until(request.epoch, request.deadline);
+      }
       const ask = unpackAsk(request.body);
       // These two name their users themselves.
       const isForNode = ask.kind === 'tell' || ask.kind === 'cards';

@@ -19,6 +19,8 @@ export interface OwnerFinderParts {
 const here: Owner = { kind: 'here' };
 /** Between two tries while the nodes don't agree about the owner; a new view ends the pause. */
 const backoff = { baseMs: 10, maxMs: 250 };
+/** For a view that others have adopted. */
+const laterViewMaxMs = 150;
 
 /** Refused by who was asked because it doesn't own the user; nothing was changed. */
 export function isMoved(error: unknown): boolean {
@@ -67,12 +69,30 @@ export class OwnerFinder {
 
   /** Before try number `tries + 1`. Rejects with `unavailable` where the deadline comes first. */
   async pause(tries: number, deadline: number): Promise<void> {
-    const { random, ring, time } = this.#parts;
+    const { random, time } = this.#parts;
     const waitMs = backoffDelayMs(backoff, tries - 1, random);
     if (time.monotonicMs() + waitMs >= deadline) {
       throw new ProtocolError('unavailable', 'this user is being moved; try again', { retryAfterMs: 100 });
     }
-    await new Promise<void>((resolve) => {
+    await this.#news(waitMs);
+  }
+
+  /**
+   * Resolves when the view of that epoch is in force here, after a short while at the latest. Somebody has adopted it,
+   * so this node is about to: who was refused for that would pause, and ask again.
+   */
+  async until(epoch: number, deadline: number): Promise<void> {
+    const { time } = this.#parts;
+    const lateMs = Math.min(deadline, time.monotonicMs() + laterViewMaxMs);
+    while (this.view.epoch < epoch && time.monotonicMs() < lateMs) {
+      await this.#news(lateMs - time.monotonicMs());
+    }
+  }
+
+  /** Resolves at the next view, or after that time. */
+  #news(waitMs: number): Promise<void> {
+    const { ring, time } = this.#parts;
+    return new Promise((resolve) => {
       const resume = (): void => {
         cancelTimer();
         cancelNews();

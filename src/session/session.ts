@@ -29,6 +29,8 @@ const failedAttemptsMax = 20;
 /** Frames that are no calls, or calls of nobody, before the connection is closed. */
 const faultsMax = 10_000;
 
+/** A device that is to go to another node is served from there through this one, for so long after its time. */
+const leaveGraceMs = 1_000;
 /** For the calls of a session that is to go to another node. */
 const leavePollMs = 50;
 const leaveMaxMs = 2_000;
@@ -132,7 +134,8 @@ export class Session {
   sendAway(url: string, afterMs: number): void {
     if (this.#state.kind !== 'open' || this.#cancelMove !== undefined) return;
     this.#connection.send(this.#connection.encoding.push('moved', { url, afterMs }));
-    this.#cancelMove = this.#host.options.time.after(afterMs, () => {
+    // Who follows by itself opens its new socket at that time, and is gone soon after.
+    this.#cancelMove = this.#host.options.time.after(afterMs + leaveGraceMs, () => {
       this.#leave(0);
     });
   }

@@ -32,6 +32,8 @@ export class FakeServer {
   readonly seen: SeenCall[] = [];
   /** Decides about each call; a test replaces it. */
   intercept: (call: SeenCall) => Verdict = () => 'answer';
+  /** Answers wait for it. */
+  hold: Promise<undefined> | undefined;
   /** Whether every cursor is too old. */
   forgetsCursors = false;
   readonly #http: Server;
@@ -66,6 +68,10 @@ export class FakeServer {
 
   get sessions(): number {
     return [...this.#connected].filter(({ userId }) => userId !== undefined).length;
+  }
+
+  get sockets(): number {
+    return this.#connected.size;
   }
 
   /** Sends a push to every session of a user. */
@@ -113,11 +119,16 @@ export class FakeServer {
       }
       if (connected.userId === undefined) throw new ProtocolError('unauthenticated', 'open a session first');
       const result = this.backend.answer(connected.userId, method, params);
-      if (verdict === 'answer') this.#write(connected, { jsonrpc: '2.0', id, result });
+      if (verdict === 'answer') void this.#answer(connected, { jsonrpc: '2.0', id, result });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#write(connected, { jsonrpc: '2.0', id, error: error.toJSON() });
     }
+  }
+
+  async #answer(connected: Connected, reply: object): Promise<void> {
+    if (this.hold !== undefined) await this.hold;
+    this.#write(connected, reply);
   }
 
   #open(connected: Connected, id: number, params: Params): void {

@@ -21,6 +21,7 @@ export class RouterRig {
   /** What peers answer. */
   answer: (request: PeerRequest) => PeerReply = () => ({ kind: 'ok', body: null });
   noteRefusal: Refusal | undefined;
+  readonly #listeners = new Set<(change: ViewChange) => void>();
 
   constructor(options?: RigOptions) {
     this.rig = new MailboxRig(options);
@@ -39,13 +40,19 @@ export class RouterRig {
     });
   }
 
+  adopt(view: RingView): void {
+    const change = { before: this.view, after: view, isInOrder: true };
+    this.view = view;
+    for (const adopted of this.#listeners) adopted(change);
+  }
+
   #ring(): RingPort {
     const ring: Omit<RingPort, 'view'> = {
       self: memberOf(1),
-      onView:
-        (_adopted: (change: ViewChange) => void): Cancel =>
-        () =>
-          undefined,
+      onView: (adopted: (change: ViewChange) => void): Cancel => {
+        this.#listeners.add(adopted);
+        return () => this.#listeners.delete(adopted);
+      },
       keeps: (_userId, sinceEpoch) => sinceEpoch >= this.keepsSince,
       heard: () => undefined,
     };

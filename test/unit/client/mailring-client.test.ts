@@ -242,6 +242,42 @@ describe('moving', () => {
     await owner.stop();
   });
 
+  test('opens its socket to the new owner while the old one still answers, and asks nothing twice', async () => {
+    const owner = await FakeServer.start(server.backend);
+    const { client, heard } = connect('ann');
+    await isOpen(client);
+    const { promise: hold, resolve: answer } = Promise.withResolvers<undefined>();
+    server.hold = hold;
+    const before = client.sendMessage(toBob('before'));
+    await vi.waitFor(() => expect(server.seen.at(-1)?.method).toBe('sendMessage'));
+    server.push('ann', 'moved', { url: owner.wsUrl, afterMs: 0 });
+    await vi.waitFor(() => expect(owner.sockets).toBe(1));
+    const after = client.sendMessage(toBob('after'));
+    expect(client.state.kind).toBe('open');
+    answer(undefined);
+    await Promise.all([before, after]);
+    const sent = (one: FakeServer): unknown[] => one.seen.filter(({ method }) => method === 'sendMessage');
+    expect([sent(server).length, sent(owner).length, heard.states.includes('waiting')]).toEqual([
+      1,
+      1,
+      false,
+    ]);
+    client.close();
+    await owner.stop();
+  });
+
+  test('stays where the new owner cannot be reached, until its node ends the session', async () => {
+    const owner = await FakeServer.start(server.backend);
+    const { wsUrl: url } = owner;
+    await owner.stop();
+    const { client, heard } = connect('ann');
+    await isOpen(client);
+    server.push('ann', 'moved', { url, afterMs: 0 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await client.sendMessage(toBob('still here'));
+    expect([client.state.kind, heard.states.includes('waiting')]).toEqual(['open', false]);
+  });
+
   test('two nodes that point at each other are a failure with back-off, not a spin', async () => {
     server.intercept = () => new ProtocolError('moved', 'elsewhere', { url: server.wsUrl });
     const { client, heard } = connect('ann');

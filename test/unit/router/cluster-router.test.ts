@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { PeerReply } from '../../../src/peer/peer-request.ts';
 import { refusal } from '../../../src/protocol/protocol-error.ts';
 import { packAsk, packNews } from '../../../src/router/peer-ask.ts';
 import { memberOf, viewOf } from '../../support/ring-parts.ts';
@@ -22,6 +23,30 @@ describe('a request of a peer', () => {
     expect(await router.rig.time.drive(router.router.handle(read, memberOf(2)))).toMatchObject({
       kind: 'ok',
     });
+  });
+});
+
+describe('a request of a peer that has adopted a later view', () => {
+  const asked = async (during: (router: RouterRig) => void): Promise<PeerReply> => {
+    const router = new RouterRig();
+    await router.rig.users('ann');
+    router.view = viewOf(6, [memberOf(2)]);
+    const body = packAsk({ kind: 'call', name: 'account', params: null });
+    const reply = router.router.handle(
+      { to: 'ann', epoch: 7, deadline: router.rig.deadline(), body },
+      memberOf(2),
+    );
+    await router.rig.time.run(50);
+    during(router);
+    return router.rig.time.drive(reply);
+  };
+
+  test('is answered when this node has adopted it too', async () => {
+    expect(await asked((router) => router.adopt(viewOf(7, [memberOf(1)])))).toMatchObject({ kind: 'ok' });
+  });
+
+  test('is refused where this node does not hear of it for long', async () => {
+    expect(await asked(() => undefined)).toEqual({ kind: 'wrongOwner', epoch: 6 });
   });
 });
 
