@@ -26,10 +26,10 @@ import { WaitingRoom } from './waiting-room.ts';
 /** Bounds of HTTP itself, below everything that knows the protocol. */
 const http = {
   headerBytesMax: 16 * 1024,
-  headersTimeoutMs: 10_000,
-  requestTimeoutMs: 30_000,
+  headersTimeoutMs: 5_000,
+  requestTimeoutMs: 15_000,
   keepAliveTimeoutMs: 15_000,
-  checkIntervalMs: 5_000,
+  checkIntervalMs: 1_000,
   /** TCP connections beyond those that are WebSockets. */
   connectionsBeyond: 4_096,
 };

@@ -1,4 +1,5 @@
 import { callList, everyCallErrors } from '../../src/protocol/call-list.ts';
+import { closeCodes } from '../../src/protocol/close-code.ts';
 import type { Change } from '../../src/protocol/message.ts';
 import { pushList } from '../../src/protocol/shape-schemas.ts';
 import { transports } from './protocol-stand.ts';
@@ -10,6 +11,9 @@ const elsewhere = new Map([
   ['blockUser forbidden', 'test/unit/actor/people.test.ts'],
   ['any call overloaded', 'test/unit/session/call-desk.test.ts, test/unit/actor/limits.test.ts'],
   ['any call internal', 'test/wire/limits.test.ts'],
+  ['close code 4001', 'test/wire/session.test.ts'],
+  ['close code 4002', 'test/wire/limits.test.ts'],
+  ['close code 4003', 'test/wire/limits.test.ts'],
   ['push moved', 'test/contract/node-cluster.contract.ts'],
   ['push typing', 'test/contract/messenger-presence.contract.ts'],
   ['push presence', 'test/contract/messenger-presence.contract.ts'],
@@ -28,7 +32,7 @@ export const changeKinds: readonly string[] = Object.keys({
 /** What belongs to sessions and frames, not to one call; over HTTP some of it has no counterpart. */
 const sessionRows = [
   ['session.open', ['good', 'good since', 'moved', 'unauthenticated', 'invalid_params', 'invalid_request']],
-  ['close code', ['4000', '4500', '4501', '4502', '4504']],
+  ['close code', Object.values(closeCodes).map(String)],
 ] as const;
 const frameRows = [
   ['frame', ['parse_error', 'invalid_request', 'method_not_found', 'too_large', 'batch', 'notification']],

@@ -21,6 +21,7 @@ export const deviceId = 'd1';
 /** Of the test cluster; a group of one more is `too_large`. */
 export const membersMax = 6;
 export const conversationsMax = 60;
+export const connectionsPerUserMax = 12;
 
 async function post(node: NodeProcess, path: string, body: unknown, token?: string): Promise<Response> {
   const headers = {

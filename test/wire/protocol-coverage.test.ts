@@ -7,6 +7,7 @@ import { NodeCluster } from '../../cluster/mailring/node-cluster.ts';
 import { callList } from '../../src/protocol/call-list.ts';
 import { changeKinds, ProtocolCoverage } from '../support/protocol-coverage.ts';
 import {
+  connectionsPerUserMax,
   conversationsMax,
   fullUser,
   httpLine,
@@ -34,6 +35,7 @@ const settings = {
     'ring-lease-ms': 20_000,
     'log-level': 'warn',
   },
+  'limits-connections-per-user-max': connectionsPerUserMax,
   // The cases have to get through, a flood not.
   ...{ 'limits-requests-per-second-per-user': 100, 'limits-accounts-per-minute-per-address': 400 },
   'limits-logins-per-minute-per-address': 20,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import type { NodeCluster } from '../../cluster/mailring/node-cluster.ts';
 import type { ProtocolCoverage } from '../support/protocol-coverage.ts';
-import { deviceId, Person, subprotocolOf, transports } from '../support/protocol-stand.ts';
+import { connectionsPerUserMax, deviceId, Person, subprotocolOf, transports } from '../support/protocol-stand.ts';
 import type { ProtocolStand, Transport } from '../support/protocol-stand.ts';
 import { WireClient } from '../support/wire-client.ts';
 import type { Json } from '../support/wire-client.ts';
@@ -98,6 +99,29 @@ function describeCloseCodes({ coverage, node }: CoverageParts, transport: Transp
     expect(await client.result('revokeTokens', { before: Date.now() + 60_000 })).toEqual({});
     expect((await client.closed).code).toBe(4501);
     coverage.note('close code', '4501', transport);
+  });
+
+  it('4503: the oldest of too many connections', async () => {
+    const person = await Person.ownedBy(node(0), node(2), `many-${transport}`);
+    const oldest = await person.open(transport);
+    const others: WireClient[] = [];
+    for (let count = 0; count < connectionsPerUserMax; count++) others.push(await person.open(transport));
+    expect((await oldest.closed).code).toBe(4503);
+    coverage.note('close code', '4503', transport);
+    for (const client of others) {
+      expect(client.socket.readyState).toBe(WebSocket.OPEN);
+      client.close();
+    }
+  });
+
+  it('4004: a flood, however much of it is let through', async () => {
+    const person = await Person.ownedBy(node(0), node(2), `torrent-${transport}`);
+    const client = await person.open(transport);
+    const batch = Array.from({ length: 64 }, () => call);
+    // More than may be refused and what is served meanwhile.
+    for (let count = 0; count < 200; count++) client.send(batch);
+    expect((await client.closed).code).toBe(4004);
+    coverage.note('close code', '4004', transport);
   });
 }
 
