@@ -29,6 +29,8 @@ interface Round {
   readonly others: Seen;
   readonly p99Ratio: number;
   readonly rssMaxMib: number;
+  /** Processor time of the node, in cores. */
+  readonly cores: number;
   readonly problems: readonly string[];
 }
 
@@ -42,6 +44,13 @@ interface Report {
 function rssMib(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+}
+
+/** Processor time so far, s: Linux counts it in hundredths. */
+function cpuSeconds(pid: number): number {
+  const [, ...fields] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const [userTicks = 0, systemTicks = 0] = fields.join('').split(' ').slice(11, 13).map(Number);
+  return (userTicks + systemTicks) / 100;
 }
 
 function attacked(
@@ -79,15 +88,19 @@ class AbuseRun {
   }
 
   async round(name: string, quiet: Seen, rssStartMib: number): Promise<Round> {
+    const pid = this.#node.process.pid ?? 0;
     let rssMaxMib = 0;
     const watch = setInterval(() => {
-      rssMaxMib = Math.max(rssMaxMib, rssMib(this.#node.process.pid ?? 0));
+      rssMaxMib = Math.max(rssMaxMib, rssMib(pid));
     }, 250);
+    const [startedMs, cpuBefore] = [performance.now(), cpuSeconds(pid)];
     const [found, others] = await Promise.all([
       attacked(name, this.#node.httpUrl, this.#forMs),
       this.#others.chat(this.#forMs),
     ]);
     clearInterval(watch);
+    const spent = (cpuSeconds(pid) - cpuBefore) / ((performance.now() - startedMs) / 1_000);
+    const cores = Math.round(spent * 100) / 100;
     const p99Ratio = Math.round((others.p99Ms / quiet.p99Ms) * 100) / 100;
     const missing = (attacks[name]?.expected ?? []).filter((refusal) => (found.seen[refusal] ?? 0) === 0);
     const problems = [
@@ -99,7 +112,7 @@ class AbuseRun {
         : []),
       ...(rssMaxMib > rssStartMib + rssGrowthMaxMib ? [`${rssMaxMib} MiB, not ${rssStartMib}`] : []),
     ];
-    return { attack: name, seen: found.seen, others, p99Ratio, rssMaxMib, problems };
+    return { attack: name, seen: found.seen, others, p99Ratio, rssMaxMib, cores, problems };
   }
 }
 

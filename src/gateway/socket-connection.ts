@@ -149,6 +149,8 @@ export class SocketConnection implements DeviceConnection {
     this.#unansweredPings = 0;
     this.#traffic.framesReceived += 1;
     this.#traffic.bytesReceived += data.length;
+    // Who was told to go and goes on sending is neither decoded nor served.
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
     try {
       this.#handle(this.encoding.decode(data, isBinary));
     } catch (err) {

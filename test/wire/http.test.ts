@@ -156,6 +156,26 @@ describe('POST /v1/rpc', () => {
   });
 });
 
+describe('requests without an end', () => {
+  it('G10: get 408, be it for their head or their body, and their connections are closed', async () => {
+    const who = `Authorization: Bearer ${ann}\r\nX-Device-Id: d1\r\n`;
+    const head = `POST /v1/rpc HTTP/1.1\r\nHost: x\r\n${who}`;
+    const answers = ['', head, `${head}Content-Length: 9\r\n\r\n{`].map(
+      (beginning) =>
+        new Promise<string>((resolve) => {
+          const socket = connect(Number(new URL(server.httpUrl).port), '127.0.0.1');
+          let answer = '';
+          socket.on('data', (data) => (answer += data.toString()));
+          socket.on('close', () => {
+            resolve(answer.slice(0, 12));
+          });
+          socket.write(beginning);
+        }),
+    );
+    expect(await Promise.all(answers)).toEqual(Array.from({ length: 3 }, () => 'HTTP/1.1 408'));
+  }, 60_000);
+});
+
 describe('GET /v1/changes', () => {
   const changes = async (query: string) => (await (await get(`/v1/changes?${query}`)).json()) as Json;
 

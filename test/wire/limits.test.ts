@@ -199,6 +199,34 @@ describe('calls', () => {
   });
 });
 
+describe('a flood', () => {
+  it('G10: nothing of it is served once it was told to go, also where it stays', async () => {
+    const token = await start({ limits: { requestsPerSecondPerUser: 100 } });
+    const client = await open(token);
+    // It does not answer the close frame, and goes on.
+    const told = new Promise<void>((resolve) => {
+      client.socket.close = () => {
+        resolve();
+      };
+    });
+    let sent = 0;
+    const say = (): void => {
+      const id = messageId('ann', `f${sent++}`);
+      client.request('sendMessage', { to: 'bob', text: 'x', messageId: id });
+    };
+    while (sent < 8_000) say();
+    await told;
+    await expect.poll(() => server.metrics.traffic.framesReceived).toBe(1 + sent);
+    const { received } = server.mailboxes.mailbox('ann');
+    const served = received.length;
+    // So long that some calls of this user are let through again.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (let count = 0; count < 5; count++) say();
+    await expect.poll(() => server.metrics.traffic.framesReceived).toBe(1 + sent);
+    expect(received.length).toBe(served);
+  });
+});
+
 describe('log-ins', () => {
   it('of one user are limited, whoever tries and whether there is such a user; others are not', async () => {
     await start({ limits: { loginsPerMinutePerUser: 3 } });
