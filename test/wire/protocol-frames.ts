@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { NodeCluster } from '../../cluster/mailring/node-cluster.ts';
 import type { ProtocolCoverage } from '../support/protocol-coverage.ts';
-import { connectionsPerUserMax, deviceId, Person, subprotocolOf, transports } from '../support/protocol-stand.ts';
+import {
+  connectionsPerUserMax,
+  deviceId,
+  Person,
+  subprotocolOf,
+  transports,
+} from '../support/protocol-stand.ts';
 import type { ProtocolStand, Transport } from '../support/protocol-stand.ts';
 import { WireClient } from '../support/wire-client.ts';
 import type { Json } from '../support/wire-client.ts';
