@@ -20,7 +20,12 @@ import { LmdbTable } from '../src/store/lmdb-table.ts';
 import { MemoryTable } from '../src/store/memory-table.ts';
 import type { RowTable } from '../src/store/row-table.ts';
 import { VersionedStore } from '../src/store/versioned-store.ts';
-import { localGroups, ordinaryFanOutTiming, ordinaryGroupLimits } from '../test/support/group-parts.ts';
+import {
+  localGroups,
+  ordinaryFanOutTiming,
+  ordinaryFollowTiming,
+  ordinaryGroupLimits,
+} from '../test/support/group-parts.ts';
 
 interface Options {
   readonly store: string;
@@ -72,6 +77,7 @@ function openRegistry(table: RowTable): { registry: EntityRegistry; commits: () 
       ...localGroups(() => registry, alarm),
       groupLimits: ordinaryGroupLimits,
       fanOutTiming: ordinaryFanOutTiming,
+      followTiming: ordinaryFollowTiming,
       envelopes: {
         request: (to, envelope, deadline) => registry.mailbox(to).accept(envelope, deadline),
       },

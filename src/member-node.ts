@@ -288,12 +288,16 @@ export class MemberNode {
           this.router.members.news(groupId, userId, known, deadline),
         mark: (groupId, userId, marks, deadline) =>
           this.router.members.mark(groupId, userId, marks, deadline),
+        newsOfAll: (userId, known, deadline) => this.router.members.newsOfAll(userId, known, deadline),
+        subscribe: (groupId, deadline) => this.router.members.subscribe(groupId, deadline),
         range: (groupId, userId, bounds, deadline) =>
           this.router.members.range(groupId, userId, bounds, deadline),
       },
       members: {
         nodeOf: (userId) => this.router.members.nodeOf(userId),
         tell: (nodeId, circular, deadline) => this.router.members.tell(nodeId, circular, deadline),
+        announce: (nodeId, announcement, deadline) =>
+          this.router.members.announce(nodeId, announcement, deadline),
         cards: (groupId, asked, deadline) => this.router.members.cards(groupId, asked, deadline),
       },
     };

@@ -59,6 +59,9 @@ const fanOutTiming = {
   ...{ retryFirstMs: 100, retryMaxMs: 10_000, clearAfterMs: 15_000 },
   ...{ enrolmentWaitMs: 2_000, roundMs: 15_000, receiptAfterMs: 500 },
 };
+const followTiming = {
+  ...{ renewMs: 20_000, lastsMs: 60_000, retryFirstMs: 100, retryMaxMs: 5_000, askMs: 5_000 },
+};
 const sweepTiming = { everyMs: 600_000, pagePauseMs: 3_000 };
 /** Messages in one envelope: what fits a commit beside others. */
 const envelopeMax = 128;
@@ -135,11 +138,13 @@ function mailboxSettings(settings: Settings): MemberNodeParts['mailboxes'] {
     outboxTiming,
     groupLimits: {
       membersMax: limits.membersMax,
+      fanOutMembersMax: groups.fanOutMembersMax,
       pendingMax: groups.pendingMax,
       dedupWindowMs: dedup.windowMs,
       receiptMembersMax: groups.receiptMembersMax,
     },
     fanOutTiming,
+    followTiming,
   };
 }
 

@@ -229,6 +229,8 @@ export class Actor<T extends EntityTypes> {
       if (cells.length === 0) {
         // A reply that changes nothing is a read.
         if (!(await this.#durable.isFresh(state, deadline))) continue;
+        const effects = this.#behaviour.pass?.(state, draft);
+        if (effects !== undefined) this.#ports.changed(state, effects);
       } else {
         const outcome = await this.#durable.commit(state, draft, cells, deadline);
         if (outcome.kind === 'conflict') {

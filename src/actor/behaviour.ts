@@ -27,6 +27,8 @@ export interface Behaviour<T extends EntityTypes> {
   step(draft: T['draft'], input: T['input'], loaded: LoadedRanges): Step<T['result']>;
   /** Makes a draft that is durable the state, and tells what follows from it. */
   apply(state: T['state'], draft: T['draft'], version: RowVersion): T['effects'];
+  /** A draft that writes nothing has come to its end. @returns what follows from it all the same, if anything does */
+  pass?(state: T['state'], draft: T['draft']): T['effects'] | undefined;
   query(state: T['state'], query: T['query'], loaded: LoadedRanges): Step<T['answer']>;
   lane(input: T['input']): string;
   /** How it moves to another node without being read from the store there; undefined: it doesn't. */

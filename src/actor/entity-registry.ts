@@ -4,6 +4,7 @@ import type { ChangeBatch, ChangeListener } from './change-batch.ts';
 import type { Entity } from './entity.ts';
 import { EvictionPolicy } from './eviction-policy.ts';
 import { Group } from './group.ts';
+import { GroupFollowers } from './group-followers.ts';
 import type { GroupHost } from './group-host.ts';
 import { LoadGate, type LoadLimits } from './load-gate.ts';
 import { Mailbox } from './mailbox.ts';
@@ -31,7 +32,7 @@ export interface HotEntity {
 
 export type RegistryHost = Omit<
   MailboxHost & GroupHost,
-  'isWatched' | 'publish' | 'unheard' | 'accounted' | 'loads'
+  'isWatched' | 'publish' | 'unheard' | 'accounted' | 'loads' | 'follows'
 >;
 
 /** Does anybody listen on the feed of this user now? */
@@ -47,6 +48,8 @@ const releasePollMs = 250;
 export class EntityRegistry {
   /** What is being read into memory. */
   readonly loads: LoadGate;
+  /** What is heard here of large groups. */
+  readonly followers: GroupFollowers;
   readonly #host: MailboxHost & GroupHost;
   readonly #limits: CacheLimits;
   readonly #entities = new Map<string, Mailbox | Group>();
@@ -65,9 +68,15 @@ export class EntityRegistry {
     this.#limits = limits;
     this.#policy = new EvictionPolicy(limits.budgetBytes);
     this.loads = new LoadGate({ limits, time: host.time, random: host.random });
+    this.followers = new GroupFollowers({
+      ...{ groups: host.groups, time: host.time, random: host.random, timing: host.followTiming },
+      follower: (userId) => this.mailbox(userId),
+      alarm: host.alarm,
+    });
     this.#host = {
       ...host,
       loads: this.loads,
+      follows: this.followers,
       isWatched: (userId) => this.isWatched(userId),
       unheard: (userId) => {
         this.#unheard(userId);
@@ -192,6 +201,7 @@ export class EntityRegistry {
       if (this.#listeners.get(userId) !== listeners) return;
       this.#listeners.delete(userId);
       this.#tellAudience(userId, false);
+      this.followers.unfollow(userId);
     };
   }
 

@@ -2,6 +2,7 @@ import {
   noteConfirmedMark,
   noteConfirmedEnrolment,
   noteMostlyConfirmed,
+  noteOwnKnown,
 } from '../group/apply-group-draft.ts';
 import {
   enrolmentsFor,
@@ -13,7 +14,7 @@ import {
   markOfState,
 } from '../group/fan-out-due.ts';
 import { everything, leastMark, markOfGroup, reachesMark, type FanOutMark } from '../group/fan-out-mark.ts';
-import type { GroupState } from '../group/group-state.ts';
+import { isReadByMembers, type GroupState } from '../group/group-state.ts';
 import type { Enrolment } from '../conversation/bulletin.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Cancel } from '../std/time.ts';
@@ -79,6 +80,8 @@ export class GroupFanOut {
   changed(state: GroupState): void {
     this.#losses = 0;
     this.#isOpen = state.mark !== undefined || state.owed.size > 0;
+    // Lanes are those of who is owed something.
+    if (isReadByMembers(state)) this.#lanesEvent = -1;
     if (isNewsDue(state)) this.#pumpSoon();
     else if (isFanOutDue(state)) this.#pumpReceipts();
     if (this.#isOpen) this.#scheduleSettle(this.#clearAfterMs);
@@ -156,10 +159,13 @@ export class GroupFanOut {
     // In another view users may have come to a lane that is further than the one they were in.
     if (epoch !== this.#lanesEpoch) this.#forgetLanes();
     const byNode = new Map<string, string[]>();
-    for (const userId of state.members.keys()) this.#assign(byNode, userId);
-    for (const userId of state.owed.keys()) if (!state.members.has(userId)) this.#assign(byNode, userId);
+    const isAll = !isReadByMembers(state);
+    const isOf = (userId: string): boolean => (isAll && state.members.has(userId)) || state.owed.has(userId);
+    if (isAll) for (const userId of state.members.keys()) this.#assign(byNode, userId);
+    for (const userId of state.owed.keys()) {
+      if (!isAll || !state.members.has(userId)) this.#assign(byNode, userId);
+    }
     for (const [key, { nodeId, straggler }] of this.#lanes) {
-      const isOf = (userId: string): boolean => state.members.has(userId) || state.owed.has(userId);
       if (straggler === undefined ? !byNode.has(nodeId) : !isOf(straggler)) this.#lanes.delete(key);
     }
     for (const [nodeId, userIds] of byNode) {
@@ -212,10 +218,12 @@ export class GroupFanOut {
 
   /** Who has caught up is told with the others of the node again; not within a round, of which they were no part. */
   #rejoin(): void {
-    for (const [key, { straggler, nodeId, through, isBusy }] of this.#lanes) {
+    const { state } = this.#actor;
+    for (const [key, lane] of this.#lanes) {
+      const { straggler, nodeId, through, isBusy } = lane;
       const home = this.#lanes.get(nodeId);
       if (straggler === undefined || isBusy || home === undefined || home.isBusy) continue;
-      if (!reachesMark(through, home.through)) continue;
+      if (!reachesMark(through, home.through) || state === undefined || isBehind(state, lane)) continue;
       this.#lanes.delete(key);
       home.userIds = [...home.userIds, straggler];
     }
@@ -244,28 +252,40 @@ export class GroupFanOut {
   async #round(lane: Lane): Promise<boolean> {
     const { time, members, fanOutTiming } = this.#host;
     const deadline = time.monotonicMs() + fanOutTiming.roundMs;
-    const answer = await this.#actor.query({ kind: 'bulletin', above: lane.through }, deadline);
+    const before = this.#actor.state;
+    // Who is in a large group, and knows that, is told nothing of its messages.
+    const isNamedOnly = before !== undefined && isReadByMembers(before);
+    const above = isNamedOnly ? everything : lane.through;
+    const answer = await this.#actor.query({ kind: 'bulletin', above }, deadline);
     const { state } = this.#actor;
     if (answer.kind !== 'bulletin' || answer.bulletin === undefined || state === undefined) return false;
     const { bulletin } = answer;
     this.#arrange(state);
     // Who came meanwhile is told with the next one; and where the view has changed this lane is no more.
     if (state.info?.event !== bulletin.event || !this.#isPresent(lane)) return true;
-    const { userIds } = lane;
+    if (isNamedOnly !== isReadByMembers(state)) return true;
+    const userIds = isNamedOnly ? lane.userIds.filter((userId) => isOwed(state, userId)) : lane.userIds;
     const enrolments = enrolmentsFor(state, userIds, bulletin);
     const failed = new Set(await members.tell(lane.nodeId, { bulletin, userIds, enrolments }, deadline));
     const isDone = failed.size === 0 || this.#part(lane, failed);
-    if (isDone) lane.through = markOfGroup(bulletin);
-    this.#confirm(lane, enrolments, failed);
+    if (isDone && !isNamedOnly) lane.through = markOfGroup(bulletin);
+    this.#confirm(lane, bulletin.lastSeq, enrolments, failed);
     return isDone;
   }
 
-  #confirm(lane: Lane, enrolments: ReadonlyMap<string, Enrolment>, failed: ReadonlySet<string>): void {
+  #confirm(
+    lane: Lane,
+    lastSeq: number,
+    enrolments: ReadonlyMap<string, Enrolment>,
+    failed: ReadonlySet<string>,
+  ): void {
     // Maybe loaded anew: what mailboxes have confirmed stays true.
     const { state } = this.#actor;
     if (state === undefined) return;
     for (const [userId, enrolment] of enrolments) {
-      if (!failed.has(userId)) noteConfirmedEnrolment(state, userId, enrolment.event);
+      if (failed.has(userId)) continue;
+      noteConfirmedEnrolment(state, userId, enrolment.event);
+      noteOwnKnown(state, userId, lastSeq);
     }
     if (this.#isPresent(lane)) this.#noteMark(state);
     for (const { userIds, done } of [...this.#waiting]) {

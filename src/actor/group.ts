@@ -1,6 +1,7 @@
-import type { MemberNews } from '../conversation/bulletin.ts';
+import type { Bulletin, MemberNews, Told } from '../conversation/bulletin.ts';
 import { outgoing } from '../conversation/outgoing-message.ts';
 import type { OutgoingOperation } from '../conversation/operation.ts';
+import { noteOwnKnown } from '../group/apply-group-draft.ts';
 import { evictGroupMessages } from '../group/evict-group-messages.ts';
 import { everything } from '../group/fan-out-mark.ts';
 import type { GroupAnswer, GroupQuery } from '../group/group-behaviour.ts';
@@ -33,6 +34,7 @@ import { accepted } from './accepted.ts';
 import { Actor } from './actor.ts';
 import type { Entity } from './entity.ts';
 import { groupBehaviour, type GroupTypes } from './group-entity.ts';
+import { GroupBroadcast } from './group-broadcast.ts';
 import { GroupFanOut } from './group-fan-out.ts';
 import type { GroupHost } from './group-host.ts';
 
@@ -80,6 +82,7 @@ export class Group implements Entity {
   readonly #host: GroupHost;
   readonly #actor: Actor<GroupTypes>;
   readonly #fanOut: GroupFanOut;
+  readonly #broadcast: GroupBroadcast;
   /** Calls under way, which may wait for others between two uses of the actor: it must not leave memory meanwhile. */
   #calls = 0;
 
@@ -97,6 +100,7 @@ export class Group implements Entity {
       changed: (state) => {
         this.#account();
         this.#fanOut.changed(state);
+        this.#broadcast.changed();
       },
       lost: () => {
         this.#account();
@@ -107,6 +111,7 @@ export class Group implements Entity {
       },
     });
     this.#fanOut = new GroupFanOut(groupId, this.#actor, host);
+    this.#broadcast = new GroupBroadcast(groupId, this.#actor, host);
   }
 
   get state(): GroupState | undefined {
@@ -118,7 +123,7 @@ export class Group implements Entity {
   }
 
   get isIdle(): boolean {
-    return this.#calls === 0 && this.#actor.isIdle && this.#fanOut.isIdle;
+    return this.#calls === 0 && this.#actor.isIdle && this.#fanOut.isIdle && this.#broadcast.isIdle;
   }
 
   evict(step: number, recentSince: number): boolean {
@@ -131,6 +136,7 @@ export class Group implements Entity {
 
   leave(): void {
     this.#fanOut.leave();
+    this.#broadcast.leave();
     this.#actor.forget();
     this.#account();
   }
@@ -257,8 +263,18 @@ export class Group implements Entity {
   }
 
   /** What one member's mailbox lacks that knows all up to `known`. */
-  async news(userId: string, known: number, deadline: number): Promise<MemberNews> {
-    return (await this.#query({ kind: 'memberNews', userId, known }, 'memberNews', deadline)).news;
+  async news(userId: string, known: Told, deadline: number): Promise<MemberNews> {
+    const { news } = await this.#query({ kind: 'memberNews', userId, known }, 'memberNews', deadline);
+    if (this.state !== undefined) noteOwnKnown(this.state, userId, known.seq);
+    return news;
+  }
+
+  /** From now on the node is told, for a while, what the group has. @returns how far it is */
+  async subscribe(nodeId: string, deadline: number): Promise<Bulletin> {
+    const { bulletin } = await this.#query({ kind: 'bulletin', above: everything }, 'bulletin', deadline);
+    if (bulletin?.large === undefined) throw new ProtocolError('not_found', 'no such large group');
+    this.#broadcast.subscribe(nodeId, bulletin);
+    return bulletin;
   }
 
   /** What one member sees of the messages with `above < seq <= upTo`, oldest first. */

@@ -1,4 +1,4 @@
-import { applyDraft } from '../mailbox/apply-draft.ts';
+import { applyDraft, passDraft } from '../mailbox/apply-draft.ts';
 import {
   mailboxHeadRanges,
   queryMailbox,
@@ -33,6 +33,7 @@ export function mailboxBehaviour(limits: MailboxLimits): Behaviour<MailboxTypes>
     draft: (state, wallMs) => new MailboxDraft(state, wallMs),
     step: (draft, input, loaded) => stepMailbox(draft, input, loaded, limits),
     apply: applyDraft,
+    pass: passDraft,
     query: (state, query, loaded) => queryMailbox(state, query, loaded, limits),
     moving: {
       snapshot: snapshotMailbox,

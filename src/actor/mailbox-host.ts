@@ -1,4 +1,4 @@
-import type { MemberNews } from '../conversation/bulletin.ts';
+import type { Bulletin, MemberNews, Told } from '../conversation/bulletin.ts';
 import type { ToldMarks } from '../group/group-input.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
@@ -16,8 +16,22 @@ export interface EnvelopePort {
  * user is no member.
  */
 export interface GroupPort {
-  /** What the group has beside what this mailbox knows, which has all up to seq `known`. */
-  news(groupId: string, userId: string, known: number, deadline: number): Promise<MemberNews>;
+  /** What the group has beside what this mailbox knows. */
+  news(groupId: string, userId: string, known: Told, deadline: number): Promise<MemberNews>;
+  /**
+   * The same of several groups, by their ids; asked in one go of each node. Of groups that the user is out of nothing
+   * comes back.
+   */
+  newsOfAll(
+    userId: string,
+    known: ReadonlyMap<string, Told>,
+    deadline: number,
+  ): Promise<readonly MemberNews[]>;
+  /**
+   * Asks a large group to tell this node what it has, as long as it is asked again from time to time.
+   * @returns how far it is
+   */
+  subscribe(groupId: string, deadline: number): Promise<Bulletin>;
   /** The user's marks have come this far. */
   mark(groupId: string, userId: string, marks: ToldMarks, deadline: number): Promise<void>;
   /** What the user sees of the messages with `above < seq <= upTo`, oldest first: at most `groupReadMax` at once, and of
@@ -56,10 +70,19 @@ export interface SendingLimits {
   readonly backgroundDeadlineMs: number;
 }
 
+/** What this node hears of large groups, for those of its users on whose feeds somebody listens. */
+export interface FollowPort {
+  /** From now on it is these that the user's mailbox wants to hear of. */
+  follow(userId: string, groupIds: ReadonlySet<string>): void;
+  /** Has the group, as far as it has told this node, nothing more than this? */
+  isCurrent(groupId: string, told: Told): boolean;
+}
+
 /** Everything a mailbox needs from the node around it. */
 export interface MailboxHost extends EntityHost {
   readonly envelopes: EnvelopePort;
   readonly groups: GroupPort;
+  readonly follows: FollowPort;
   readonly mailboxLimits: MailboxLimits;
   readonly sendingLimits: SendingLimits;
   readonly outboxTiming: OutboxTiming;

@@ -1,4 +1,4 @@
-import type { MemberNews } from '../conversation/bulletin.ts';
+import type { Bulletin } from '../conversation/bulletin.ts';
 import { outgoing } from '../conversation/outgoing-message.ts';
 import { noteConfirmed } from '../mailbox/apply-draft.ts';
 import type {
@@ -21,15 +21,13 @@ import { isRead, type CallName, type ParamsOf, type ResultOf } from '../mailbox/
 import { mailboxOverheadBytes, type CommittedChanges, type MailboxState } from '../mailbox/mailbox-state.ts';
 import type { CopiedOperation, OutgoingOperation } from '../conversation/operation.ts';
 import type { Operable } from '../mailbox/query-operable.ts';
-import { headCursor } from '../mailbox/query-changes.ts';
+import { headCursor } from '../mailbox/feed-head.ts';
 import { wireCommit } from '../mailbox/wire-view.ts';
 import type {
   DeleteMessageParams,
   DeleteMessageResult,
   EditMessageParams,
   EditMessageResult,
-  GetChangesParams,
-  GetChangesResult,
   SendMessageParams,
   SendMessageResult,
 } from '../protocol/calls.ts';
@@ -40,10 +38,9 @@ import { accepted } from './accepted.ts';
 import { Actor } from './actor.ts';
 import type { ChangeBatch } from './change-batch.ts';
 import type { Entity } from './entity.ts';
-import { expandFeed } from './expand-feed.ts';
+import { MailboxGroups } from './mailbox-groups.ts';
 import { mailboxBehaviour, type MailboxTypes } from './mailbox-entity.ts';
 import type { MailboxHost } from './mailbox-host.ts';
-import { markGroup } from './mark-group.ts';
 import { OutboxDriver } from './outbox-driver.ts';
 import { OperationLane, type OperationHost } from './operation-lane.ts';
 import { OutgoingLane, type LaneHost } from './outgoing-lane.ts';
@@ -68,7 +65,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
   readonly #lanes = new Map<string, OutgoingLane>();
   readonly #operations = new Map<string, OperationLane>();
   readonly #outbox: OutboxDriver;
-  #marking = 0;
+  readonly #groups: MailboxGroups;
   #published: string | undefined;
 
   constructor(userId: string, host: MailboxHost) {
@@ -94,6 +91,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
       },
     });
     this.#outbox = new OutboxDriver(userId, this.#actor, host);
+    this.#groups = new MailboxGroups(this, host);
   }
 
   get entityId(): string {
@@ -115,7 +113,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
 
   get isIdle(): boolean {
     const isSending = this.#lanes.size > 0 || this.#operations.size > 0;
-    return this.#actor.isIdle && !isSending && this.#marking === 0 && this.#outbox.isIdle;
+    return this.#actor.isIdle && !isSending && this.#groups.isIdle && this.#outbox.isIdle;
   }
 
   /** The commit in flight, until it is over; undefined: none. */
@@ -175,12 +173,14 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     if (name === 'sendMessage') return this.#send(params, deadline);
     if (name === 'editMessage') return this.#edit(params, deadline);
     if (name === 'deleteMessage') return this.#delete(params, deadline);
-    if (name === 'getChanges') return this.#changes(params, deadline);
+    if (name === 'getChanges') return this.#groups.changes(params, deadline);
     const call = { kind: 'call', name, params } as const;
-    if (isRead(name)) return this.query(call as MailboxQuery, deadline);
+    const read = (): Promise<object> => this.query(call as MailboxQuery, deadline);
+    if (name === 'getConversations') return this.#groups.read(read, deadline);
+    if (isRead(name)) return read();
     const isMark = name === 'markRead' || name === 'markDelivered';
     return isMark && isGroupId(params.conversationId)
-      ? this.#markGroup(params.conversationId, call as MailboxInput, deadline)
+      ? this.#groups.mark(params.conversationId, call as MailboxInput, deadline)
       : this.submit(call as MailboxInput, deadline);
   }
 
@@ -192,23 +192,14 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     return this.#lane(conversationId, peer).send(outgoing(params), deadline);
   }
 
-  /** A page of the feed, with the messages of groups in their places. */
-  async #changes(params: GetChangesParams, deadline: number): Promise<GetChangesResult> {
-    const answer = await this.query({ kind: 'feed', params }, deadline);
-    if (!('kind' in answer) || answer.kind !== 'feed') throw new ProtocolError('internal', 'internal error');
-    return expandFeed({ userId: this.userId, params }, answer.page, this.#host.groups, deadline);
+  /** What a large group tells those who listen on the feed. */
+  hear(bulletin: Bulletin): void {
+    this.#groups.hear(bulletin);
   }
 
-  async #markGroup(groupId: string, mark: MailboxInput, deadline: number): Promise<object> {
-    // It waits for the group, and must not leave memory meanwhile.
-    this.#marking++;
-    const submit = (input: MailboxInput): Promise<object> => this.submit(input, deadline);
-    return markGroup(() => this.#groupNews(groupId, deadline), submit, mark).finally(() => this.#marking--);
-  }
-
-  #groupNews(groupId: string, deadline: number): Promise<MemberNews> {
-    const known = this.state?.groups.get(groupId)?.lastSeq ?? 0;
-    return this.#host.groups.news(groupId, this.userId, known, deadline);
+  /** A large group may have something for those who listen: the mailbox asks. */
+  askSoon(): void {
+    this.#groups.askSoon();
   }
 
   async #edit(params: EditMessageParams, deadline: number): Promise<EditMessageResult> {
@@ -372,12 +363,15 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     const head = headCursor(state);
     if (this.#host.isWatched(this.userId)) {
       this.#host.publish(this.userId, this.#batchOf(state, head, commit));
-    } else if (commit !== undefined) {
+    } else if (commit !== undefined && commit.ahead === undefined) {
       this.#host.unheard(this.userId);
     }
     this.#published = head;
+    // Nothing was written.
+    if (commit?.ahead !== undefined) return;
     this.#account();
     this.#outbox.changed(state);
+    this.#groups.changed(state);
   }
 
   /** Reads take memory too: what they fetch from the store is kept. */

@@ -227,6 +227,13 @@ export const settingsSchema = group('Settings of a node.', {
     ),
   }),
   groups: group('Groups; how large one may be is `limits.membersMax`.', {
+    fanOutMembersMax: amount(
+      500,
+      1,
+      million,
+      'A group with more members than these is large, for good: its messages are written to no mailbox, members read ' +
+        'them in the group.',
+    ),
     pendingMax: amount(
       10_000,
       1,

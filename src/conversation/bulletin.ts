@@ -1,4 +1,5 @@
 import type { GroupMessage } from './group-message.ts';
+import type { OwnRuns } from './own-runs.ts';
 
 /**
  * What a group tells the mailboxes of its members, which keep an index entry each. It may come late, twice or not at
@@ -26,6 +27,11 @@ export interface Bulletin {
   readonly receipts: readonly Receipt[];
   /** The group is small enough to be told of marks, and to tell of them. */
   readonly takesReceipts: boolean;
+  /** Of a large group, whose mailboxes ask, and are told nothing more but of their own comings and goings. */
+  readonly large?: {
+    /** `changed` has all that were changed after this op. Receivers may know less, and have to ask then. */
+    readonly opAbove: number;
+  };
 }
 
 /** How far a member has got and read. */
@@ -48,8 +54,19 @@ export type Enrolment =
       readonly seq: number;
       /** Nothing at or below `seq` is shown to the member. */
       readonly sinceJoin: boolean;
+      /**
+       * In a large group: seqs of the member's own messages, at least of all those that its mailbox does not know of.
+       * Some may lie above the bulletin's `lastSeq`.
+       */
+      readonly own?: OwnRuns;
     }
   | { readonly kind: 'left'; readonly event: number };
+
+/** How far a mailbox has what its group has: the last message, and the last edit or deletion. */
+export interface Told {
+  readonly seq: number;
+  readonly op: number;
+}
 
 /** What a group tells one member: beside the news what it owes to this one alone. */
 export interface MemberNews {

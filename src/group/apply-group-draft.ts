@@ -18,6 +18,7 @@ export function applyGroupDraft(state: GroupState, draft: GroupDraft, version: R
   const mark = draft.nextMark;
   state.version = version;
   state.info = draft.info;
+  state.large = draft.large;
   state.mark = mark;
   for (const userId of cleared) {
     state.owed.delete(userId);
@@ -31,7 +32,9 @@ export function applyGroupDraft(state: GroupState, draft: GroupDraft, version: R
     state.bytes += memberBytes * (Number(member !== undefined) - Number(state.members.has(userId)));
     if (member === undefined) state.members.delete(userId);
     else state.members.set(userId, member);
+    if ((member?.own ?? []).length === 0) state.ownKnown.delete(userId);
   }
+  if (draft.isRosterChanged) state.roster = undefined;
   for (const message of draft.added) {
     state.messages.push(message);
     state.bytes += groupMessageBytes(message);
@@ -52,6 +55,13 @@ export function noteConfirmedMark(state: GroupState, mark: FanOutMark): void {
 /** Mailboxes but for a few know all up to here. Never goes back. */
 export function noteMostlyConfirmed(state: GroupState, mark: FanOutMark): void {
   state.mostlyConfirmed = furthestMark(state.mostlyConfirmed, mark);
+}
+
+/** In a large group: a mailbox knows of all own messages up to `seq`, durably. Never goes back. */
+export function noteOwnKnown({ members, ownKnown }: GroupState, userId: string, seq: number): void {
+  // Of all the others there is nothing to be remembered.
+  if (members.get(userId)?.own === undefined) return;
+  ownKnown.set(userId, Math.max(seq, ownKnown.get(userId) ?? 0));
 }
 
 /** A mailbox knows of its user's coming or going. */

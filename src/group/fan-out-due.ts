@@ -1,6 +1,6 @@
 import type { Bulletin, Enrolment } from '../conversation/bulletin.ts';
-import { markOfGroup, nothingTold, reachesMark, reachesNews, type FanOutMark } from './fan-out-mark.ts';
-import type { GroupState } from './group-state.ts';
+import { nothingTold, reachesMark, reachesNews, type FanOutMark } from './fan-out-mark.ts';
+import { fanOutEnd, type GroupState } from './group-state.ts';
 import { enrolmentOf } from './query-bulletin.ts';
 
 /** Users that are told together, whose mailboxes know all up to `through`. */
@@ -9,9 +9,9 @@ interface Audience {
   readonly through: FanOutMark;
 }
 
-/** All that the group has. */
-export function markOfState({ info }: GroupState): FanOutMark {
-  return info === undefined ? nothingTold : markOfGroup(info);
+/** What the mailboxes of all members have to know. */
+export function markOfState({ info, large }: GroupState): FanOutMark {
+  return info === undefined ? nothingTold : fanOutEnd(info, large);
 }
 
 /** The mailbox of a user may not know of its last coming or going. */

@@ -1,4 +1,4 @@
-import type { Bulletin, MemberNews } from '../conversation/bulletin.ts';
+import type { Bulletin, MemberNews, Told } from '../conversation/bulletin.ts';
 import { wireGroupMessage } from '../conversation/group-message.ts';
 import type { GetMessagesParams, GetMessagesResult, GroupRole } from '../protocol/calls.ts';
 import type { Message } from '../protocol/message.ts';
@@ -36,7 +36,7 @@ export type GroupQuery =
   | { readonly kind: 'newcomers'; readonly from: string; readonly members: readonly string[] }
   /** For mailboxes that know all up to `above`. */
   | { readonly kind: 'bulletin'; readonly above: FanOutMark }
-  | { readonly kind: 'memberNews'; readonly userId: string; readonly known: number };
+  | { readonly kind: 'memberNews'; readonly userId: string; readonly known: Told };
 
 export interface RosterEntry {
   readonly userId: string;
@@ -108,18 +108,15 @@ function queryRange(
 
 /** In the order in which they came. */
 function queryRoster(
-  { members }: GroupState,
+  state: GroupState,
   { from, limit, offset }: Extract<GroupQuery, { kind: 'roster' }>,
 ): GroupAnswer {
+  const { members } = state;
   if (!members.has(from)) return noSuchGroup();
-  const page: RosterEntry[] = [];
-  let index = 0;
-  // Members are kept in no order of their own; those of a page are few, those passed over are only counted.
-  const oldestFirst = [...members].sort(([, a], [, b]) => a.joinEvent - b.joinEvent);
-  for (const [userId, { role }] of oldestFirst) {
-    if (index >= offset && page.length < limit) page.push({ userId, role });
-    index++;
-  }
+  state.roster ??= [...members].sort(([, a], [, b]) => a.joinEvent - b.joinEvent).map(([userId]) => userId);
+  const page = state.roster
+    .slice(offset, offset + limit)
+    .map((userId): RosterEntry => ({ userId, role: members.get(userId)?.role ?? 'member' }));
   return { kind: 'roster', members: page, hasMore: members.size > offset + page.length && page.length > 0 };
 }
 

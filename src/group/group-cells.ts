@@ -1,5 +1,6 @@
 import { allOfFamily, decodeValue, encodeValue, u48Max, wholeFamily } from '../conversation/cell-value.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
+import type { OwnRuns } from '../conversation/own-runs.ts';
 import type { GroupHistory, GroupRole } from '../protocol/calls.ts';
 import type { MediaRef } from '../protocol/message.ts';
 import type { Cell, CellRange } from '../row/cell.ts';
@@ -9,7 +10,7 @@ import type { GroupChange, GroupInfo, GroupMember, OwedEnrolment } from './group
 /*
  * The cells of a group's row. Qualifiers:
  *
- * - `h` `g` the group itself; `h` `u`|userId one member, empty for one that is out
+ * - `h` `g` the group itself; `h` `l` where it became large; `h` `u`|userId one member, empty for one that is out
  * - `m` ~seq (u48, so that newest sorts first)
  * - `d` see dedup-window.ts
  * - `o` `s` how far the mailboxes of all members have come; `o` `u`|userId one that came or went since.
@@ -17,6 +18,7 @@ import type { GroupChange, GroupInfo, GroupMember, OwedEnrolment } from './group
  * - `l` ~op (u48): which message an edit or a deletion has changed
  */
 const infoQualifier = Buffer.from('g');
+const largeQualifier = Buffer.from('l');
 const markQualifier = Buffer.from('s');
 const userPrefix = 'u';
 const roles: readonly GroupRole[] = ['owner', 'admin', 'member'];
@@ -89,34 +91,48 @@ type MemberFields = [
   readSeq?: number,
   receipt?: number,
   hiddenFrom?: readonly string[],
+  // Of members of large groups who have written something.
+  own?: OwnRuns,
 ];
 
 /** `member` undefined: the user is out. */
 export function memberCell(userId: string, member: GroupMember | undefined): Cell {
-  const fields = (member: GroupMember): MemberFields => {
-    const { role, joinEvent, joinSeq, deliveredSeq, readSeq, receipt, hiddenFrom } = member;
-    const joined = [roles.indexOf(role), joinEvent, joinSeq] as const;
-    return receipt === 0 ? [...joined] : [...joined, deliveredSeq, readSeq, receipt, hiddenFrom];
-  };
-  const value = member === undefined ? nothing : encodeValue(fields(member));
-  return { family: 'h', qualifier: userQualifier(userId), value };
+  if (member === undefined) return { family: 'h', qualifier: userQualifier(userId), value: nothing };
+  const { role, joinEvent, joinSeq, deliveredSeq, readSeq, receipt, hiddenFrom, own = [] } = member;
+  const fields: MemberFields = [roles.indexOf(role), joinEvent, joinSeq];
+  if (receipt > 0 || own.length > 0) fields.push(deliveredSeq, readSeq, receipt, hiddenFrom);
+  if (own.length > 0) fields.push(own);
+  return { family: 'h', qualifier: userQualifier(userId), value: encodeValue(fields) };
 }
 
 export function memberOf(cell: Cell): GroupMember {
-  const [role, joinEvent, joinSeq, ...marks] = decodeValue(cell) as MemberFields;
-  const [deliveredSeq = 0, readSeq = 0, receipt = 0, hiddenFrom = []] = marks;
+  const [role, joinEvent, joinSeq, ...told] = decodeValue(cell) as MemberFields;
+  const [deliveredSeq = 0, readSeq = 0, receipt = 0, hiddenFrom = [], own] = told;
   const known = roles[role] ?? 'member';
-  return { role: known, joinEvent, joinSeq, deliveredSeq, readSeq, receipt, hiddenFrom };
+  const marks = { deliveredSeq, readSeq, receipt, hiddenFrom };
+  return { role: known, joinEvent, joinSeq, ...marks, ...(own !== undefined && { own }) };
+}
+
+export function largeCell(from: FanOutMark): Cell {
+  return { family: 'h', qualifier: largeQualifier, value: markValue(from) };
+}
+
+export function isLargeCell(cell: Cell): boolean {
+  return cell.qualifier.equals(largeQualifier);
 }
 
 type MarkFields = [seq: number, event: number, op?: number, receipt?: number];
 
-/** `mark` undefined: mailboxes know everything. */
-export function markCell(mark: FanOutMark | undefined): Cell {
-  const value = mark === undefined ? nothing : encodeValue([mark.seq, mark.event, mark.op, mark.receipt]);
-  return { family: 'o', qualifier: markQualifier, value };
+function markValue({ seq, event, op, receipt }: FanOutMark): Buffer {
+  return encodeValue([seq, event, op, receipt]);
 }
 
+/** `mark` undefined: mailboxes know everything. */
+export function markCell(mark: FanOutMark | undefined): Cell {
+  return { family: 'o', qualifier: markQualifier, value: mark === undefined ? nothing : markValue(mark) };
+}
+
+/** Of a mark, and of where a group became large. */
 export function markOf(cell: Cell): FanOutMark {
   const [seq, event, op = 0, receipt = 0] = decodeValue(cell) as MarkFields;
   return { seq, event, op, receipt };

@@ -1,10 +1,20 @@
 import { dedupCell, type DedupEntry } from '../conversation/dedup-window.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
+import { ownAbove, withOwn } from '../conversation/own-runs.ts';
 import type { GroupRole } from '../protocol/calls.ts';
 import type { Cell } from '../row/cell.ts';
-import { changeCell, groupMessageCell, infoCell, markCell, memberCell, owedCell } from './group-cells.ts';
-import { furthestMark, markOfGroup, reachesMark, type FanOutMark } from './fan-out-mark.ts';
 import {
+  changeCell,
+  groupMessageCell,
+  infoCell,
+  largeCell,
+  markCell,
+  memberCell,
+  owedCell,
+} from './group-cells.ts';
+import { furthestMark, reachesMark, type FanOutMark } from './fan-out-mark.ts';
+import {
+  fanOutEnd,
   groupMessageBytes,
   type GroupChange,
   type GroupInfo,
@@ -15,6 +25,8 @@ import {
 
 /** The mark in the row lags behind what is confirmed by at most so many messages, changes or receipts: what a new owner tells again. */
 const markLagMax = 64;
+/** Numbers that say which messages of a large group are a member's own: beyond these its mailbox is told of them. */
+const ownToldAt = 64;
 
 /** One commit in preparation: what the inputs of a batch change, on top of a state that stays as it is. */
 export class GroupDraft {
@@ -30,6 +42,9 @@ export class GroupDraft {
   readonly members = new Map<string, GroupMember | undefined>();
   readonly owed = new Map<string, OwedEnrolment>();
   info: GroupInfo | undefined;
+  large: FanOutMark | undefined;
+  /** Somebody came, or went, or has another role. */
+  isRosterChanged = false;
   /** Commits the row though nothing in it changes. */
   isClaim = false;
   /** Clears the mark where everything is confirmed. */
@@ -44,6 +59,7 @@ export class GroupDraft {
     this.state = state;
     this.nowMs = Math.max(wallMs, state.info?.updatedAt ?? 0);
     this.info = state.info;
+    this.large = state.large;
     this.confirmed = state.confirmed;
     this.mostlyConfirmed = state.mostlyConfirmed;
     this.confirmedEnrolments = new Map(state.confirmedEnrolments);
@@ -84,6 +100,7 @@ export class GroupDraft {
     if (info === undefined) return;
     const joinEvent = this.event(info);
     const unmarked = { deliveredSeq: 0, readSeq: 0, receipt: 0, hiddenFrom: [] };
+    this.isRosterChanged = true;
     this.members.set(userId, { role, joinEvent, joinSeq: info.lastSeq, ...unmarked });
     this.owed.set(userId, { kind: 'joined', event: joinEvent });
     this.#bytes += 100;
@@ -100,9 +117,32 @@ export class GroupDraft {
 
   leave(userId: string): void {
     if (this.info === undefined) return;
+    this.isRosterChanged = true;
     this.members.set(userId, undefined);
     this.owed.set(userId, { kind: 'left', event: this.event(this.info) });
     this.#bytes += 100;
+  }
+
+  /** From here on mailboxes are told no more of messages, for good. */
+  becomeLarge(): void {
+    if (this.info === undefined || this.large !== undefined) return;
+    const { lastSeq, op, receipt } = this.info;
+    this.large = { seq: lastSeq, event: this.event(this.info), op, receipt };
+  }
+
+  /**
+   * In a large group: a message of this member's has this seq. Its mailbox is told of its own messages when it asks, or
+   * when there are many to be remembered here.
+   */
+  noteOwn(userId: string, seq: number): void {
+    const member = this.member(userId);
+    if (this.large === undefined || member === undefined) return;
+    const known = this.state.ownKnown.get(userId) ?? 0;
+    const own = withOwn(ownAbove(member.own ?? [], known), seq);
+    this.members.set(userId, { ...member, own });
+    this.#bytes += 60 + 5 * own.length;
+    if (own.length <= ownToldAt || this.owed.has(userId) || this.state.owed.has(userId)) return;
+    this.owed.set(userId, { kind: 'joined', event: member.joinEvent });
   }
 
   add(message: GroupMessage, fingerprint: number): void {
@@ -140,7 +180,7 @@ export class GroupDraft {
   get nextMark(): FanOutMark | undefined {
     const { state, confirmed, info, isSettling } = this;
     if (info === undefined) return undefined;
-    const isBehind = !reachesMark(confirmed, markOfGroup(info));
+    const isBehind = !reachesMark(confirmed, fanOutEnd(info, this.large));
     if (state.mark === undefined) return isBehind ? confirmed : undefined;
     if (isSettling && !isBehind) return undefined;
     const { seq, op, receipt } = state.mark;
@@ -154,6 +194,7 @@ export class GroupDraft {
     const { info, state } = this;
     if (info === undefined) return cells;
     if (info !== state.info || this.isClaim) cells.push(infoCell(info));
+    if (this.large !== undefined && this.large !== state.large) cells.push(largeCell(this.large));
     for (const [userId, member] of this.members) cells.push(memberCell(userId, member));
     for (const message of this.added) cells.push(groupMessageCell(message));
     for (const message of this.changed.values()) cells.push(groupMessageCell(message));

@@ -1,8 +1,9 @@
 import { newDedupWindow, type DedupWindow } from '../conversation/dedup-window.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
+import type { OwnRuns } from '../conversation/own-runs.ts';
 import type { GroupHistory, GroupRole } from '../protocol/calls.ts';
 import type { RowVersion } from '../row/row-version.ts';
-import { nothingTold, type FanOutMark } from './fan-out-mark.ts';
+import { markOfGroup, nothingTold, reachesMark, type FanOutMark } from './fan-out-mark.ts';
 
 /** The group itself: what its `h` `g` cell holds. */
 export interface GroupInfo {
@@ -38,6 +39,8 @@ export interface GroupMember {
   readonly receipt: number;
   /** Members whom this one has blocked, who are not told. */
   readonly hiddenFrom: readonly string[];
+  /** In a large group: the seqs of the member's messages, less those that its mailbox was found to know of. */
+  readonly own?: OwnRuns;
 }
 
 /** A user whose mailbox may not know of its last coming or going. */
@@ -60,6 +63,12 @@ export interface GroupState {
   /** undefined: there is no such group. */
   info: GroupInfo | undefined;
   readonly members: Map<string, GroupMember>;
+  /** Members, the oldest first; undefined: to be sorted anew. */
+  roster: readonly string[] | undefined;
+  /** Where the group became large, for good; undefined: it is not. */
+  large: FanOutMark | undefined;
+  /** In a large group: how far mailboxes know of their own messages, of those members that have some. */
+  readonly ownKnown: Map<string, number>;
   /** As the row has it; a user's entry goes when the mailbox has confirmed it and a commit has cleared its cell. */
   readonly owed: Map<string, OwedEnrolment>;
   /** As the row has it: mailboxes know all up to here. undefined: nothing is owed, they know everything. */
@@ -86,6 +95,8 @@ export interface GroupState {
 /** Every limit of a group. */
 export interface GroupLimits {
   readonly membersMax: number;
+  /** A group that has more members than these is large from then on. */
+  readonly fanOutMembersMax: number;
   /** Messages, their changes, and members come or gone, that mailboxes have not confirmed: so many of each. */
   readonly pendingMax: number;
   /** How far back a messageId may lie, ms. */
@@ -112,6 +123,9 @@ export function emptyGroup(groupId: string): GroupState {
     version: undefined,
     info: undefined,
     members: new Map(),
+    roster: undefined,
+    large: undefined,
+    ownKnown: new Map(),
     owed: new Map(),
     mark: undefined,
     confirmed: nothingTold,
@@ -125,6 +139,16 @@ export function emptyGroup(groupId: string): GroupState {
     dedup: newDedupWindow(),
     bytes: groupOverheadBytes,
   };
+}
+
+/** What the mailboxes of all members have to know: everything, or that the group has become large. */
+export function fanOutEnd(info: GroupInfo, large: FanOutMark | undefined): FanOutMark {
+  return large ?? markOfGroup(info);
+}
+
+/** Members ask for news: all of them know that the group is large, and are told nothing but what they are owed. */
+export function isReadByMembers({ large, confirmed }: GroupState): boolean {
+  return large !== undefined && reachesMark(confirmed, large);
 }
 
 /** Forgets messages at or below `seq` but never the last one; they stay in the store. */

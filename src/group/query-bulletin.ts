@@ -1,4 +1,4 @@
-import type { Bulletin, MemberNews, Enrolment, Receipt } from '../conversation/bulletin.ts';
+import type { Bulletin, Enrolment, MemberNews, Receipt, Told } from '../conversation/bulletin.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
 import { snippetOf } from '../conversation/snippet.ts';
 import { senderOf } from '../protocol/message-id.ts';
@@ -72,12 +72,12 @@ function queryChanged(
 
 /** The last receipts above a number, of at most so many members, in their order. */
 function queryReceipts(
-  { info, members }: GroupState,
+  { info, members, large }: GroupState,
   above: number,
   { receiptMembersMax }: GroupLimits,
 ): Pick<Bulletin, 'receipt' | 'receipts' | 'takesReceipts'> {
   const last = info?.receipt ?? 0;
-  const takesReceipts = members.size <= receiptMembersMax;
+  const takesReceipts = large === undefined && members.size <= receiptMembersMax;
   if (above >= last || !takesReceipts) return { receipt: last, receipts: [], takesReceipts };
   const receipts: Receipt[] = [];
   for (const [userId, { deliveredSeq, readSeq, receipt: number, hiddenFrom }] of members) {
@@ -96,7 +96,7 @@ export function queryBulletin(
   loaded: LoadedRanges,
   limits: GroupLimits,
 ): Step<Bulletin | undefined> {
-  const { groupId, info } = state;
+  const { info } = state;
   if (info === undefined) return done(undefined);
   const above = known.seq;
   const below = Math.min(info.lastSeq, above + bulletinMessagesMax) + 1;
@@ -106,8 +106,10 @@ export function queryBulletin(
   const changed = queryChanged(state, known.op, loaded);
   if (changed.kind === 'need') return changed;
   const messages = fitting(found.result.filter(({ seq }) => seq > above));
+  const last = messages.at(-1) ?? found.result.at(-1);
   const told = { ...changed.result, ...queryReceipts(state, known.receipt, limits) };
-  return done(bulletinOf(groupId, info, messages, messages.at(-1) ?? found.result.at(-1), told));
+  const bulletin = bulletinOf(state.groupId, info, messages, last, told);
+  return done(state.large === undefined ? bulletin : { ...bulletin, large: { opAbove: known.op } });
 }
 
 /** What a group owes to a user who came or went. */
@@ -115,35 +117,40 @@ export function enrolmentOf(state: GroupState, userId: string, owed: OwedEnrolme
   const member = state.members.get(userId);
   if (owed.kind === 'left') return { kind: 'left', event: owed.event };
   if (member === undefined) return undefined;
-  const { joinEvent, joinSeq } = member;
+  const { joinEvent, joinSeq, own = [] } = member;
   return {
     kind: 'joined',
     event: joinEvent,
     seq: joinSeq,
     sinceJoin: state.info?.history === 'sinceJoin',
+    ...(state.large !== undefined && { own }),
   };
 }
 
 /**
  * What one member asks for, whose mailbox knows all up to `known`; undefined: the user is no member. The mailboxes of
- * all members know their own messages up to what is confirmed, so only later ones have to be told one by one.
+ * all members know their own messages up to what is confirmed, so only later ones have to be told one by one. Those of
+ * a large group are not told: it says which of them are the member's own.
  */
 export function queryMemberNews(
   state: GroupState,
-  { userId, known }: { readonly userId: string; readonly known: number },
+  { userId, known }: { readonly userId: string; readonly known: Told },
   loaded: LoadedRanges,
   limits: GroupLimits,
 ): Step<MemberNews | undefined> {
   const member = state.members.get(userId);
   if (member === undefined) return done(undefined);
-  const { lastSeq } = state.info ?? { lastSeq: 0 };
-  const { confirmed } = state;
-  const seq = Math.min(lastSeq, Math.max(known, confirmed.seq, member.joinSeq));
-  const step = queryBulletin(state, { ...confirmed, seq }, loaded, limits);
+  const { lastSeq, op } = state.info ?? { lastSeq: 0, op: 0 };
+  const { confirmed, large } = state;
+  const seq = Math.min(lastSeq, Math.max(known.seq, confirmed.seq, member.joinSeq));
+  // Own messages are remembered from the place on where the group became large.
+  const isToldOwn = large !== undefined && seq >= large.seq;
+  const above = { ...confirmed, seq: isToldOwn ? lastSeq : seq, op: Math.max(known.op, confirmed.op) };
+  const step = queryBulletin(state, above, loaded, limits);
   if (step.kind === 'need') return step;
   if (step.result === undefined) return done(undefined);
   const enrolment = enrolmentOf(state, userId, { kind: 'joined', event: member.joinEvent });
-  const isPartial = step.result.lastSeq < lastSeq;
+  const isPartial = step.result.lastSeq < lastSeq || (large !== undefined && step.result.op < op);
   return done({
     kind: 'groupNews',
     bulletin: step.result,

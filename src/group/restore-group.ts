@@ -8,6 +8,7 @@ import {
   groupMessageOf,
   infoOf,
   isInfoCell,
+  isLargeCell,
   markOf,
   memberOf,
   owedOf,
@@ -29,6 +30,7 @@ export function restoreGroup(groupId: string, image: RowImage, ranges: readonly 
     const userId = userOf(cell);
     if (userId !== undefined) state.members.set(userId, memberOf(cell));
     else if (isInfoCell(cell)) state.info = infoOf(cell);
+    else if (isLargeCell(cell)) state.large = markOf(cell);
   }
   for (const cell of outbox) {
     const userId = userOf(cell);
@@ -37,7 +39,7 @@ export function restoreGroup(groupId: string, image: RowImage, ranges: readonly 
   }
   const all = state.info === undefined ? nothingTold : markOfGroup(state.info);
   const { seq: lastSeq, op: lastOp } = all;
-  state.confirmed = state.mark ?? all;
+  state.confirmed = state.mark ?? state.large ?? all;
   state.mostlyConfirmed = state.confirmed;
   state.dedup = restoreDedup(dedup, ranges[2]?.limit ?? Infinity);
   state.messages = messages.map(groupMessageOf).reverse();

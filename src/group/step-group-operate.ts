@@ -17,7 +17,7 @@ import { done, type Step } from '../row/step.ts';
 import { noSuchGroup, notCaughtUp } from './group-access.ts';
 import type { GroupDraft } from './group-draft.ts';
 import type { GroupInput, GroupResult } from './group-input.ts';
-import type { GroupLimits } from './group-state.ts';
+import { fanOutEnd, type GroupLimits } from './group-state.ts';
 import { groupMessagesBetween, shownAbove } from './query-group-messages.ts';
 
 /** The message with this seq as the commit in preparation will leave it. */
@@ -65,7 +65,7 @@ export function stepGroupOperate(
   if (senderOf(message.messageId) !== from) return done(notTheAuthor);
   const unfit = refuseEdit(message, operation);
   if (unfit !== undefined) return done(unfit);
-  if (info.op - draft.known.op >= limits.pendingMax) return done(notCaughtUp);
+  if (fanOutEnd(info, draft.large).op - draft.known.op >= limits.pendingMax) return done(notCaughtUp);
   const at = apply(draft, message, info.op + 1, operation);
   draft.dedup.set(messageId, { seq, timestamp: at, fingerprint });
   return done({ kind: 'operated', at });

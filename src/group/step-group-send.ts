@@ -6,7 +6,10 @@ import { done, type Step } from '../row/step.ts';
 import { noSuchGroup, notCaughtUp } from './group-access.ts';
 import type { GroupDraft } from './group-draft.ts';
 import type { GroupInput, GroupResult } from './group-input.ts';
-import type { GroupLimits } from './group-state.ts';
+import { fanOutEnd, type GroupLimits } from './group-state.ts';
+
+/** Of a large group: numbers that say which messages are a member's own and that its mailbox could not be told of. */
+const ownRunsMax = 4_096;
 
 /**
  * The group's commit decides: who is out gets nothing, then dedup (G2), window, `after` and limits; it gives the next
@@ -34,7 +37,9 @@ export function stepGroupSend(
   const isKnown = (messageId: string): boolean => lookUp.entry(messageId) !== undefined;
   const refused = refuseByIds(message, draft.nowMs - limits.dedupWindowMs, isKnown);
   if (refused !== undefined) return done(refused);
-  if (info.lastSeq - draft.known.seq >= limits.pendingMax) return done(notCaughtUp);
+  const isOwnUntold = (draft.member(from)?.own ?? []).length >= ownRunsMax;
+  const end = fanOutEnd(info, draft.large);
+  if (end.seq - draft.known.seq >= limits.pendingMax || isOwnUntold) return done(notCaughtUp);
   const { messageId, text, mediaRef, replyTo, fingerprint } = message;
   const seq = info.lastSeq + 1;
   const timestamp = draft.nowMs;
@@ -46,5 +51,6 @@ export function stepGroupSend(
     },
     fingerprint,
   );
+  draft.noteOwn(from, seq);
   return done({ kind: 'sent', seq, timestamp, duplicate: false });
 }

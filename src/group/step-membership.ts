@@ -23,6 +23,7 @@ export function stepCreate(draft: GroupDraft, input: InputOf<'create'>, limits: 
   };
   draft.join(from, 'owner');
   for (const userId of others) draft.join(userId, 'member');
+  growLarge(draft, limits);
   return membersNow(draft, [from, ...others]);
 }
 
@@ -38,7 +39,13 @@ export function stepAdd(
   const full = refuseMore(draft, fresh.length, limits);
   if (full !== undefined) return full;
   for (const userId of fresh) draft.join(userId, 'member');
+  growLarge(draft, limits);
   return membersNow(draft, fresh);
+}
+
+/** One way only: it stays large however few are left. */
+function growLarge(draft: GroupDraft, { fanOutMembersMax }: GroupLimits): void {
+  if (draft.memberCount > fanOutMembersMax) draft.becomeLarge();
 }
 
 /** Who is out already stays out. */
@@ -89,6 +96,7 @@ export function stepSetRole(draft: GroupDraft, input: InputOf<'setRole'>): Group
   if (member.role === role || isRepeated) return { kind: 'done' };
   if (userId === from) return refusal('forbidden', 'the owner first makes somebody else the owner');
   draft.event(role === 'owner' ? { ...info, handedOverBy: from } : info);
+  draft.isRosterChanged = true;
   draft.members.set(userId, { ...member, role });
   if (role === 'owner') draft.members.set(from, { ...asking, role: 'admin' });
   return { kind: 'done' };

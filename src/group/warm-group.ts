@@ -5,6 +5,7 @@ import {
   changeCell,
   groupMessageCell,
   infoCell,
+  largeCell,
   markCell,
   memberCell,
   numberOf,
@@ -24,7 +25,7 @@ const cellOverheadBytes = 40;
  * @returns undefined where it is larger with its last message alone
  */
 export function snapshotGroup(state: GroupState, bytesMax: number): RowSnapshot | undefined {
-  const { info, mark, members, owed, dedup, messages, changes } = state;
+  const { info, large, mark, members, owed, dedup, messages, changes } = state;
   const cells: Cell[] = [];
   let bytes = 0;
   const add = (cell: Cell): void => {
@@ -32,6 +33,7 @@ export function snapshotGroup(state: GroupState, bytesMax: number): RowSnapshot 
     bytes += cell.value.length + cellOverheadBytes;
   };
   if (info !== undefined) add(infoCell(info));
+  if (large !== undefined) add(largeCell(large));
   if (mark !== undefined) add(markCell(mark));
   for (const [userId, member] of members) add(memberCell(userId, member));
   for (const [userId, enrolment] of owed) add(owedCell(userId, enrolment));

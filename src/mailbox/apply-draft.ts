@@ -1,5 +1,6 @@
 import { dedupEntryBytes, growDedup } from '../conversation/dedup-window.ts';
 import type { RowVersion } from '../row/row-version.ts';
+import { aheadOfTail, emptyTail, extendRanges, type RangeEntry } from './feed-tail.ts';
 import { owesMarks } from './group-marks.ts';
 import { outboxFate, type ConversationDraft, type MailboxDraft } from './mailbox-draft.ts';
 import {
@@ -102,14 +103,27 @@ export function applyDraft(state: MailboxState, draft: MailboxDraft, version: Ro
     if (confirmed === undefined) state.owedMarks.delete(groupId);
     else state.owedMarks.set(groupId, confirmed);
   }
+  for (const entry of draft.passed.values()) putGroup(state, entry);
   for (const entry of draft.groups.values()) {
     putGroup(state, entry);
     const confirmed = state.owedMarks.get(entry.conversationId);
     if (confirmed && owesMarks(entry, confirmed)) state.untoldGroups.add(entry.conversationId);
   }
+  state.tail = emptyTail;
   state.bytes += growDedup(state.dedup, draft.dedup, dedupEntriesMax) * dedupEntryBytes;
   const commit: LogCommit = { version: version.number, entries: draft.log };
   applyLog(state, commit);
   state.recent = undefined;
-  return { ...commit, fresh: draft.fresh };
+  return { ...commit, fresh: draft.fresh, pushed: draft.pushed };
+}
+
+/** A draft that is worth no commit: what it has to push stands behind the last one. @returns undefined: nothing */
+export function passDraft(state: MailboxState, draft: MailboxDraft): CommittedChanges | undefined {
+  const ranges = draft.log.slice(draft.pushed).filter(({ kind }) => kind === 'groupRange') as RangeEntry[];
+  if (ranges.length === 0) return undefined;
+  const { tail, version } = state;
+  state.tail = { ranges: extendRanges(tail.ranges, ranges), groups: draft.passed };
+  state.clockMs = Math.max(state.clockMs, draft.nowMs);
+  const ahead = aheadOfTail(tail);
+  return { version: version?.number ?? 0, entries: ranges, fresh: draft.fresh, pushed: 0, ahead };
 }

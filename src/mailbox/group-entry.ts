@@ -1,5 +1,5 @@
 import type { Conversation } from '../protocol/message.ts';
-import { countOwnAbove, type OwnRuns } from './own-runs.ts';
+import { countOwnAbove, type OwnRuns } from '../conversation/own-runs.ts';
 
 /**
  * A group in the index of one member: what its `h` cell holds. Its messages are in the group's own row. A group that
@@ -32,6 +32,8 @@ export interface GroupEntry {
   readonly updatedAt: number;
   readonly deliveredSeq: number;
   readonly readSeq: number;
+  /** The group tells its members nothing but of their own comings and goings: the rest has to be asked for. */
+  readonly isLarge: boolean;
   /** Of own messages above `readSeq`. */
   readonly own: OwnRuns;
 }

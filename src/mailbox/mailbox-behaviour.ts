@@ -1,4 +1,4 @@
-import type { MemberCard, MemberNews } from '../conversation/bulletin.ts';
+import type { Bulletin, MemberCard, MemberNews } from '../conversation/bulletin.ts';
 import type { GetChangesParams } from '../protocol/calls.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import type { CellRange } from '../row/cell.ts';
@@ -25,7 +25,7 @@ import { nothing, owedBy, reaches, standingOf, type Standing } from './standing.
 import { stepCopy } from './step-copy.ts';
 import { stepDeliver } from './step-deliver.ts';
 import { stepOperate } from './step-operate.ts';
-import { stepGroupNews } from './step-group-news.ts';
+import { stepGroupNews, stepLiveNews } from './step-group-news.ts';
 
 /** A call of its user, with params that fit its name. */
 type CallOf<Calls> = {
@@ -40,6 +40,10 @@ type CallOf<Calls> = {
 export type MailboxInput =
   | CallOf<WriteCalls>
   | MemberNews
+  /** What a large group tells members that have a device. */
+  | { readonly kind: 'liveNews'; readonly bulletin: Bulletin }
+  /** Writes what was pushed behind the last commit. */
+  | { readonly kind: 'flush' }
   | Extract<Envelope, { kind: 'deliver' | 'operate' | 'copy' }>
   /** Clears the outbox cells of conversations in which nothing is owed any more. */
   | { readonly kind: 'clearOutbox' }
@@ -49,7 +53,8 @@ export type MailboxInput =
 export type MailboxResult =
   | ResultOf<keyof WriteCalls>
   | { readonly kind: 'cleared' }
-  | { readonly kind: 'noted' }
+  /** `isBehind`: the group has news that did not come along. */
+  | { readonly kind: 'noted'; readonly isBehind?: boolean }
   | { readonly kind: 'claimed' }
   | DeliverReply
   | OperateReply
@@ -135,6 +140,11 @@ export function stepMailbox(
       return stepCopy(draft, input, loaded);
     case 'groupNews':
       stepGroupNews(draft, input);
+      return done({ kind: 'noted' });
+    case 'liveNews':
+      return done({ kind: 'noted', isBehind: stepLiveNews(draft, input.bulletin) });
+    case 'flush':
+      draft.isFlushing = true;
       return done({ kind: 'noted' });
     case 'clearOutbox':
       return done(clearOutbox(draft));

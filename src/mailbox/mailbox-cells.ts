@@ -182,6 +182,7 @@ type GroupEntryFields = [
   shownAbove?: number,
   receipt?: number,
   takesReceipts?: 0 | 1,
+  isLarge?: 1,
 ];
 
 export function groupEntryCell(entry: GroupEntry): Cell {
@@ -208,6 +209,7 @@ export function groupEntryCell(entry: GroupEntry): Cell {
     entry.receipt,
     entry.takesReceipts ? 1 : 0,
   ];
+  if (entry.isLarge) fields.push(1);
   return { family: 'h', qualifier, value: encodeValue(fields) };
 }
 
@@ -220,12 +222,12 @@ export function groupEntryOf(cell: Cell): GroupEntry {
     cell,
   ) as GroupEntryFields;
   const [lastSeq, lastTimestamp, lastFrom, snippet, updatedAt, deliveredSeq, readSeq, own, ...told] = rest;
-  const [op = 0, shownAbove = joinSeq, receipt = 0, takesReceipts = 0] = told;
+  const [op = 0, shownAbove = joinSeq, receipt = 0, takesReceipts = 0, isLarge] = told;
   const local = cell.qualifier.readUInt32BE(1);
   return {
     ...{ conversationId, local, isIn: isIn === 1, enrolmentEvent, joinSeq, name, event },
     ...{ lastSeq, lastTimestamp, lastFrom, snippet, updatedAt, deliveredSeq, readSeq, own },
-    ...{ op, shownAbove, receipt, takesReceipts: takesReceipts === 1 },
+    ...{ op, shownAbove, receipt, takesReceipts: takesReceipts === 1, isLarge: isLarge === 1 },
   };
 }
 

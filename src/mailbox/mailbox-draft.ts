@@ -2,7 +2,9 @@ import { snippetOf } from '../conversation/snippet.ts';
 import { dedupCell, type DedupEntry } from '../conversation/dedup-window.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
 import type { Cell } from '../row/cell.ts';
+import { aheadGroupsMax } from '../protocol/cursor.ts';
 import type { Marks } from './envelope.ts';
+import { tailRangesMax, type RangeEntry } from './feed-tail.ts';
 import type { GroupEntry } from './group-entry.ts';
 import { confirmedMarks, owesMarks } from './group-marks.ts';
 import { logCell } from './log-cells.ts';
@@ -84,8 +86,14 @@ export class MailboxDraft {
   readonly clearedMarks = new Set<string>();
   /** Outbox cells of groups that this commit writes: what the group has confirmed; undefined: nothing is owed. */
   readonly owedMarks = new Map<string, Marks | undefined>();
+  /** Entries of groups that have moved on in what is pushed, which alone is worth no commit. */
+  readonly passed: Map<string, GroupEntry>;
+  /** So many of the first changes were pushed before. */
+  readonly pushed: number;
+  /** Writes what was only pushed. */
+  isFlushing = false;
   readonly dedup = new Map<string, DedupEntry>();
-  readonly log: LogEntry[] = [];
+  readonly log: LogEntry[];
   /** People as this commit leaves them, by id. */
   readonly people = new Map<string, Person>();
   profile: Profile | undefined;
@@ -97,6 +105,9 @@ export class MailboxDraft {
     this.state = state;
     this.nowMs = Math.max(wallMs, state.clockMs);
     this.#nextLocal = state.nextLocal;
+    this.passed = new Map(state.tail.groups);
+    this.log = [...state.tail.ranges];
+    this.pushed = this.log.length;
   }
 
   conversation(conversationId: string): ConversationDraft | undefined {
@@ -120,7 +131,18 @@ export class MailboxDraft {
   }
 
   group(conversationId: string): GroupEntry | undefined {
-    return this.groups.get(conversationId) ?? this.state.groups.get(conversationId);
+    const { groups, passed, state } = this;
+    return groups.get(conversationId) ?? passed.get(conversationId) ?? state.groups.get(conversationId);
+  }
+
+  /** A group has moved on by messages that come along: they are pushed, and written when something else is. */
+  pass(entry: GroupEntry, range: RangeEntry, messages: readonly GroupMessage[]): void {
+    const { conversationId } = entry;
+    if (this.groups.has(conversationId)) this.setGroup(entry);
+    else this.passed.set(conversationId, entry);
+    this.log.push(range);
+    this.hasFresh(conversationId, messages);
+    if (this.passed.size > aheadGroupsMax || this.log.length > tailRangesMax) this.isFlushing = true;
   }
 
   setGroup(entry: GroupEntry): void {
@@ -288,6 +310,8 @@ export class MailboxDraft {
       cells.push(marksOutboxCell(this.group(groupId)?.local ?? 0, confirmed));
     }
     for (const [messageId, entry] of this.dedup) cells.push(dedupCell(messageId, entry));
+    if (cells.length === 0 && !this.isFlushing) return cells;
+    for (const [id, entry] of this.passed) if (!this.groups.has(id)) cells.push(groupEntryCell(entry));
     if (this.log.length > 0) {
       const commit = { version, entries: this.log };
       cells.push(logCell(commit, (id) => this.conversation(id)?.head.local ?? this.group(id)?.local ?? 0));

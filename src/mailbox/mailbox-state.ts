@@ -1,8 +1,10 @@
 import { newDedupWindow, type DedupWindow } from '../conversation/dedup-window.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
 import type { Marks } from './envelope.ts';
+import { emptyTail, type FeedTail, type RangeEntry } from './feed-tail.ts';
 import { groupEntryBytes, type GroupEntry } from './group-entry.ts';
 import type { RowVersion } from '../row/row-version.ts';
+import type { Ahead } from '../protocol/cursor.ts';
 import type { Conversation, MediaRef } from '../protocol/message.ts';
 import { deviceBytes, type Device } from './devices.ts';
 import { personBytes, type Person } from './people.ts';
@@ -100,13 +102,7 @@ export type LogEntry =
       readonly conversationId: string;
       readonly seq: number;
     }
-  /** Messages of a group with `above < seq <= upTo`; they are read from the group's row. */
-  | {
-      readonly kind: 'groupRange';
-      readonly conversationId: string;
-      readonly above: number;
-      readonly upTo: number;
-    }
+  | RangeEntry
   /** As it was by then, but for the snippet, which is not stored. */
   | { readonly kind: 'conversation'; readonly conversation: Conversation; readonly left?: true }
   | {
@@ -135,6 +131,10 @@ export interface LogCommit {
 
 /** What a commit has changed, with those messages of groups that came along and need not be read. */
 export interface CommittedChanges extends LogCommit {
+  /** So many of the first entries were pushed before. */
+  readonly pushed: number;
+  /** Nothing was written: these changes stand behind the commit of this version, and behind what is `ahead` of it. */
+  readonly ahead?: Ahead;
   readonly fresh: ReadonlyMap<string, ReadonlyMap<number, GroupMessage>>;
 }
 
@@ -151,6 +151,10 @@ export interface MailboxState {
   /** Groups, those that were left included. */
   readonly groups: Map<string, GroupEntry>;
   readonly groupIdByLocal: Map<number, string>;
+  /** Those of the groups that are large and that the user is in. */
+  readonly large: Set<string>;
+  /** What was pushed behind the last commit. */
+  tail: FeedTail;
   nextLocal: number;
   /** Greatest `updatedAt` in the row: the mailbox's own time never runs back. */
   clockMs: number;
@@ -214,6 +218,8 @@ export function emptyMailbox(userId: string): MailboxState {
     byLocal: new Map(),
     groups: new Map(),
     groupIdByLocal: new Map(),
+    large: new Set(),
+    tail: emptyTail,
     nextLocal: 1,
     clockMs: 0,
     dedup: newDedupWindow(),
@@ -258,6 +264,8 @@ export function putGroup(state: MailboxState, entry: GroupEntry): void {
   const { conversationId, local, updatedAt } = entry;
   if (!state.groups.has(conversationId)) state.bytes += groupEntryBytes;
   state.groups.set(conversationId, entry);
+  if (entry.isLarge && entry.isIn) state.large.add(conversationId);
+  else state.large.delete(conversationId);
   state.groupIdByLocal.set(local, conversationId);
   state.nextLocal = Math.max(state.nextLocal, local + 1);
   state.clockMs = Math.max(state.clockMs, updatedAt);

@@ -1,9 +1,10 @@
 import type { GetChangesParams } from '../protocol/calls.ts';
-import { formatCursor, parseCursor, type FeedPosition } from '../protocol/cursor.ts';
+import { formatAhead, formatCursor, parseCursor, type Ahead, type FeedPosition } from '../protocol/cursor.ts';
 import type { Change } from '../protocol/message.ts';
 import type { CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, type Step } from '../row/step.ts';
+import { headCursor, stillAhead } from './feed-head.ts';
 import { logCommitsMax, logOf, logRanges } from './log-cells.ts';
 import { messageOf, messageRange } from './mailbox-cells.ts';
 import {
@@ -42,10 +43,6 @@ interface Positioned {
 
 function versionOf(state: MailboxState): number {
   return state.version?.number ?? 0;
-}
-
-export function headCursor(state: MailboxState): string {
-  return formatCursor(versionOf(state));
 }
 
 /** Is everything after this position still in the log, and is it a position of this row at all? */
@@ -102,23 +99,61 @@ function positioned(
   commit: LogCommit,
   index: number,
   entry: LogEntry,
-  after: number,
+  { after, ahead }: { readonly after: number; readonly ahead: AheadLeft },
   room: number,
 ): Positioned {
   const whole = groupRangeOf(commit, index, entry);
-  if (whole === undefined) return { entry, cursor: cursorAfter(commit, index) };
-  const above = Math.max(whole.above, after);
+  const passed = ahead.pass(entry);
+  const suffix = formatAhead(ahead.left);
+  if (whole === undefined) return { entry, cursor: cursorAfter(commit, index) + suffix };
+  const above = Math.min(whole.upTo, Math.max(whole.above, after, passed));
   const upTo = Math.min(whole.upTo, above + room);
-  return { entry, cursor: whole.cursorAt(upTo), range: { ...whole, above, upTo } };
+  const cursorAt = (seq: number): string => whole.cursorAt(seq) + suffix;
+  return { entry, cursor: cursorAt(upTo), range: { ...whole, above, upTo, cursorAt } };
+}
+
+/** What of that which a cursor has ahead the log has not named yet. */
+class AheadLeft {
+  readonly #groups: MailboxState['groups'];
+  readonly #left: Map<number, number>;
+
+  constructor({ groups }: MailboxState, ahead: Ahead) {
+    this.#groups = groups;
+    this.#left = new Map(ahead);
+  }
+
+  get left(): Ahead {
+    return this.#left;
+  }
+
+  /** The next entry of the log. @returns the seq up to which its messages are known; 0: none are */
+  pass(entry: LogEntry): number {
+    if (this.#left.size === 0) return 0;
+    if (entry.kind === 'conversation') {
+      if (entry.left === true) this.#left.delete(this.#localOf(entry.conversation.conversationId));
+      return 0;
+    }
+    if (entry.kind !== 'groupRange') return 0;
+    const local = this.#localOf(entry.conversationId);
+    const seq = this.#left.get(local) ?? 0;
+    if (seq <= entry.upTo) this.#left.delete(local);
+    return seq;
+  }
+
+  #localOf(conversationId: string): number {
+    return this.#groups.get(conversationId)?.local ?? 0;
+  }
 }
 
 /** What comes after a position, as long as it makes at most `limit` changes; `isCut`: there is more. */
 function entriesAfter(
+  state: MailboxState,
   commits: readonly LogCommit[],
   position: FeedPosition,
   limit: number,
-): { entries: readonly Positioned[]; isCut: boolean } {
+): { entries: readonly Positioned[]; isCut: boolean; left: Ahead } {
   const entries: Positioned[] = [];
+  const ahead = new AheadLeft(state, position.ahead);
   let room = limit;
   for (const commit of commits) {
     const isHere = commit.version === position.version;
@@ -128,17 +163,17 @@ function entriesAfter(
     for (let index = start; index < commit.entries.length; index++) {
       const entry = commit.entries[index];
       if (entry === undefined) continue;
-      if (room === 0) return { entries, isCut: true };
+      if (room === 0) return { entries, isCut: true, left: ahead.left };
       const after = isHere && index === position.index ? (position.seq ?? 0) : 0;
-      const one = positioned(commit, index, entry, after, room);
+      const one = positioned(commit, index, entry, { after, ahead }, room);
       entries.push(one);
       room -= lengthOf(one);
       if (entry.kind === 'groupRange' && one.range !== undefined && one.range.upTo < entry.upTo) {
-        return { entries, isCut: true };
+        return { entries, isCut: true, left: ahead.left };
       }
     }
   }
-  return { entries, isCut: false };
+  return { entries, isCut: false, left: ahead.left };
 }
 
 /** Messages of the page that are not in memory: one read a conversation where their seqs lie close together. */
@@ -193,12 +228,16 @@ export function queryChanges(
   const position = parseCursor(since);
   if (position === undefined || !isKept(state, position)) return done({ reset: true, cursor: head });
   const first = position.index === undefined ? position.version + 1 : position.version;
-  if (first > versionOf(state)) return done({ items: [], cursor: head, hasMore: false });
+  if (first > versionOf(state)) {
+    const ahead = stillAhead(state, position.ahead);
+    const cursor = formatCursor(versionOf(state), undefined, undefined, ahead);
+    return done({ items: [], cursor, hasMore: false });
+  }
 
   const commits = commitsFrom(state, first, loaded);
   if (commits.kind === 'need') return commits;
   if (!isInRange(commits.result.commits, position)) return done({ reset: true, cursor: head });
-  const { entries: page, isCut } = entriesAfter(commits.result.commits, position, limit);
+  const { entries: page, isCut, left } = entriesAfter(state, commits.result.commits, position, limit);
   const messages = loadMessages(state, page, loaded);
   if (messages.kind === 'need') return messages;
   const items = page.flatMap(({ entry, cursor, range }): readonly FeedItem[] => {
@@ -212,6 +251,7 @@ export function queryChanges(
     return [{ kind: 'change', change }];
   });
   const reached = commits.result.through;
-  const cursor = isCut ? (page.at(-1)?.cursor ?? since) : formatCursor(reached);
-  return done({ items, cursor, hasMore: isCut || reached < versionOf(state) });
+  const isAtEnd = !isCut && reached === versionOf(state);
+  const whole = formatCursor(reached, undefined, undefined, left);
+  return done({ items, cursor: isCut ? (page.at(-1)?.cursor ?? since) : whole, hasMore: !isAtEnd });
 }

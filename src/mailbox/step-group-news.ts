@@ -2,7 +2,7 @@ import type { Bulletin, MemberNews, Enrolment } from '../conversation/bulletin.t
 import { senderOf } from '../protocol/message-id.ts';
 import { wireGroup, type GroupEntry } from './group-entry.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
-import { withOwn, type OwnRuns } from './own-runs.ts';
+import { joinOwn, ownAbove, ownUpTo, withOwn, type OwnRuns } from '../conversation/own-runs.ts';
 
 /** What has come late, or twice, changes nothing: a enrolment goes by its event, messages by the last seq. */
 export function stepGroupNews(draft: MailboxDraft, { bulletin, enrolment }: MemberNews): void {
@@ -11,7 +11,36 @@ export function stepGroupNews(draft: MailboxDraft, { bulletin, enrolment }: Memb
     takeEnrolment(draft, known, bulletin, enrolment);
   }
   const entry = draft.group(bulletin.groupId);
-  if (entry?.isIn === true) takeBulletin(draft, entry, bulletin);
+  const own = enrolment?.kind === 'joined' ? enrolment.own : undefined;
+  if (entry?.isIn === true) takeBulletin(draft, entry, bulletin, own);
+}
+
+/**
+ * What a large group tells those who have a device: the mailbox goes along with it as long as it misses nothing, and
+ * nothing is written. @returns whether the mailbox has to ask the group for what it lacks
+ */
+export function stepLiveNews(draft: MailboxDraft, bulletin: Bulletin): boolean {
+  const entry = draft.group(bulletin.groupId);
+  if (entry?.isIn !== true) return false;
+  // Of messages that were made before a change that is known by now the text may be gone.
+  if (bulletin.name !== entry.name || bulletin.op > entry.op) return true;
+  if (bulletin.lastSeq <= entry.lastSeq) return false;
+  if (!entry.isLarge || bulletin.op < entry.op || hasGap(entry, bulletin)) return true;
+  const { conversationId, lastSeq: above } = entry;
+  const { lastSeq: upTo, messages } = bulletin;
+  const next = { ...movedOn(draft, entry, bulletin, undefined), updatedAt: draft.nowMs };
+  draft.pass(next, { kind: 'groupRange', conversationId, above, upTo }, messages);
+  return false;
+}
+
+function hasOpGap({ op }: GroupEntry, { large }: Bulletin): boolean {
+  return large === undefined || large.opAbove > op;
+}
+
+/** Of own messages between what is known and what comes along nothing is said. */
+function hasGap({ lastSeq }: GroupEntry, { messages }: Bulletin): boolean {
+  const [first] = messages;
+  return first === undefined || first.seq > lastSeq + 1;
 }
 
 function takeEnrolment(
@@ -51,6 +80,7 @@ function takeEnrolment(
     ...{ op: bulletin.op, shownAbove: sinceJoin ? joinSeq : 0 },
     // Marks never move back, whoever comes and goes.
     ...{ deliveredSeq: known?.deliveredSeq ?? 0, readSeq: known?.readSeq ?? 0 },
+    isLarge: bulletin.large !== undefined,
   });
 }
 
@@ -59,18 +89,32 @@ function newEntry(conversationId: string, local: number, nowMs: number, name: st
     ...{ conversationId, local, name, isIn: false, enrolmentEvent: 0, joinSeq: 0, event: 0 },
     ...{ lastSeq: 0, lastTimestamp: nowMs, lastFrom: '', snippet: '', updatedAt: nowMs },
     ...{ deliveredSeq: 0, readSeq: 0, own: [], op: 0, shownAbove: 0 },
-    ...{ receipt: 0, takesReceipts: false },
+    ...{ receipt: 0, takesReceipts: false, isLarge: false },
   };
 }
 
-function takeBulletin(draft: MailboxDraft, entry: GroupEntry, bulletin: Bulletin): void {
-  let next = takeMessages(draft, entry, bulletin);
+function takeBulletin(
+  draft: MailboxDraft,
+  entry: GroupEntry,
+  bulletin: Bulletin,
+  own: OwnRuns | undefined,
+): void {
+  // Members of a large group are not told everything: whoever misses something asks.
+  const isNewer = bulletin.lastSeq > entry.lastSeq;
+  const isMissing = isNewer && entry.isLarge && own === undefined && hasGap(entry, bulletin);
+  let next = isMissing ? entry : takeMessages(draft, entry, bulletin, own);
   // What comes as a message, now or later, comes as it is by then: of others that change is told.
-  if (bulletin.op > entry.op) next = takeChanges(draft, next, bulletin, entry.lastSeq);
+  // A device may have been told more of a large group than was written, and pass over the message then.
+  const knownSeq = entry.isLarge ? next.lastSeq : entry.lastSeq;
+  const isOpMissing = isMissing || (entry.isLarge && hasOpGap(entry, bulletin));
+  if (bulletin.op > entry.op && !isOpMissing) next = takeChanges(draft, next, bulletin, knownSeq);
   const { lastSeq, op, snippet } = bulletin;
   const isLast = lastSeq === next.lastSeq && lastSeq > next.shownAbove && op >= next.op;
   if (isLast && snippet !== next.snippet) next = { ...next, snippet };
-  if (bulletin.event > entry.event) {
+  if (bulletin.large !== undefined && !entry.isLarge) next = { ...next, isLarge: true };
+  // Who else comes to a large group, or goes, is no news to its members.
+  const isNews = !entry.isLarge || entry.event === 0 || bulletin.name !== entry.name;
+  if (bulletin.event > entry.event && isNews) {
     const { event, name, takesReceipts } = bulletin;
     next = { ...next, event, name, takesReceipts };
   }
@@ -82,15 +126,18 @@ function takeBulletin(draft: MailboxDraft, entry: GroupEntry, bulletin: Bulletin
   if (next.event > entry.event) draft.log.push({ kind: 'conversation', conversation: wireGroup(next) });
 }
 
-function takeMessages(draft: MailboxDraft, entry: GroupEntry, bulletin: Bulletin): GroupEntry {
+function takeMessages(
+  draft: MailboxDraft,
+  entry: GroupEntry,
+  bulletin: Bulletin,
+  own: OwnRuns | undefined,
+): GroupEntry {
   if (bulletin.lastSeq <= entry.lastSeq) return entry;
   const { conversationId } = entry;
-  const { lastSeq, lastTimestamp, lastFrom, snippet, messages } = bulletin;
-  draft.log.push({ kind: 'groupRange', conversationId, above: entry.lastSeq, upTo: lastSeq });
+  draft.log.push({ kind: 'groupRange', conversationId, above: entry.lastSeq, upTo: bulletin.lastSeq });
   // One that was made before a change that is known by now may have a text that is gone.
-  if (bulletin.op >= entry.op) draft.hasFresh(conversationId, messages);
-  const own = ownIn(draft.state.userId, entry, messages);
-  return { ...entry, lastSeq, lastTimestamp, lastFrom, snippet, own };
+  if (bulletin.op >= entry.op) draft.hasFresh(conversationId, bulletin.messages);
+  return movedOn(draft, entry, bulletin, own);
 }
 
 function takeChanges(
@@ -119,10 +166,16 @@ function takeReceipts(draft: MailboxDraft, entry: GroupEntry, { receipt, receipt
   return { ...entry, receipt };
 }
 
-function ownIn(userId: string, { own, lastSeq }: GroupEntry, messages: Bulletin['messages']): OwnRuns {
-  let runs = own;
+function movedOn(
+  { state: { userId } }: MailboxDraft,
+  entry: GroupEntry,
+  { lastSeq, lastTimestamp, lastFrom, snippet, messages }: Bulletin,
+  told: OwnRuns = [],
+): GroupEntry {
+  let own = entry.own;
   for (const { seq, messageId } of messages) {
-    if (seq > lastSeq && senderOf(messageId) === userId) runs = withOwn(runs, seq);
+    if (seq > entry.lastSeq && senderOf(messageId) === userId) own = withOwn(own, seq);
   }
-  return runs;
+  own = joinOwn(own, ownUpTo(ownAbove(told, entry.lastSeq), lastSeq));
+  return { ...entry, lastSeq, lastTimestamp, lastFrom, snippet, own };
 }

@@ -6,7 +6,7 @@ import { unreadInGroup, type GroupEntry } from './group-entry.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
 import { unreadOf } from './mailbox-state.ts';
 import { receivedCountAt } from './message-count.ts';
-import { ownAbove } from './own-runs.ts';
+import { ownAbove } from '../conversation/own-runs.ts';
 
 function markGroupRead(
   draft: MailboxDraft,

@@ -1,7 +1,8 @@
 import { wireGroupMessage } from '../conversation/group-message.ts';
 import { isGroupId } from '../protocol/conversation-id.ts';
-import { formatCursor } from '../protocol/cursor.ts';
+import { formatCursor, type Ahead } from '../protocol/cursor.ts';
 import type { Change, Conversation, Message } from '../protocol/message.ts';
+import type { RangeEntry } from './feed-tail.ts';
 import {
   messageAt,
   unreadOf,
@@ -62,8 +63,6 @@ export function wireConversation(userId: string, { conversationId, head }: Conve
 export function cursorAfter(commit: LogCommit, index: number): string {
   return formatCursor(commit.version, index === commit.entries.length - 1 ? undefined : index);
 }
-
-type RangeEntry = Extract<LogEntry, { kind: 'groupRange' }>;
 
 /** Messages of a group with `above < seq <= upTo`, at one place of the feed; its row has them. */
 export interface GroupRange {
@@ -149,8 +148,10 @@ export function wireChange(
 
 /** The changes of a commit, or undefined where something of it has to be read first. */
 export function wireCommit(state: MailboxState, commit: CommittedChanges): Change[] | undefined {
+  if (commit.ahead !== undefined) return wireTail(state, commit, commit.ahead);
   const changes: Change[] = [];
   for (const [index, entry] of commit.entries.entries()) {
+    if (index < commit.pushed) continue;
     const range = groupRangeOf(commit, index, entry);
     if (range !== undefined) {
       const { kind, conversationId, above, upTo, cursorAt } = range;
@@ -164,6 +165,29 @@ export function wireCommit(state: MailboxState, commit: CommittedChanges): Chang
     const change = wireChange(state, entry, cursorAfter(commit, index), () => undefined);
     if (change === undefined) return undefined;
     changes.push(change);
+  }
+  return changes;
+}
+
+/** Messages that stand behind a commit: each cursor says how far each group has come since. */
+function wireTail(
+  { groups }: MailboxState,
+  { version, entries, fresh }: CommittedChanges,
+  before: Ahead,
+): Change[] | undefined {
+  const changes: Change[] = [];
+  const ahead = new Map(before);
+  for (const entry of entries) {
+    if (entry.kind !== 'groupRange') continue;
+    const { conversationId, above, upTo } = entry;
+    const local = groups.get(conversationId)?.local ?? 0;
+    for (let seq = above + 1; seq <= upTo; seq++) {
+      const message = fresh.get(conversationId)?.get(seq);
+      if (message === undefined) return undefined;
+      ahead.set(local, seq);
+      const cursor = formatCursor(version, undefined, undefined, ahead);
+      changes.push({ cursor, kind: 'message', message: wireGroupMessage(conversationId, message) });
+    }
   }
   return changes;
 }

@@ -63,15 +63,17 @@ export function unpackCard(value: unknown): MemberCard | undefined {
   return { name, deliveredSeq, readSeq, isFull, blocks: items.isAtEnd ? [] : items.list(textOf) };
 }
 
-function packBulletin(bulletin: Bulletin): readonly unknown[] {
+export function packBulletin(bulletin: Bulletin): readonly unknown[] {
   const { groupId, name, event, lastSeq, lastTimestamp, lastFrom, snippet, messages, op, changed } = bulletin;
-  const { receipt, receipts, takesReceipts } = bulletin;
+  const { receipt, receipts, takesReceipts, large } = bulletin;
   const told = [op, changed.map(packMessage), receipt, receipts.map(packReceipt), takesReceipts];
   const last = [lastSeq, lastTimestamp, lastFrom, snippet];
-  return [groupId, name, event, ...last, messages.map(packMessage), ...told];
+  const packed = [groupId, name, event, ...last, messages.map(packMessage), ...told];
+  return large === undefined ? packed : [...packed, large.opAbove];
 }
 
-function unpackBulletin(value: unknown): Bulletin {
+/** @throws PeerFault */
+export function unpackBulletin(value: unknown): Bulletin {
   const items = new Items(value);
   const [groupId, name, event] = [items.text(), items.text(), items.count()];
   const [lastSeq, lastTimestamp] = [items.count(), items.count()];
@@ -85,7 +87,9 @@ function unpackBulletin(value: unknown): Bulletin {
   const receipt = items.optional(countOf);
   if (receipt === undefined) return { ...bulletin, ...changes, ...noReceipts };
   const receipts = items.list(unpackReceipt);
-  return { ...bulletin, ...changes, receipt, receipts, takesReceipts: items.flag() };
+  const told = { ...bulletin, ...changes, receipt, receipts, takesReceipts: items.flag() };
+  const opAbove = items.optional(countOf);
+  return opAbove === undefined ? told : { ...told, large: { opAbove } };
 }
 
 function packReceipt({ userId, deliveredSeq, readSeq, number, hiddenFrom }: Receipt): readonly unknown[] {
@@ -136,7 +140,9 @@ function unpackMessage(value: unknown): GroupMessage {
 function packEnrolment(enrolment: Enrolment): readonly unknown[] {
   const { kind, event } = enrolment;
   if (kind === 'left') return [enrolmentTags.left, event];
-  return [enrolmentTags.joined, event, enrolment.seq, enrolment.sinceJoin];
+  const { seq, sinceJoin, own } = enrolment;
+  const joined = [enrolmentTags.joined, event, seq, sinceJoin];
+  return own === undefined ? joined : [...joined, own];
 }
 
 function unpackEnrolment(items: Items): Enrolment {
@@ -145,8 +151,13 @@ function unpackEnrolment(items: Items): Enrolment {
     case enrolmentTags.left:
       return { kind: 'left', event };
     case enrolmentTags.joined:
-      return { kind: 'joined', event, seq: items.count(), sinceJoin: items.flag() };
+      return unpackJoined(event, items);
     default:
       throw new PeerFault('protocol', `no enrolment has tag ${tag}`);
   }
+}
+
+function unpackJoined(event: number, items: Items): Enrolment {
+  const joined = { kind: 'joined', event, seq: items.count(), sinceJoin: items.flag() } as const;
+  return items.isAtEnd ? joined : { ...joined, own: items.list(countOf) };
 }

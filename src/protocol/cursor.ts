@@ -7,24 +7,55 @@ export interface FeedPosition {
   readonly version: number;
   readonly index: number | undefined;
   readonly seq?: number;
+  readonly ahead: Ahead;
 }
 
-const pattern = /^([0-9a-z]{1,11})(?:\.([0-9a-z]{1,5})(?:\.([0-9a-z]{1,11}))?)?$/;
+/**
+ * Messages of large groups that are behind the position though no commit of the mailbox names them yet: by the number
+ * of the conversation within the row, the last seq. Wherever the log names them later they are passed over.
+ */
+export type Ahead = ReadonlyMap<number, number>;
+
+const none: Ahead = new Map();
+/** Groups in one cursor: it has to fit wherever clients put it. */
+export const aheadGroupsMax = 6;
+
+const pattern =
+  /^([0-9a-z]{1,11})(?:\.([0-9a-z]{1,5})(?:\.([0-9a-z]{1,11}))?)?((?:~[0-9a-z]{1,7}\.[0-9a-z]{1,11}){0,6})$/;
 
 /** undefined where the text was never a cursor. */
 export function parseCursor(cursor: string): FeedPosition | undefined {
   const match = pattern.exec(cursor);
   if (match?.[1] === undefined) return undefined;
   const version = parseInt(match[1], 36);
+  const ahead = aheadOf(match[4] ?? '');
   if (!Number.isSafeInteger(version)) return undefined;
-  if (match[2] === undefined) return { version, index: undefined };
+  if (match[2] === undefined) return { version, index: undefined, ahead };
   const index = parseInt(match[2], 36);
-  if (match[3] === undefined) return { version, index };
+  if (match[3] === undefined) return { version, index, ahead };
   const seq = parseInt(match[3], 36);
-  return Number.isSafeInteger(seq) ? { version, index, seq } : undefined;
+  return Number.isSafeInteger(seq) ? { version, index, seq, ahead } : undefined;
 }
 
-export function formatCursor(version: number, index?: number, seq?: number): string {
+function aheadOf(text: string): Ahead {
+  if (text === '') return none;
+  const ahead = new Map<number, number>();
+  for (const part of text.slice(1).split('~')) {
+    const [local = '', seq = ''] = part.split('.');
+    ahead.set(parseInt(local, 36), parseInt(seq, 36));
+  }
+  return ahead;
+}
+
+export function formatCursor(version: number, index?: number, seq?: number, ahead: Ahead = none): string {
   const parts = seq === undefined ? [version, index] : [version, index, seq];
-  return parts.flatMap((part) => (part === undefined ? [] : [part.toString(36)])).join('.');
+  const position = parts.flatMap((part) => (part === undefined ? [] : [part.toString(36)])).join('.');
+  return position + formatAhead(ahead);
+}
+
+/** The end of a cursor. In one order, so that the same position is always the same text. */
+export function formatAhead(ahead: Ahead): string {
+  if (ahead.size === 0) return '';
+  const inOrder = [...ahead].sort(([a], [b]) => a - b);
+  return inOrder.map(([local, last]) => `~${local.toString(36)}.${last.toString(36)}`).join('');
 }

@@ -92,6 +92,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     const { registry, ring, links } = this.#parts;
     const isOwn = (userId: string): boolean => this.isOwn(userId);
     registry.release(isOwn);
+    registry.followers.askAgain();
     this.#watched.release(isOwn);
     this.#feeds.moved(isInOrder);
     const { epoch, members } = this.#finder.view;
@@ -111,6 +112,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
   /** The link to this node has lost what was under way. */
   linkReset(nodeId: string): void {
     this.#feeds.watchAgain(nodeId);
+    this.#parts.registry.followers.askAgain();
   }
 
   request(to: string, envelope: Envelope, deadline: number): Promise<EnvelopeReply> {
@@ -128,9 +130,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
         await this.#finder.until(request.epoch, request.deadline);
       }
       const ask = unpackAsk(request.body);
-      // These two name their users themselves.
-      const isForNode = ask.kind === 'tell' || ask.kind === 'cards';
-      if (!isForNode && !this.isOwn(request.to)) return this.#wrongOwner();
+      if (!namesItsOwn(ask) && !this.isOwn(request.to)) return this.#wrongOwner();
       return { kind: 'ok', body: await this.#served(ask, request, from) };
     } catch (error) {
       if (isMoved(error)) return this.#wrongOwner();
@@ -170,9 +170,12 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
       case 'tell':
       case 'cards':
       case 'memberNews':
+      case 'newsOfAll':
+      case 'subscribe':
+      case 'announce':
       case 'groupRange':
       case 'groupMarks':
-        return this.members.serve(ask, to, deadline);
+        return this.members.serve(ask, to, from.nodeId, deadline);
     }
   }
 
@@ -206,4 +209,9 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
   #wrongOwner(): PeerReply {
     return { kind: 'wrongOwner', epoch: this.#finder.view.epoch };
   }
+}
+
+/** Asks that name themselves whom they are for, or are for whoever is there. */
+function namesItsOwn({ kind }: PeerAsk): boolean {
+  return kind === 'tell' || kind === 'cards' || kind === 'newsOfAll' || kind === 'announce';
 }

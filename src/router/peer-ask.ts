@@ -1,11 +1,12 @@
 import type { ChangeBatch } from '../actor/change-batch.ts';
-import type { AskedCards, Circular } from '../actor/group-host.ts';
+import type { Announcement, AskedCards, Circular } from '../actor/group-host.ts';
 import { isGroupCallName, type GroupCallName } from '../group/group-calls.ts';
+import type { Told } from '../conversation/bulletin.ts';
 import type { ToldMarks } from '../group/group-input.ts';
 import type { Envelope } from '../mailbox/envelope.ts';
 import { isCallName, type CallName } from '../mailbox/mailbox-calls.ts';
 import { packEnvelope, unpackEnvelope } from '../peer/envelope-codec.ts';
-import { packCircular, unpackCircular } from '../peer/group-codec.ts';
+import { packBulletin, packCircular, unpackBulletin, unpackCircular } from '../peer/group-codec.ts';
 import { countOf, textOf } from '../peer/packed-items.ts';
 import { PeerFault } from '../peer/peer-fault.ts';
 import type { Change } from '../protocol/message.ts';
@@ -29,9 +30,15 @@ export type PeerAsk =
   /** To the node: what the group that this is for wants to know of some of its users. */
   | ({ readonly kind: 'cards' } & AskedCards)
   /** To a group: what a member's mailbox lacks. */
-  | { readonly kind: 'memberNews'; readonly userId: string; readonly known: number }
+  | { readonly kind: 'memberNews'; readonly userId: string; readonly known: Told }
+  /** To the node: the same of several of its groups, for the member that this is for. */
+  | { readonly kind: 'newsOfAll'; readonly known: ReadonlyMap<string, Told> }
   /** To a group: how far a member has got. */
   | { readonly kind: 'groupMarks'; readonly userId: string; readonly marks: ToldMarks }
+  /** To a group: tell this node what you have. */
+  | { readonly kind: 'subscribe' }
+  /** To the node: what a large group has, for those who listen there. */
+  | { readonly kind: 'announce'; readonly announcement: Announcement }
   /** To a group: what a member sees of some messages. */
   | {
       readonly kind: 'groupRange';
@@ -51,6 +58,7 @@ const askTags = {
   ...{ envelope: 1, call: 2, watch: 3 },
   ...{ tell: 4, cards: 5, memberNews: 6, groupRange: 7, groupCall: 8 },
   groupMarks: 9,
+  ...{ newsOfAll: 10, subscribe: 11, announce: 13 },
 } as const;
 const newsTags = { changes: 1, unwatch: 2, adopted: 3 } as const;
 
@@ -70,11 +78,17 @@ export function packAsk(ask: PeerAsk): readonly unknown[] {
     case 'cards':
       return [askTags.cards, ask.userIds, ask.about];
     case 'memberNews':
-      return [askTags.memberNews, ask.userId, ask.known];
+      return [askTags.memberNews, ask.userId, ask.known.seq, ask.known.op];
     case 'groupMarks': {
       const { deliveredSeq, readSeq, hiddenFrom } = ask.marks;
       return [askTags.groupMarks, ask.userId, deliveredSeq, readSeq, hiddenFrom];
     }
+    case 'newsOfAll':
+      return [askTags.newsOfAll, [...ask.known].map(([groupId, { seq, op }]) => [groupId, seq, op])];
+    case 'subscribe':
+      return [askTags.subscribe];
+    case 'announce':
+      return [askTags.announce, packBulletin(ask.announcement.bulletin), ask.announcement.except];
     case 'groupRange':
       return [askTags.groupRange, ask.userId, ask.above, ask.upTo];
   }
@@ -105,11 +119,28 @@ export function unpackAsk(body: unknown): PeerAsk {
         about: second === undefined ? [] : arrayOf(second).map(textOf),
       };
     case askTags.memberNews:
-      return { kind: 'memberNews', userId: textOf(first), known: countOf(second) };
+      return {
+        kind: 'memberNews',
+        userId: textOf(first),
+        known: { seq: countOf(second), op: countOf(third) },
+      };
     case askTags.groupMarks: {
       const [deliveredSeq, readSeq] = [countOf(second), countOf(third)];
       const marks = { deliveredSeq, readSeq, hiddenFrom: arrayOf(fourth).map(textOf) };
       return { kind: 'groupMarks', userId: textOf(first), marks };
+    }
+    case askTags.newsOfAll: {
+      const known = arrayOf(first).map((item): [string, Told] => {
+        const [groupId, seq, op] = arrayOf(item);
+        return [textOf(groupId), { seq: countOf(seq), op: countOf(op) }];
+      });
+      return { kind: 'newsOfAll', known: new Map(known) };
+    }
+    case askTags.subscribe:
+      return { kind: 'subscribe' };
+    case askTags.announce: {
+      const except = arrayOf(second).map(textOf);
+      return { kind: 'announce', announcement: { bulletin: unpackBulletin(first), except } };
     }
     case askTags.groupRange: {
       const [above, upTo] = [countOf(second), countOf(third)];

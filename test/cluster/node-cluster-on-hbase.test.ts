@@ -25,7 +25,16 @@ describeNodeCluster('HBase and Redis', async () => {
   const settings = [
     ...['--operator-token-file', tokenFile],
     ...['--store', 'hbase', '--hbase', servers.join(','), '--hbase-namespace', namespace],
-    ...['--redis', await ensureRedis(), '--cluster-secret-file', secretFile, '--ring-lease-ms', '3000'],
+    ...[
+      '--redis',
+      await ensureRedis(),
+      '--cluster-secret-file',
+      secretFile,
+      '--ring-lease-ms',
+      '3000',
+      '--groups-fan-out-members-max',
+      '8',
+    ],
   ];
   const cluster = await NodeCluster.start({ count: 3, folder, settings });
   return {

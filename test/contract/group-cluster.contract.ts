@@ -299,9 +299,51 @@ function survivesKills(clusterOf: () => NodeCluster): void {
 }
 
 /** What groups promise, on a cluster of three nodes. */
+function readsLarge(clusterOf: () => NodeCluster): void {
+  it(
+    'G1, G3, G8, G9: a group with more members than are told of messages: lists, feeds and pushes have them all',
+    async () => {
+      const { users, groupId } = await group(clusterOf(), 'crowd', largeMembers);
+      const sessions = await Promise.all(users.slice(0, 4).map((user) => user.open()));
+      await Promise.all(users.map((user) => user.say(groupId, `${user.userId}-a`)));
+      for (const user of users) await user.say(groupId, `${user.userId}-b`);
+      const last = 2 * largeMembers;
+      const seqs = Array.from({ length: last }, (_, index) => index + 1);
+      for (const user of users) {
+        await expect
+          .poll(() => user.entry(groupId), { timeout: 15_000 })
+          .toMatchObject({
+            ...{ lastSeq: last, unread: last - 2, lastFrom: users.at(-1)!.userId },
+          });
+        const feed = (await user.changes(7)).filter(({ kind }) => kind === 'message');
+        expect(feed.map(({ message }) => (message as Json)['seq'])).toEqual(seqs);
+      }
+      for (const session of sessions) {
+        const pushed: unknown[] = [];
+        while (pushed.length < last) {
+          const change = await session.change();
+          if (change['kind'] === 'message') pushed.push((change['message'] as Json)['seq']);
+        }
+        expect(pushed).toEqual(seqs);
+      }
+      const marked = await users[1]!.call('markRead', { conversationId: groupId, seq: last - 4 });
+      expect(marked).toEqual({ seq: last - 4, unread: 4 });
+      await users[0]!.insist('removeMembers', { conversationId: groupId, members: ['crowd3'] });
+      expect(await users[3]!.errorOf('getMessages', { conversationId: groupId })).toBe('not_found');
+      await expect.poll(() => users[3]!.entry(groupId), { timeout: 15_000 }).toBeUndefined();
+      for (const session of sessions) session.close();
+    },
+    testMaxMs,
+  );
+}
+
+/** Of a group that is large by the settings of the clusters that this is run on. */
+const largeMembers = 10;
+
 export function itKeepsGroups(clusterOf: () => NodeCluster): void {
   writesAndReads(clusterOf);
   changesMessages(clusterOf);
   comesAndGoes(clusterOf);
+  readsLarge(clusterOf);
   survivesKills(clusterOf);
 }

@@ -46,6 +46,9 @@ const fanOutTiming = {
   ...{ retryFirstMs: 30, retryMaxMs: 1_000, clearAfterMs: 400, enrolmentWaitMs: 300, roundMs: 1_000 },
   receiptAfterMs: 30,
 };
+const followTiming = {
+  ...{ renewMs: 1_000, lastsMs: 2_500, retryFirstMs: 30, retryMaxMs: 500, askMs: 1_000 },
+};
 const sweeping = { everyMs: 1_500, pagePauseMs: 50, deadlineMs: 1_000 };
 const peerLimits = {
   ...defaultPeerLimits,
@@ -179,6 +182,7 @@ export class SimCluster {
         outboxTiming,
         groupLimits: climate.groupLimits,
         fanOutTiming,
+        followTiming,
       },
       cache: climate.cacheLimits,
       handoff: climate.handoffLimits,

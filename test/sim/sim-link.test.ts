@@ -30,7 +30,7 @@ const call = (): Promise<unknown> =>
 
 beforeEach(async () => {
   const random = new SeededRandom(7);
-  cluster = new SimCluster(new SimClimate(random, random), random, new SimLog());
+  cluster = new SimCluster(new SimClimate(random, random, random), random, new SimLog());
   node = cluster.start(1);
   await cluster.world.run(10_000);
   link = new SimLink(cluster, node, 'ann', {

@@ -26,8 +26,11 @@ export class SimClimate {
   readonly hasOutage: boolean;
   readonly removal: RemovalTerms;
 
-  /** @param apart for what came later, so that earlier seeds draw what they drew before */
-  constructor(random: SeededRandom, apart: SeededRandom) {
+  /**
+   * @param apart for what came later, so that earlier seeds draw what they drew before
+   * @param groups for how large groups may be, which came later still
+   */
+  constructor(random: SeededRandom, apart: SeededRandom, groups: SeededRandom) {
     this.hasOutage = apart.chance(0.1);
     this.nodes = random.pick([2, 3, 3, 4]);
     this.users = random.pick([2, 3, 3, 4]);
@@ -57,6 +60,7 @@ export class SimClimate {
     };
     this.groupLimits = {
       membersMax: 100,
+      fanOutMembersMax: groups.pick([100, 1, this.users - 1]),
       pendingMax: random.pick([6, 1_000]),
       dedupWindowMs: 86_400_000,
       receiptMembersMax: 100,
@@ -84,6 +88,11 @@ export class SimClimate {
       keepMs: random.pick([300, 5_000]),
     };
   }
+}
+
+/** Is the group of all large, or does it become so? */
+export function hasLargeGroup({ groupLimits, users }: SimClimate): boolean {
+  return groupLimits.fanOutMembersMax < users;
 }
 
 /** The weather between one process and the store and the board; may change at any time. */

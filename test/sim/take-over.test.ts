@@ -3,6 +3,7 @@ import { defaultTerms } from '../../src/membership/membership.ts';
 import { defaultRemovalTerms } from '../../src/membership/removals.ts';
 import { dmIdOf } from '../../src/protocol/conversation-id.ts';
 import { ProtocolError } from '../../src/protocol/protocol-error.ts';
+import { ordinaryGroupLimits } from '../support/group-parts.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { SimCluster, type SimNode } from './sim-cluster.ts';
 import { SimLog } from './sim-log.ts';
@@ -18,10 +19,11 @@ class DefaultClimate extends SimClimate {
   override readonly nodes = 3;
   override readonly leaseMs = leaseMs;
   override readonly removal = defaultRemovalTerms;
+  override readonly groupLimits = ordinaryGroupLimits;
   override readonly readRule: 'held' | 'verified';
 
   constructor(readRule: 'held' | 'verified', random: SeededRandom) {
-    super(random, random);
+    super(random, random, random);
     this.readRule = readRule;
   }
 }

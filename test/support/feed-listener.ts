@@ -1,5 +1,5 @@
 import type { ChangeBatch } from '../../src/actor/change-batch.ts';
-import { parseCursor } from '../../src/protocol/cursor.ts';
+import { parseCursor, type Ahead } from '../../src/protocol/cursor.ts';
 import type { Change } from '../../src/protocol/message.ts';
 import type { MailboxPort } from '../../src/router/mailbox-port.ts';
 import type { Time } from '../../src/std/time.ts';
@@ -23,7 +23,16 @@ export function isEarlier(a: string, b: string): boolean {
   if (first.version !== second.version) return first.version < second.version;
   const [index, other] = [first.index ?? Infinity, second.index ?? Infinity];
   if (index !== other) return index < other;
-  return (first.seq ?? Infinity) < (second.seq ?? Infinity);
+  const [seq, otherSeq] = [first.seq ?? Infinity, second.seq ?? Infinity];
+  return seq === otherSeq ? isLess(first.ahead, second.ahead) : seq < otherSeq;
+}
+
+/** Has `b` all that `a` has of large groups, and more? */
+function isLess(a: Ahead, b: Ahead): boolean {
+  const locals = [...new Set([...a.keys(), ...b.keys()])];
+  const of = (ahead: Ahead, local: number): number => ahead.get(local) ?? 0;
+  const isWithin = locals.every((local) => of(a, local) <= of(b, local));
+  return isWithin && locals.some((local) => of(a, local) < of(b, local));
 }
 
 /**

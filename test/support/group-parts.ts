@@ -1,5 +1,5 @@
 import type { EntityRegistry } from '../../src/actor/entity-registry.ts';
-import type { FanOutTiming, MemberPort } from '../../src/actor/group-host.ts';
+import type { FanOutTiming, FollowTiming, MemberPort } from '../../src/actor/group-host.ts';
 import { LocalMembers } from '../../src/actor/local-members.ts';
 import type { GroupPort } from '../../src/actor/mailbox-host.ts';
 import { ProtocolError } from '../../src/protocol/protocol-error.ts';
@@ -7,6 +7,7 @@ import type { GroupLimits } from '../../src/group/group-state.ts';
 
 export const ordinaryGroupLimits: GroupLimits = {
   membersMax: 1_000,
+  fanOutMembersMax: 500,
   pendingMax: 10_000,
   dedupWindowMs: 86_400_000,
   receiptMembersMax: 100,
@@ -21,6 +22,10 @@ export const ordinaryFanOutTiming: FanOutTiming = {
   receiptAfterMs: 300,
 };
 
+export const ordinaryFollowTiming: FollowTiming = {
+  ...{ renewMs: 20_000, lastsMs: 60_000, retryFirstMs: 100, retryMaxMs: 5_000, askMs: 5_000 },
+};
+
 /** Groups and mailboxes of one registry reach each other at once. */
 export function localGroups(
   registry: () => EntityRegistry,
@@ -31,11 +36,21 @@ export function localGroups(
     groups: {
       news: (groupId, userId, known, deadline) => registry().group(groupId).news(userId, known, deadline),
       mark: (groupId, userId, marks, deadline) => registry().group(groupId).mark(userId, marks, deadline),
+      newsOfAll: async (userId, known, deadline) => {
+        const asked = [...known].map(async ([groupId, told]) => {
+          return registry().group(groupId).news(userId, told, deadline);
+        });
+        const answers = await Promise.allSettled(asked);
+        return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+      },
+      subscribe: (groupId, deadline) => registry().group(groupId).subscribe('n1', deadline),
       range: (groupId, userId, bounds, deadline) => registry().group(groupId).range(userId, bounds, deadline),
     },
     members: {
       nodeOf: () => 'n1',
       tell: (_nodeId, circular, deadline) => local().tell(circular, deadline),
+      announce: (_nodeId, { bulletin, except }) =>
+        Promise.resolve(registry().followers.announce(bulletin, except)),
       cards: (groupId, asked, deadline) => local().cards(groupId, asked, deadline),
     },
   };

@@ -21,7 +21,12 @@ import type { Time } from '../../src/std/time.ts';
 import { MemoryTable } from '../../src/store/memory-table.ts';
 import type { RowTable } from '../../src/store/row-table.ts';
 import { VersionedStore } from '../../src/store/versioned-store.ts';
-import { localGroups, ordinaryFanOutTiming, ordinaryGroupLimits } from './group-parts.ts';
+import {
+  localGroups,
+  ordinaryFanOutTiming,
+  ordinaryFollowTiming,
+  ordinaryGroupLimits,
+} from './group-parts.ts';
 import { FaultyTable, type Fault, type TableCall } from './faulty-table.ts';
 import { MortalProcess, type Delay } from './mortal-process.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -92,6 +97,7 @@ function limitsOf(options: RigOptions) {
       ...options.sendingLimits,
     },
     groupLimits: { ...ordinaryGroupLimits, ...options.groupLimits },
+    followTiming: ordinaryFollowTiming,
     fanOutTiming: { ...ordinaryFanOutTiming, ...options.fanOutTiming },
     outboxTiming: {
       settleAfterMs: 2_000,

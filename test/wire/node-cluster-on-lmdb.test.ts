@@ -11,7 +11,16 @@ describeNodeCluster('LMDB', async () => {
   const tokenFile = join(folder, 'operator-token');
   await writeFile(tokenFile, operatorToken);
   const settings = [
-    ...['--store', 'lmdb', '--data', join(folder, 'data'), '--ring-lease-ms', '3000'],
+    ...[
+      '--store',
+      'lmdb',
+      '--data',
+      join(folder, 'data'),
+      '--ring-lease-ms',
+      '3000',
+      '--groups-fan-out-members-max',
+      '8',
+    ],
     ...['--operator-token-file', tokenFile],
   ];
   const cluster = await NodeCluster.start({ count: 3, folder, settings });

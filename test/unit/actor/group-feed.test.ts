@@ -60,8 +60,7 @@ describe('ranges of a group in the feed', () => {
   test('G8: what lies between two stays is not read', async () => {
     const asked: { above: number; upTo: number }[] = [];
     const groups = {
-      news: noGroup,
-      mark: noGroup,
+      ...{ news: noGroup, newsOfAll: noGroup, subscribe: noGroup, mark: noGroup },
       range: (_groupId: string, _userId: string, bounds: { above: number; upTo: number }) => {
         asked.push(bounds);
         return Promise.resolve([]);
@@ -83,8 +82,7 @@ describe('ranges of a group in the feed', () => {
 
   test('G8: a page ends before what cannot be read, and goes on there', async () => {
     const groups = {
-      news: noGroup,
-      mark: noGroup,
+      ...{ news: noGroup, newsOfAll: noGroup, subscribe: noGroup, mark: noGroup },
       range: (groupId: string) =>
         groupId === 'grp:away'
           ? Promise.reject(new ProtocolError('unavailable', 'away'))
@@ -113,8 +111,7 @@ describe('ranges of a group in the feed', () => {
   test('G10: a page of long messages ends where a frame would be too large', async () => {
     const long = 'x'.repeat(100_000);
     const groups = {
-      news: noGroup,
-      mark: noGroup,
+      ...{ news: noGroup, newsOfAll: noGroup, subscribe: noGroup, mark: noGroup },
       // The group itself gives a few at once.
       range: (groupId: string, _userId: string, { above, upTo }: { above: number; upTo: number }) => {
         const seqs = Array.from({ length: Math.min(2, upTo - above) }, (_, index) => above + index + 1);

@@ -129,7 +129,7 @@ describe('members', () => {
     const [rig, groupId] = await GroupRig.with(trio);
     await rig.say('ann', groupId, 'before');
     await rig.settle();
-    const late = await act(rig, groupId, (group, deadline) => group.news('cat', 0, deadline));
+    const late = await act(rig, groupId, (group, deadline) => group.news('cat', { seq: 0, op: 0 }, deadline));
     await remove(rig, groupId, 'ann', 'cat');
     expect(await rig.entry('cat', groupId)).toBeUndefined();
     await expect(rig.texts('cat', groupId)).rejects.toMatchObject(notFound);

@@ -53,6 +53,8 @@ describe('golden bytes of the cells of a group', () => {
     const bytes = ['h', '75616e6e', '019701020109080791a3626f62'] as const;
     expect(hex(memberCell('ann', marked))).toEqual(bytes);
     expect(memberOf(cellOf(...bytes))).toEqual(marked);
+    const writer = { ...member, ...unmarked, own: [4, 2] };
+    expect(memberOf(memberCell('ann', writer))).toEqual(writer);
   });
 
   test('how far members are, also as it was written before edits and receipts', () => {

@@ -167,6 +167,7 @@ describe('cells as they are stored', () => {
       },
       ...{ lastSeq: 9, lastTimestamp: 5, lastFrom: 'a', snippet: 's', updatedAt: 6 },
       ...{ deliveredSeq: 8, readSeq: 7, own: [8, 1], op: 2, shownAbove: 3, receipt: 6, takesReceipts: true },
+      isLarge: false,
     };
     const cell = groupEntryCell(entry);
     expect(hex(cell)).toEqual([
@@ -178,6 +179,8 @@ describe('cells as they are stored', () => {
     // As it was written before groups had edits and deletions.
     const former = cellOf('h', '6700000007', '019ea56772703a78010203a147040905a161a17306080792' + '0801');
     expect(groupEntryOf(former)).toEqual({ ...entry, op: 0, receipt: 0, takesReceipts: false });
+    const large = { ...entry, isLarge: true };
+    expect(groupEntryOf(groupEntryCell(large))).toEqual(large);
   });
 
   it('a person', () => {

@@ -75,6 +75,11 @@ it('the news of one member, and cards', () => {
   expect(unpackMemberNews(packMemberNews(news))).toEqual(news);
   const plain: MemberNews = { kind: 'groupNews', bulletin };
   expect(unpackMemberNews(packMemberNews(plain))).toEqual(plain);
+  const large: MemberNews = {
+    ...{ kind: 'groupNews', bulletin: { ...bulletin, large: { opAbove: 3 } } },
+    enrolment: { kind: 'joined', event: 6, seq: 1, sinceJoin: false, own: [4, 2] },
+  };
+  expect(unpackMemberNews(packMemberNews(large))).toEqual(large);
   const card = { name: 'ANN', deliveredSeq: 4, readSeq: 3, isFull: false, blocks: ['bob'] };
   expect(unpackCard(packCard(card))).toEqual(card);
   expect(unpackCard(packCard(undefined))).toBeUndefined();

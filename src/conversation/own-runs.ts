@@ -20,6 +20,26 @@ export function ownAbove(runs: OwnRuns, seq: number): OwnRuns {
   return left;
 }
 
+/** Without those above `seq`. */
+export function ownUpTo(runs: OwnRuns, seq: number): OwnRuns {
+  const left: number[] = [];
+  forEachAbove(runs, 0, (first, count) => {
+    const present = Math.min(count, seq - first + 1);
+    if (present > 0) left.push(first, present);
+  });
+  return left;
+}
+
+/** With those of `more` that lie above all of `runs`. */
+export function joinOwn(runs: OwnRuns, more: OwnRuns): OwnRuns {
+  const [first = 0, count = 0] = runs.slice(-2);
+  const last = first + count - 1;
+  const above = ownAbove(more, last);
+  if (above.length === 0) return runs;
+  if (runs.length === 0 || above[0] !== last + 1) return [...runs, ...above];
+  return [...runs.slice(0, -1), count + (above[1] ?? 0), ...above.slice(2)];
+}
+
 export function countOwnAbove(runs: OwnRuns, seq: number): number {
   let total = 0;
   forEachAbove(runs, seq, (_first, count) => {

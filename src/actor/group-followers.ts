@@ -1,0 +1,161 @@
+import type { Bulletin, Told } from '../conversation/bulletin.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
+import type { Cancel, Time } from '../std/time.ts';
+import type { FollowTiming } from './group-host.ts';
+import type { FollowPort, GroupPort } from './mailbox-host.ts';
+
+/** A member's mailbox on this node, on whose feed somebody listens. */
+interface Follower {
+  hear(bulletin: Bulletin): void;
+  askSoon(): void;
+}
+
+export interface FollowerParts {
+  readonly groups: GroupPort;
+  readonly follower: (userId: string) => Follower;
+  readonly time: Time;
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random: () => number;
+  readonly timing: FollowTiming;
+  readonly alarm: (error: unknown, what: string) => void;
+}
+
+/** One large group, and those of its members who listen here. */
+interface Topic {
+  readonly groupId: string;
+  readonly users: Set<string>;
+  /** The last that was heard of the group. */
+  last: Bulletin | undefined;
+  /** The group tells this node what it has until then, monotonic ms. */
+  liveUntilMs: number;
+  tries: number;
+  cancelNext: Cancel;
+}
+
+const nothing: Cancel = () => undefined;
+
+/**
+ * Large groups tell nodes, not mailboxes: this node asks each of them once for all of its users, again from time to
+ * time, and whenever it may have been forgotten; what comes is for the mailboxes of those who listen.
+ */
+export class GroupFollowers implements FollowPort {
+  readonly #parts: FollowerParts;
+  readonly #topics = new Map<string, Topic>();
+  readonly #byUser = new Map<string, ReadonlySet<string>>();
+
+  constructor(parts: FollowerParts) {
+    this.#parts = parts;
+  }
+
+  follow(userId: string, groupIds: ReadonlySet<string>): void {
+    const before = this.#byUser.get(userId);
+    if (before === undefined && groupIds.size === 0) return;
+    if (before?.size === groupIds.size && [...groupIds].every((id) => before.has(id))) return;
+    for (const groupId of before ?? []) if (!groupIds.has(groupId)) this.#leave(groupId, userId);
+    for (const groupId of groupIds) if (before?.has(groupId) !== true) this.#join(groupId, userId);
+    this.#byUser.set(userId, new Set(groupIds));
+  }
+
+  /** Nobody listens on this user's feed any more. */
+  unfollow(userId: string): void {
+    for (const groupId of this.#byUser.get(userId) ?? []) this.#leave(groupId, userId);
+    this.#byUser.delete(userId);
+  }
+
+  isCurrent(groupId: string, told: Told): boolean {
+    const topic = this.#topics.get(groupId);
+    if (topic?.last === undefined || this.#parts.time.monotonicMs() >= topic.liveUntilMs) return false;
+    return topic.last.lastSeq <= told.seq && topic.last.op <= told.op;
+  }
+
+  /**
+   * A group tells what it has. @param except members who may have come or gone: they ask
+   * @returns false: nobody here wants to know
+   */
+  announce(bulletin: Bulletin, except: readonly string[]): boolean {
+    const topic = this.#topics.get(bulletin.groupId);
+    if (topic === undefined) return false;
+    note(topic, bulletin);
+    const apart = new Set(except);
+    for (const userId of topic.users) {
+      const follower = this.#parts.follower(userId);
+      if (apart.has(userId)) follower.askSoon();
+      else follower.hear(bulletin);
+    }
+    return true;
+  }
+
+  /** Groups may have moved, or may have forgotten this node. */
+  askAgain(): void {
+    for (const topic of this.#topics.values()) {
+      topic.liveUntilMs = 0;
+      topic.tries = 0;
+      this.#next(topic, this.#parts.random() * this.#parts.timing.retryFirstMs);
+    }
+  }
+
+  #join(groupId: string, userId: string): void {
+    const topic = this.#topics.get(groupId);
+    if (topic !== undefined) {
+      topic.users.add(userId);
+      if (topic.last !== undefined) this.#parts.follower(userId).hear(topic.last);
+      return;
+    }
+    const users = new Set([userId]);
+    const added = { groupId, users, last: undefined, liveUntilMs: 0, tries: 0, cancelNext: nothing };
+    this.#topics.set(groupId, added);
+    this.#next(added, 0);
+  }
+
+  /** Where the group is not told it stops when it finds nobody here. */
+  #leave(groupId: string, userId: string): void {
+    const topic = this.#topics.get(groupId);
+    if (topic?.users.delete(userId) !== true || topic.users.size > 0) return;
+    topic.cancelNext();
+    this.#topics.delete(groupId);
+  }
+
+  #next(topic: Topic, waitMs: number): void {
+    topic.cancelNext();
+    topic.cancelNext = this.#parts.time.after(waitMs, () => {
+      void this.#subscribe(topic);
+    });
+  }
+
+  async #subscribe(topic: Topic): Promise<void> {
+    const { time, timing, groups, random } = this.#parts;
+    const sinceMs = time.monotonicMs();
+    const before = topic.last;
+    const wasLive = sinceMs < topic.liveUntilMs;
+    try {
+      const bulletin = await groups.subscribe(topic.groupId, sinceMs + timing.askMs);
+      if (this.#topics.get(topic.groupId) !== topic) return;
+      topic.tries = 0;
+      topic.liveUntilMs = sinceMs + timing.lastsMs;
+      note(topic, bulletin);
+      // Of what the group told in the meantime the followers have heard, or are about to.
+      const known = wasLive ? before : bulletin;
+      for (const userId of topic.users) {
+        if (known !== undefined) this.#parts.follower(userId).hear(known);
+      }
+      this.#next(topic, timing.renewMs * (0.75 + random() / 2));
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.kind === 'internal') {
+        this.#parts.alarm(error, `following ${topic.groupId}`);
+      }
+      if (this.#topics.get(topic.groupId) !== topic) return;
+      this.#next(
+        topic,
+        backoffDelayMs({ baseMs: timing.retryFirstMs, maxMs: timing.retryMaxMs }, topic.tries++, random),
+      );
+    }
+  }
+}
+
+/** What comes late tells nothing. */
+function note(topic: Topic, bulletin: Bulletin): void {
+  const { lastSeq, op } = topic.last ?? { lastSeq: 0, op: 0 };
+  if (bulletin.lastSeq >= lastSeq && bulletin.op >= op)
+    topic.last = { ...bulletin, messages: [], changed: [] };
+}

@@ -1,0 +1,199 @@
+import type { Bulletin, MemberNews, Told } from '../conversation/bulletin.ts';
+import type {
+  MailboxAnswer,
+  MailboxInput,
+  MailboxQuery,
+  MailboxResult,
+} from '../mailbox/mailbox-behaviour.ts';
+import type { MailboxState } from '../mailbox/mailbox-state.ts';
+import type { GetChangesParams, GetChangesResult } from '../protocol/calls.ts';
+import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
+import { backoffDelayMs } from '../std/backoff.ts';
+import { expandFeed } from './expand-feed.ts';
+import type { MailboxHost } from './mailbox-host.ts';
+import { markGroup } from './mark-group.ts';
+
+/** The mailbox that the groups are those of. Its methods reject with ProtocolError. */
+export interface GroupMember {
+  readonly userId: string;
+  readonly state: MailboxState | undefined;
+  submit(input: MailboxInput, deadline: number): Promise<Exclude<MailboxResult, Refusal>>;
+  query(query: MailboxQuery, deadline: number): Promise<Exclude<MailboxAnswer, Refusal>>;
+}
+
+/** For what nobody waits for, ms. */
+const backgroundMs = 5_000;
+/** For asking groups before a read of the feed, which goes on without them, ms. */
+const beforeFeedMs = 3_000;
+/** Tries to ask for what a device should be told; after them the next bulletin is what makes it ask again. */
+const triesMax = 6;
+const retry = { baseMs: 50, maxMs: 2_000 };
+
+/**
+ * What one mailbox has to do with groups. Small ones tell it everything. Large ones are asked, of each node in one go,
+ * before the mailbox is read; while somebody listens on its feed they tell it of their messages as they come.
+ */
+export class MailboxGroups {
+  readonly #member: GroupMember;
+  readonly #host: MailboxHost;
+  /** Work that must not see the mailbox leave memory. */
+  #underWay = 0;
+  #isAsking = false;
+  /** Something was missed since the last question began. */
+  #isBehind = false;
+
+  constructor(member: GroupMember, host: MailboxHost) {
+    this.#member = member;
+    this.#host = host;
+  }
+
+  get isIdle(): boolean {
+    return this.#underWay === 0;
+  }
+
+  /** After a load or a commit. */
+  changed({ large }: MailboxState): void {
+    const { userId } = this.#member;
+    if (this.#host.isWatched(userId)) this.#host.follows.follow(userId, large);
+  }
+
+  /** A mark in a group, after everything that the group has. */
+  mark(groupId: string, mark: MailboxInput, deadline: number): Promise<object> {
+    const news = (): Promise<MemberNews> => {
+      const { lastSeq: seq = 0, op = 0 } = this.#member.state?.groups.get(groupId) ?? {};
+      return this.#host.groups.news(groupId, this.#member.userId, { seq, op }, deadline);
+    };
+    const submit = (input: MailboxInput): Promise<object> => this.#member.submit(input, deadline);
+    return this.#whileHere(() => markGroup(news, submit, mark));
+  }
+
+  /** A page of the feed, with the messages of groups in their places. */
+  changes(params: GetChangesParams, deadline: number): Promise<GetChangesResult> {
+    return this.#whileHere(async () => {
+      const read = (): Promise<object> => this.#member.query({ kind: 'feed', params }, deadline);
+      const catchUp = (): Promise<boolean> => this.#catchUpForFeed(deadline);
+      const answer = (await this.#upToDate(read, catchUp)) as Exclude<MailboxAnswer, Refusal>;
+      if (!('kind' in answer) || answer.kind !== 'feed')
+        throw new ProtocolError('internal', 'internal error');
+      if (this.#member.state !== undefined) this.changed(this.#member.state);
+      const { userId } = this.#member;
+      return expandFeed({ userId, params }, answer.page, this.#host.groups, deadline);
+    });
+  }
+
+  /** What is read after all groups have told what they have. */
+  read<Answer>(ask: () => Promise<Answer>, deadline: number): Promise<Answer> {
+    return this.#whileHere(() => this.#upToDate(ask, () => this.#catchUp(deadline)));
+  }
+
+  /** What a large group tells those who listen. */
+  hear(bulletin: Bulletin): void {
+    const deadline = this.#host.time.monotonicMs() + backgroundMs;
+    const told = this.#whileHere(() => this.#member.submit({ kind: 'liveNews', bulletin }, deadline));
+    told.then(
+      (result) => {
+        if ('isBehind' in result && (result.isBehind ?? false)) this.askSoon();
+      },
+      (error: unknown) => {
+        this.#failed(error);
+        this.askSoon();
+      },
+    );
+  }
+
+  /** Asks the large groups for what the mailbox may have missed, for those who listen on its feed. */
+  askSoon(): void {
+    this.#isBehind = true;
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    void this.#whileHere(() => this.#askAll()).finally(() => {
+      this.#isAsking = false;
+    });
+  }
+
+  async #askAll(): Promise<void> {
+    const { time, random } = this.#host;
+    for (let tries = 0; this.#isBehind && tries < triesMax; tries++) {
+      this.#isBehind = false;
+      try {
+        await this.#catchUp(time.monotonicMs() + backgroundMs, true);
+      } catch (error) {
+        this.#failed(error);
+        this.#isBehind = true;
+        const waitMs = backoffDelayMs(retry, tries, random);
+        await new Promise<void>((resolve) => {
+          time.after(waitMs, resolve);
+        });
+      }
+      if (!this.#host.isWatched(this.#member.userId)) return;
+    }
+  }
+
+  /** Where the mailbox was not in memory it comes out only with the answer that there are large groups. */
+  async #upToDate<Answer>(ask: () => Promise<Answer>, catchUp: () => Promise<boolean>): Promise<Answer> {
+    const hasAsked = await catchUp();
+    const answer = await ask();
+    return hasAsked || !(await catchUp()) ? answer : ask();
+  }
+
+  /** The feed is right without them too: what is not there yet comes later. */
+  async #catchUpForFeed(deadline: number): Promise<boolean> {
+    const { time } = this.#host;
+    try {
+      return await this.#catchUp(Math.min(deadline, time.monotonicMs() + beforeFeedMs));
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.kind === 'moved' || error.kind === 'internal')
+        throw error;
+      return true;
+    }
+  }
+
+  /** @returns false where no large group is known of */
+  async #catchUp(deadline: number, isBehind = false): Promise<boolean> {
+    const { state } = this.#member;
+    if (state === undefined || state.large.size === 0) return false;
+    let news = await this.#news(state, deadline, isBehind);
+    while (news.some(({ isPartial }) => isPartial === true)) {
+      await Promise.all(news.map((one) => this.#member.submit(one, deadline)));
+      const { state: present } = this.#member;
+      news = present === undefined ? [] : await this.#news(present, deadline, isBehind);
+    }
+    const inputs: MailboxInput[] = [...news];
+    // What is read names what was told.
+    if (!isBehind && (this.#member.state?.tail.ranges.length ?? 0) > 0) inputs.push({ kind: 'flush' });
+    await Promise.all(inputs.map((input) => this.#member.submit(input, deadline)));
+    return true;
+  }
+
+  #news(
+    { large, groups, tail }: MailboxState,
+    deadline: number,
+    isBehind: boolean,
+  ): Promise<readonly MemberNews[]> {
+    const { follows, groups: port } = this.#host;
+    const known = new Map<string, Told>();
+    for (const groupId of large) {
+      const { lastSeq, op } = groups.get(groupId) ?? { lastSeq: 0, op: 0 };
+      const seq = tail.groups.get(groupId)?.lastSeq ?? lastSeq;
+      if (!isBehind && follows.isCurrent(groupId, { seq, op })) continue;
+      // What was only pushed is not known durably.
+      known.set(groupId, { seq: lastSeq, op });
+    }
+    if (known.size === 0) return Promise.resolve([]);
+    return port.newsOfAll(this.#member.userId, known, deadline);
+  }
+
+  async #whileHere<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#underWay++;
+    try {
+      return await work();
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof ProtocolError && error.kind !== 'internal') return;
+    this.#host.alarm(error, `groups of ${this.#member.userId}`);
+  }
+}
