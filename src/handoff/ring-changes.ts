@@ -41,6 +41,8 @@ export class RingChanges {
   #runner: ChangeRunner | undefined;
   /** Changes that are on their way into the document. */
   readonly #asked = new Set<string>();
+  /** How often the store did not tell whether a change went in, since it was last certain that none is left there. */
+  #doubts = 0;
   #arriving: Promise<void> | undefined;
   #isStopping = false;
 
@@ -86,9 +88,10 @@ export class RingChanges {
     const changeId = this.#newId();
     this.#asked.add(changeId);
     try {
-      return await this.#begin(changeId, kind, plan, deadline);
-    } finally {
-      this.#asked.delete(changeId);
+      return await this.#begin(changeId, kind, plan, deadline).finally(() => this.#asked.delete(changeId));
+    } catch (error) {
+      if (error instanceof StoreError) void this.#withdraw();
+      throw error;
     }
   }
 
@@ -110,9 +113,7 @@ export class RingChanges {
         epoch,
         phase: 'preparing',
       } as const;
-      // One of this node's own that nobody carries out: the store did not tell that it was in.
-      const isLeft = latest.pending !== undefined && this.#isLeft(latest.pending);
-      return beginning(isLeft ? { ...latest, pending: undefined } : latest, change);
+      return beginning(this.#withoutLeft(latest), change);
     }, deadline);
     if (ring?.pending?.changeId !== changeId) {
       const running = ring && pendingIn(ring);
@@ -188,10 +189,44 @@ export class RingChanges {
     }
   }
 
+  /** One of this node's own that nobody carries out: the store did not tell that it was in. */
   #isLeft({ changeId, coordinator }: PendingChange): boolean {
     const { self } = this.#parts;
     const isOwn = coordinator === self.incarnation;
     return isOwn && changeId !== this.#runner?.changeId && !this.#asked.has(changeId);
+  }
+
+  /**
+   * Takes a change that the store may have taken, or may take yet, out of the document: nobody carries it out, and while
+   * it is there no node can begin another one. Never rejects.
+   */
+  async #withdraw(): Promise<void> {
+    this.#doubts++;
+    // That is seen to already.
+    if (this.#doubts > 1) return;
+    const { alarm, limits, time } = this.#parts;
+    // Where this node is out of the view the change is void.
+    for (let tries = 1; this.#membership?.isMember === true; tries++) {
+      const doubts = this.#doubts;
+      try {
+        const deadline = time.monotonicMs() + limits.settleMs;
+        await this.#membership.propose((ring) => ring && this.#withoutLeft(ring), deadline);
+        if (doubts === this.#doubts) break;
+      } catch (error) {
+        if (!isPassing(error)) {
+          alarm(error, 'withdrawing a change of the ring');
+          break;
+        }
+      }
+      await this.#pause(tries, Infinity);
+    }
+    this.#doubts = 0;
+  }
+
+  /** A new document also where there is none to take out: a commit that would still put it in loses against this. */
+  #withoutLeft(ring: RingDocument): RingDocument {
+    const { pending } = ring;
+    return { ...ring, pending: pending !== undefined && this.#isLeft(pending) ? undefined : pending };
   }
 
   /** Takes its users without their state: they are loaded from the store. */

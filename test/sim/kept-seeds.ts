@@ -70,4 +70,10 @@ export const keptSeeds: readonly KeptSeed[] = [
     found:
       'a removal given up by its device, carried out by a paused node after the next addition (the simulator itself)',
   },
+  {
+    seed: 1_100_254,
+    steps: 150,
+    found:
+      'C10: a change went into the document after its node had been told nothing, and kept all others out for ever',
+  },
 ];

@@ -10,38 +10,90 @@ import { StoreError } from '../../../src/row/row-store.ts';
 import { memberOf, viewIdOf, viewOf } from '../../support/ring-parts.ts';
 import { VirtualTime } from '../../support/virtual-time.ts';
 
-test('a change that went in without this node being told does not keep its next one out', async () => {
-  const time = new VirtualTime();
-  let isReplyLost = true;
-  let draws = 0;
-  let document: RingDocument = {
+type Change = Parameters<RingProposer['propose']>[0];
+
+const plan = { nodeId: 'n2', weight: 50 };
+
+/** The changes of n1 in a ring of two, and what is in the store. */
+class ChangesRig {
+  readonly time = new VirtualTime();
+  document: RingDocument = {
     ...{ view: viewOf(1, [memberOf(1), memberOf(2)]), parentViewId: undefined },
     ...{ removals: { sinceEpoch: 0, memberCount: 0, removed: 0 }, departed: [], lingering: [] },
     ...{ pending: undefined, assignments: [] },
   };
-  const propose = (change: Parameters<RingProposer['propose']>[0]): Promise<RingDocument> => {
-    document = change(document, viewIdOf(document.view.epoch + 1)) ?? document;
-    if (isReplyLost) return Promise.reject(new StoreError('unavailable', 'no reply'));
-    return Promise.resolve(document);
-  };
-  const none = { totalUsers: 0, movedUsers: 0, totalBytes: 0, movedBytes: 0 };
-  const statusOf = () =>
-    Promise.resolve({ state: document.view.epoch === 1 ? 'ready' : 'switched', ...none });
-  const changes = new RingChanges({
-    ...{ self: memberOf(1), limits: defaultHandoffLimits, time, onProgress: () => undefined },
-    handoff: { statusOf, tally: newHandoffTally() } as unknown as Handoff,
-    random: () => (draws++ % 1_000) / 1_000,
-    alarm: (error) => {
-      throw error;
-    },
-  });
-  const { view } = document;
-  changes.take({ isMember: true, view, propose } as unknown as Membership);
-  const plan = { nodeId: 'n2', weight: 50 };
-  await expect(changes.begin('weight', plan, 1_000)).rejects.toBeInstanceOf(StoreError);
-  expect(document.pending).toBeDefined();
-  isReplyLost = false;
+  /** What the store does with a commit: the reply is lost, it comes in by `late` only, nothing gets there. */
+  weather: 'fine' | 'lost' | 'late' | 'away' = 'fine';
+  /** Carries the last commit out that is late, where the document is still the one it was made of. */
+  late: () => void = () => undefined;
+  readonly changes: RingChanges;
+
+  constructor() {
+    const none = { totalUsers: 0, movedUsers: 0, totalBytes: 0, movedBytes: 0 };
+    const statusOf = () =>
+      Promise.resolve({ state: this.document.view.epoch === 1 ? 'ready' : 'switched', ...none });
+    let draws = 0;
+    this.changes = new RingChanges({
+      ...{ self: memberOf(1), limits: defaultHandoffLimits, time: this.time, onProgress: () => undefined },
+      handoff: { statusOf, tally: newHandoffTally() } as unknown as Handoff,
+      random: () => (draws++ % 1_000) / 1_000,
+      alarm: (error) => {
+        throw error;
+      },
+    });
+    const { view } = this.document;
+    const propose = this.#propose.bind(this);
+    this.changes.take({ isMember: true, view, propose } as unknown as Membership);
+  }
+
+  /** n1 begins a change in this weather, and is told nothing; nothing gets to the store after it. */
+  async beginIn(weather: 'lost' | 'late'): Promise<void> {
+    this.weather = weather;
+    await expect(this.changes.begin('weight', plan, 1_000)).rejects.toBeInstanceOf(StoreError);
+  }
+
+  #propose(change: Change): Promise<RingDocument> {
+    const { document: base, weather } = this;
+    const next = change(base, viewIdOf(base.view.epoch + 1)) ?? base;
+    if (weather === 'fine' || weather === 'lost') this.document = next;
+    if (weather === 'fine') return Promise.resolve(next);
+    if (weather === 'late') {
+      this.late = () => {
+        if (this.document === base) this.document = next;
+      };
+    }
+    this.weather = 'away';
+    return Promise.reject(new StoreError('unavailable', 'no reply'));
+  }
+}
+
+test('a change that went in without this node being told does not keep its next one out', async () => {
+  const rig = new ChangesRig();
+  const { changes } = rig;
+  await rig.beginIn('lost');
+  expect(rig.document.pending).toBeDefined();
+  rig.weather = 'fine';
   const runner = await changes.begin('weight', plan, 1_000);
   await expect(changes.begin('weight', plan, 1_000)).rejects.toMatchObject({ code: 'change_running' });
-  expect(await time.drive(runner.over)).toMatchObject({ outcome: { kind: 'done' } });
+  expect(await rig.time.drive(runner.over)).toMatchObject({ outcome: { kind: 'done' } });
+});
+
+test('a change that went in without this node being told is withdrawn, as it keeps all others out', async () => {
+  const rig = new ChangesRig();
+  await rig.beginIn('lost');
+  // The store stays away for long.
+  await rig.time.run(120_000);
+  expect(rig.document.pending).toBeDefined();
+  rig.weather = 'fine';
+  await rig.time.run(1_000);
+  expect(rig.document.pending).toBeUndefined();
+});
+
+test('a change that was given up does not go in any more once the store has answered', async () => {
+  const rig = new ChangesRig();
+  await rig.beginIn('late');
+  rig.weather = 'fine';
+  await rig.time.run(1_000);
+  rig.late();
+  expect(rig.document.pending).toBeUndefined();
 });
