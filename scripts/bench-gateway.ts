@@ -82,7 +82,7 @@ class InstantMailbox implements UserPort {
     this.#position += 1;
     const head = String(this.#position);
     const changes = [{ cursor: head, kind: 'message' as const, message }];
-    for (const listener of this.#listeners) listener({ previous, head, changes });
+    for (const listener of this.#listeners) listener({ previous, head, changes, hasUnlisted: false });
   }
 }
 

@@ -6,6 +6,8 @@ export interface ChangeBatch {
   readonly previous: string;
   readonly head: string;
   readonly changes: readonly Change[];
+  /** What no change tells of is another one too, or may be: whom the user blocks, devices, tokens, the profile. */
+  readonly hasUnlisted: boolean;
 }
 
 /** A listener on one user's feed; called synchronously after a commit, must not throw or wait. */

@@ -384,10 +384,10 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
    * stands lower reads on from its own cursor (G8).
    */
   #batchOf(state: MailboxState, head: string, commit: CommittedChanges | undefined): ChangeBatch {
-    const readOn: ChangeBatch = { previous: head, head, changes: [] };
+    const readOn: ChangeBatch = { previous: head, head, changes: [], hasUnlisted: true };
     if (commit === undefined || this.#published === undefined) return readOn;
     const changes = wireCommit(state, commit);
     if (changes === undefined) return readOn;
-    return { previous: this.#published, head, changes };
+    return { previous: this.#published, head, changes, hasUnlisted: commit.hasUnlisted };
   }
 }

@@ -73,7 +73,7 @@ class ChangeWait {
         const leftMs = untilMs - time.monotonicMs();
         if ('reset' in found || found.changes.length > 0 || leftMs <= 0 || this.#gone.aborted) return found;
         await this.#heardOrAfter(leftMs);
-        // A revocation is a commit without changes.
+        // What was heard of may be a revocation.
         await accounts.authenticate(bearer, requestDeadline(this.#host));
       }
     } finally {

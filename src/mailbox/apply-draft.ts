@@ -114,7 +114,8 @@ export function applyDraft(state: MailboxState, draft: MailboxDraft, version: Ro
   const commit: LogCommit = { version: version.number, entries: draft.log };
   applyLog(state, commit);
   state.recent = undefined;
-  return { ...commit, fresh: draft.fresh, pushed: draft.pushed };
+  const { fresh, pushed, hasUnlisted } = draft;
+  return { ...commit, fresh, pushed, hasUnlisted };
 }
 
 /** A draft that is worth no commit: what it has to push stands behind the last one. @returns undefined: nothing */
@@ -125,5 +126,6 @@ export function passDraft(state: MailboxState, draft: MailboxDraft): CommittedCh
   state.tail = { ranges: extendRanges(tail.ranges, ranges), groups: draft.passed };
   state.clockMs = Math.max(state.clockMs, draft.nowMs);
   const ahead = aheadOfTail(tail);
-  return { version: version?.number ?? 0, entries: ranges, fresh: draft.fresh, pushed: 0, ahead };
+  const { fresh } = draft;
+  return { version: version?.number ?? 0, entries: ranges, fresh, pushed: 0, ahead, hasUnlisted: false };
 }

@@ -226,6 +226,11 @@ export class MailboxDraft {
     return conversations.size + groups.size + (this.#nextLocal - nextLocal);
   }
 
+  /** Does it write what the feed does not tell of? */
+  get hasUnlisted(): boolean {
+    return this.profile !== undefined || this.people.size > 0 || this.#devices.size > 0;
+  }
+
   /** How large the commit has become: bytes (estimated) and changes of the feed. */
   get size(): { readonly bytes: number; readonly changes: number } {
     return { bytes: this.#bytes, changes: this.log.length };

@@ -136,6 +136,8 @@ export interface CommittedChanges extends LogCommit {
   /** Nothing was written: these changes stand behind the commit of this version, and behind what is `ahead` of it. */
   readonly ahead?: Ahead;
   readonly fresh: ReadonlyMap<string, ReadonlyMap<number, GroupMessage>>;
+  /** It has written people, devices or the profile, with changes of the feed or without. */
+  readonly hasUnlisted: boolean;
 }
 
 /** The durable state of one mailbox in memory. Changed only by `applyDraft` and the cache. */

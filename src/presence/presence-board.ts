@@ -246,11 +246,15 @@ function newWatched(): Watched {
 }
 
 /**
- * Blocks are commits without changes; who comes into a group or leaves it has a change of a conversation; the first message
+ * The feed lists no blocks; who comes into a group or leaves it has a change of a conversation; the first message
  * between two makes one of theirs.
  */
-function mayConcern(userId: string, { watches, hasHidden }: Watched, { changes }: ChangeBatch): boolean {
-  if (changes.length === 0) return true;
+function mayConcern(
+  userId: string,
+  { watches, hasHidden }: Watched,
+  { changes, hasUnlisted }: ChangeBatch,
+): boolean {
+  if (hasUnlisted) return true;
   return changes.some((change) => {
     if (change.kind !== 'message') return change.kind === 'conversation';
     const peer = hasHidden ? peerInDm(change.message.conversationId, userId) : undefined;

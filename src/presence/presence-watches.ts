@@ -199,7 +199,7 @@ export class PresenceWatches {
   }
 }
 
-/** Blocks are commits without changes, and where something was missed there are none either. */
-function mayConcern({ changes }: ChangeBatch): boolean {
-  return changes.length === 0 || changes.some(({ kind }) => kind === 'conversation');
+/** The feed lists no blocks. */
+function mayConcern({ changes, hasUnlisted }: ChangeBatch): boolean {
+  return hasUnlisted || changes.some(({ kind }) => kind === 'conversation');
 }

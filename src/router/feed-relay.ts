@@ -32,7 +32,7 @@ interface Feed {
 }
 
 /** Continues at nobody's position: whoever hears it reads on from its own cursor (G8). */
-const somethingElse: ChangeBatch = { previous: '', head: '', changes: [] };
+const somethingElse: ChangeBatch = { previous: '', head: '', changes: [], hasUnlisted: true };
 const watchTimeoutMs = 5_000;
 const backoff = { baseMs: 50, maxMs: 2_000 };
 const nothing: Cancel = () => undefined;

@@ -154,20 +154,28 @@ export function unpackAsk(body: unknown): PeerAsk {
 /** @returns a body for a peer's note */
 export function packNews(news: PeerNews): readonly unknown[] {
   if (news.kind !== 'changes') return [newsTags[news.kind]];
-  const { previous, head, changes } = news.batch;
-  return [newsTags.changes, previous, head, changes];
+  const { previous, head, changes, hasUnlisted } = news.batch;
+  return [newsTags.changes, previous, head, changes, hasUnlisted ? 1 : 0];
 }
 
 /** @throws PeerFault where the body is nothing that this version knows */
 export function unpackNews(body: unknown): PeerNews {
-  const [tag, previous, head, changes] = arrayOf(body);
+  const [tag, previous, head, changes, unlisted] = arrayOf(body);
   switch (tag) {
     case newsTags.changes:
       if (typeof previous !== 'string' || typeof head !== 'string' || !Array.isArray(changes)) {
         throw new PeerFault('protocol', 'changes were expected');
       }
-      // Of the same cluster, and passed on to clients as they are.
-      return { kind: 'changes', batch: { previous, head, changes: changes as Change[] } };
+      return {
+        kind: 'changes',
+        batch: {
+          ...{ previous, head },
+          // Of the same cluster, and passed on to clients as they are.
+          changes: changes as Change[],
+          // A node that does not say: at least where there is nothing else.
+          hasUnlisted: unlisted === undefined ? changes.length === 0 : unlisted === 1,
+        },
+      };
     case newsTags.unwatch:
       return { kind: 'unwatch' };
     case newsTags.adopted:

@@ -89,7 +89,7 @@ export class WatchedFeeds {
     if (this.#links.note(peer.nodeId, { to: userId, epoch, body }) === undefined) return;
     watch.cancelRetry = this.#time.after(retryMs, () => {
       watch.cancelRetry = undefined;
-      this.#send(watch, { previous: '', head: '', changes: [] });
+      this.#send(watch, { previous: '', head: '', changes: [], hasUnlisted: true });
     });
   }
 

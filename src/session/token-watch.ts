@@ -21,8 +21,8 @@ const againMs = 5_000;
 
 /**
  * Sees to it that a session ends when its token is revoked, on whichever node it is open. A revocation is a commit of
- * the user's row without a change for clients; as the feed is heard of such commits, and told to read on where it may
- * have missed one, each of them is a reason to look at the token again.
+ * the user's row that writes what the feed does not list, alone or with changes of others in the same commit. Each of
+ * these is a reason to look at the token again, and so is what may have been missed.
  */
 export class TokenWatch {
   readonly #parts: TokenWatchParts;
@@ -32,8 +32,8 @@ export class TokenWatch {
 
   constructor(parts: TokenWatchParts) {
     this.#parts = parts;
-    this.#unsubscribe = parts.mailbox.subscribe(({ changes }) => {
-      if (changes.length === 0) this.#checkIn(gatherMs);
+    this.#unsubscribe = parts.mailbox.subscribe(({ hasUnlisted }) => {
+      if (hasUnlisted) this.#checkIn(gatherMs);
     });
     // It may have been revoked between the check that let it in and this.
     this.#checkIn(gatherMs);

@@ -76,4 +76,15 @@ export const keptSeeds: readonly KeptSeed[] = [
     found:
       'C10: a change went into the document after its node had been told nothing, and kept all others out for ever',
   },
+  {
+    seed: 1_100_012,
+    steps: 150,
+    found:
+      'C11: who blocked or unblocked somebody in one commit with changes for clients was not looked at again',
+  },
+  {
+    seed: 1_100_160,
+    steps: 150,
+    found: 'C11: the end of a block that came with a receipt was not heard of, on either side',
+  },
 ];

@@ -139,11 +139,15 @@ export class SimDevice {
   }
 
   async #insistOn(name: 'blockUser' | 'unblockUser', userId: string): Promise<void> {
+    const { log } = this.#parts.cluster;
     for (;;) {
+      log.trace(`${this.label}: ${name} ${userId}`);
       try {
         await this.ask((mailbox, deadline) => mailbox.call(name, { userId }, deadline));
+        log.trace(`${this.label}: ${name} ${userId} is done`);
         return;
       } catch (error) {
+        log.trace(`${this.label}: ${name} ${userId} has to be done again: ${String(error)}`);
         if (!isRetryable(error)) throw error;
       }
       await this.#pause(50 + this.#parts.cluster.random.below(200));

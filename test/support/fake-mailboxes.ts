@@ -175,8 +175,8 @@ export class FakeMailbox implements UserPort {
       return change;
     });
     this.#forgotten = Math.max(this.#forgotten, this.#feed.length - this.#all.feedMax);
-    for (const listener of [...this.#listeners])
-      listener({ previous, head: String(this.#feed.length), changes });
+    const batch = { previous, head: String(this.#feed.length), changes, hasUnlisted: changes.length === 0 };
+    for (const listener of [...this.#listeners]) listener(batch);
   }
 
   async #getMessages({

@@ -84,6 +84,22 @@ describe('blocks', () => {
     expect(await call(rig, 'bob', 'getBlocked', page)).toEqual({ users: [], hasMore: false });
   });
 
+  test('listeners on the feed are told of them, also where there are changes in the same commit', async () => {
+    const rig = await rigWithUsers();
+    await rig.sent('ann', 'bob', 'one');
+    await rig.time.run(60_000);
+    const heard: string[] = [];
+    rig.node.registry.subscribe('bob', ({ changes, hasUnlisted }) => {
+      heard.push(`${changes.map(({ kind }) => kind).join()}${hasUnlisted ? ' and more' : ''}`);
+    });
+    const contact = call(rig, 'bob', 'addContact', { userId: 'cat' });
+    const block = call(rig, 'bob', 'blockUser', { userId: 'dan' });
+    await Promise.all([contact, block]);
+    const { seq } = await rig.sent('ann', 'bob', 'two');
+    await call(rig, 'bob', 'markRead', { conversationId, seq });
+    expect(heard).toEqual(['contact and more', 'message', 'read']);
+  });
+
   test('a stranger who is blocked opens no conversation', async () => {
     const rig = await rigWithUsers();
     await call(rig, 'bob', 'blockUser', { userId: 'ann' });

@@ -96,6 +96,24 @@ describe('who is there, at the owner', () => {
     expect(await stand.told()).toEqual(['n2 bob on 2']);
   });
 
+  test('a block counts also in a commit that has changes for clients', async () => {
+    const stand = await Stand.open();
+    const { rig } = stand;
+    const { seq } = await rig.sent('bob', 'ann', 'well?');
+    // Nothing is left to be cleared.
+    await rig.time.run(60_000);
+    stand.come();
+    expect(await stand.attend()).toEqual(['bob on']);
+    await stand.call('blockUser', 'ann');
+    expect(await stand.told()).toEqual(['n2 bob unknown 1']);
+    // With its end bob is shown how far ann has read meanwhile.
+    const mark = { conversationId: 'dm:ann:bob', seq };
+    await rig.time.drive(rig.mailbox('ann').call('markRead', mark, rig.deadline()));
+    await rig.time.run(60_000);
+    await stand.call('unblockUser', 'ann');
+    expect(await stand.told()).toEqual(['n2 bob on 1']);
+  });
+
   test('what found no room is told later, as it is by then', async () => {
     const stand = await Stand.open();
     await stand.attend();

@@ -50,7 +50,10 @@ describe('a request of a peer that has adopted a later view', () => {
   });
 });
 
-const change = packNews({ kind: 'changes', batch: { previous: 'a', head: 'b', changes: [] } });
+const change = packNews({
+  kind: 'changes',
+  batch: { previous: 'a', head: 'b', changes: [], hasUnlisted: true },
+});
 
 describe('the feeds that somebody listens on', () => {
   test('G8: after a view was missed, listeners read on also where this node is the owner as before', () => {
@@ -60,7 +63,7 @@ describe('the feeds that somebody listens on', () => {
     router.router.adopted(true);
     expect(heard).toEqual([]);
     router.router.adopted(false);
-    expect(heard).toEqual([{ previous: '', head: '', changes: [] }]);
+    expect(heard).toEqual([{ previous: '', head: '', changes: [], hasUnlisted: true }]);
   });
 
   test('an owner that sends what nobody listens on is told to stop', async () => {
@@ -85,6 +88,6 @@ describe('the feeds that somebody listens on', () => {
     router.router.mailbox('ann').subscribe((batch) => heard.push(batch));
     expect(router.sent).toEqual(['n2 watch ann', 'n2 unwatch ann', 'n2 watch ann']);
     await router.rig.time.run(5);
-    expect(heard).toEqual([{ previous: '', head: '', changes: [] }]);
+    expect(heard).toEqual([{ previous: '', head: '', changes: [], hasUnlisted: true }]);
   });
 });

@@ -59,7 +59,7 @@ class SlowFeed {
       this.cursors.push(change);
       changes.push(change);
     }
-    const batch: ChangeBatch = { previous, head: this.head, changes };
+    const batch: ChangeBatch = { previous, head: this.head, changes, hasUnlisted: false };
     if (!loses) this.listener?.(batch);
   }
 

@@ -38,14 +38,18 @@ class Stand {
     });
   }
 
-  hear(count = 1): void {
-    for (let n = 0; n < count; n++) this.#listener({ previous: 'a', head: 'b', changes: [] });
+  hear(count = 1, hasUnlisted = true): void {
+    const changes = [{ cursor: 'b', kind: 'contact', userId: 'bob', removed: true }] as const;
+    for (let n = 0; n < count; n++) this.#listener({ previous: 'a', head: 'b', changes, hasUnlisted });
   }
 }
 
 describe('the token of an open session', () => {
-  test('is looked at again after commits without changes, many of them at once', async () => {
+  test('is looked at again after commits that may have revoked it, many of them at once, whatever came along', async () => {
     const stand = new Stand();
+    await stand.time.run(1_000);
+    expect(stand.checks).toBe(1);
+    stand.hear(50, false);
     await stand.time.run(1_000);
     expect(stand.checks).toBe(1);
     stand.hear(50);
