@@ -17,6 +17,7 @@ import { everything, leastMark, markOfGroup, reachesMark, type FanOutMark } from
 import { isReadByMembers, type GroupState } from '../group/group-state.ts';
 import type { Enrolment } from '../conversation/bulletin.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import { backoffDelayMs, jitteredMs } from '../std/backoff.ts';
 import type { Cancel } from '../std/time.ts';
 import type { Actor } from './actor.ts';
 import type { GroupTypes } from './group-entity.ts';
@@ -308,8 +309,8 @@ export class GroupFanOut {
     if (!this.#isPresent(lane)) return;
     const { time, random, fanOutTiming } = this.#host;
     const { retryFirstMs, retryMaxMs } = fanOutTiming;
-    const waitMs = Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(lane.failures++, 16));
-    lane.cancelRetry = time.after(waitMs * (0.75 + random() / 2), () => {
+    const waitMs = backoffDelayMs({ baseMs: retryFirstMs, maxMs: retryMaxMs }, lane.failures++, random);
+    lane.cancelRetry = time.after(waitMs, () => {
       lane.cancelRetry = undefined;
       this.#pump();
     });
@@ -322,7 +323,7 @@ export class GroupFanOut {
   /** Those of more members go along after a while; of what is under way the end looks again. */
   #pumpReceipts(): void {
     if (this.#receiptTimer !== undefined || !this.#isOpen) return;
-    const waitMs = this.#host.fanOutTiming.receiptAfterMs * (0.75 + this.#host.random() / 2);
+    const waitMs = jitteredMs(this.#host.fanOutTiming.receiptAfterMs, this.#host.random);
     this.#receiptTimer = this.#host.time.after(waitMs, () => {
       this.#receiptTimer = undefined;
       this.#pump();
@@ -331,7 +332,7 @@ export class GroupFanOut {
 
   #scheduleSettle(delayMs: number): void {
     if (this.#settleTimer !== undefined) return;
-    this.#settleTimer = this.#host.time.after(delayMs * (0.75 + this.#host.random() / 2), () => {
+    this.#settleTimer = this.#host.time.after(jitteredMs(delayMs, this.#host.random), () => {
       this.#settleTimer = undefined;
       this.#underWay++;
       void this.#settle().finally(() => {

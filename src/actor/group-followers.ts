@@ -1,6 +1,6 @@
 import type { Bulletin, Told } from '../conversation/bulletin.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import { backoffDelayMs } from '../std/backoff.ts';
+import { backoffDelayMs, jitteredMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { FollowTiming } from './group-host.ts';
 import type { FollowPort, GroupPort } from './mailbox-host.ts';
@@ -139,7 +139,7 @@ export class GroupFollowers implements FollowPort {
       for (const userId of topic.users) {
         if (known !== undefined) this.#parts.follower(userId).hear(known);
       }
-      this.#next(topic, timing.renewMs * (0.75 + random() / 2));
+      this.#next(topic, jitteredMs(timing.renewMs, random));
     } catch (error) {
       if (!(error instanceof ProtocolError) || error.kind === 'internal') {
         this.#parts.alarm(error, `following ${topic.groupId}`);

@@ -1,6 +1,7 @@
 import { noteConfirmedMarks } from '../mailbox/group-marks.ts';
 import type { MailboxState } from '../mailbox/mailbox-state.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import { jitteredMs } from '../std/backoff.ts';
 import type { Cancel } from '../std/time.ts';
 import type { Actor } from './actor.ts';
 import type { MailboxTypes } from './mailbox-entity.ts';
@@ -53,7 +54,7 @@ export class GroupMarksDriver {
 
   #schedule(delayMs: number): void {
     const { time, random } = this.#host;
-    const waitMs = delayMs * (0.75 + random() / 2);
+    const waitMs = jitteredMs(delayMs, random);
     const dueMs = time.monotonicMs() + waitMs;
     if (this.#isWorking || (this.#timer !== undefined && this.#dueMs <= dueMs)) return;
     this.#timer?.();

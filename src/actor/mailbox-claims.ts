@@ -1,4 +1,5 @@
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import { jitteredMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { EntityRegistry } from './entity-registry.ts';
 
@@ -69,7 +70,7 @@ export class MailboxClaims {
     const atMs = roundsMs[round];
     if (atMs === undefined || this.#isStopped) return;
     const { time, random } = this.#parts;
-    const waitMs = sinceMs + atMs * (0.75 + random() / 2) - time.monotonicMs();
+    const waitMs = sinceMs + jitteredMs(atMs, random) - time.monotonicMs();
     this.#after(Math.max(0, waitMs), () => {
       void this.#round(isDue).then(() => {
         this.#next(isDue, sinceMs, round + 1);
@@ -80,7 +81,7 @@ export class MailboxClaims {
   #lateRoundSoon(): void {
     if (this.#isLateRoundDue || this.#isStopped || this.#late.size === 0) return;
     this.#isLateRoundDue = true;
-    this.#after(lateRoundMs * (0.75 + this.#parts.random() / 2), () => {
+    this.#after(jitteredMs(lateRoundMs, this.#parts.random), () => {
       void this.#lateRound().then(() => {
         this.#isLateRoundDue = false;
         this.#lateRoundSoon();

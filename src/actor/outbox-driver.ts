@@ -3,6 +3,7 @@ import type { CopyReply, Envelope, MissingReply } from '../mailbox/envelope.ts';
 import type { ConversationState, MailboxState } from '../mailbox/mailbox-state.ts';
 import { marksOf } from '../mailbox/query-missing.ts';
 import { owedBy, reaches, standingOf, type Standing } from '../mailbox/standing.ts';
+import { jitteredMs } from '../std/backoff.ts';
 import type { Cancel } from '../std/time.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Actor } from './actor.ts';
@@ -183,8 +184,7 @@ export class OutboxDriver {
 
   #scheduleSettle(delayMs: number): void {
     if (this.#settleTimer !== undefined) return;
-    const jittered = delayMs * (0.75 + this.#host.random() / 2);
-    this.#settleTimer = this.#host.time.after(jittered, () => {
+    this.#settleTimer = this.#host.time.after(jitteredMs(delayMs, this.#host.random), () => {
       this.#settleTimer = undefined;
       this.#settleAll();
     });
@@ -234,8 +234,7 @@ export class OutboxDriver {
   #settle(conversation: ConversationState): void {
     const { conversationId } = conversation;
     const tries = (this.#retries.get(conversationId)?.tries ?? 0) + 1;
-    const jitter = 0.75 + this.#host.random() / 2;
-    const notBefore = this.#host.time.monotonicMs() + this.#pauseMs(tries) * jitter;
+    const notBefore = this.#host.time.monotonicMs() + jitteredMs(this.#pauseMs(tries), this.#host.random);
     this.#retries.set(conversationId, { tries, notBefore });
     this.#background(async () => {
       // Where does the peer stand? Often it has everything and only its confirmation was lost.

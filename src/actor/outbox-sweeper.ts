@@ -1,4 +1,5 @@
 import type { RowSlice, RowStore } from '../row/row-store.ts';
+import { jitteredMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
 
 export interface SweeperPorts {
@@ -68,9 +69,11 @@ export class OutboxSweeper {
 
   #next(delayMs: number, after: string | undefined): void {
     if (this.#isStopped) return;
-    const jittered = delayMs * (0.75 + this.#ports.random() / 2);
     const turn = this.#turn;
-    this.#timer = this.#ports.time.after(jittered, () => void this.#page(after, turn));
+    this.#timer = this.#ports.time.after(
+      jitteredMs(delayMs, this.#ports.random),
+      () => void this.#page(after, turn),
+    );
   }
 
   async #page(after: string | undefined, turn: number): Promise<void> {

@@ -12,3 +12,8 @@ export function backoffDelayMs(backoff: Backoff, tries: number, random: () => nu
   const full = Math.min(backoff.maxMs, backoff.baseMs * 2 ** Math.min(tries, 30));
   return full / 2 + (full / 2) * random();
 }
+
+/** A wait of about `delayMs`, a quarter more or less by chance, so that what began together does not go on in step. */
+export function jitteredMs(delayMs: number, random: () => number): number {
+  return delayMs * (0.75 + random() / 2);
+}
