@@ -77,7 +77,10 @@ export class PresenceBoard {
     return this.#entries;
   }
 
-  /** Begins a watch, in place of one with this id. @returns what is to be told of those whom this node owns */
+  /**
+   * Begins a watch, in place of one with this id.
+   * @returns what is to be told of those whom this node owns; those who could not be looked at are left out
+   */
   async attend(peer: PeerIdentity, ask: AttendAsk, deadline: number): Promise<readonly Sighting[]> {
     this.unattend(peer, ask.watchId);
     const watch: Watch = { ask, peer, told: new Map() };
@@ -86,12 +89,8 @@ export class PresenceBoard {
     watches.set(ask.watchId, watch);
     const own = ask.userIds.filter(this.#parts.isOwn);
     for (const userId of own) this.#put(watch, userId);
-    const may = await Promise.all(own.map((userId) => this.#mayTell(watch, userId, deadline)));
-    return own.map((userId, index) => {
-      const state = may[index] === true ? this.#attendance.stateOf(userId) : hidden;
-      if (watch.told.has(userId)) this.#note(watch, userId, state);
-      return { userId, ...state, stamp: ++this.#stamp };
-    });
+    const sightings = await Promise.all(own.map((userId) => this.#sight(watch, userId, deadline)));
+    return sightings.filter((sighting) => sighting !== undefined);
   }
 
   unattend({ incarnation }: PeerIdentity, watchId: number): void {
@@ -144,17 +143,24 @@ export class PresenceBoard {
     if (watched.watches.size === 0) this.#watched.delete(userId);
   }
 
-  /** Nobody's row is read for a user of whom nothing is known anyway. */
-  async #mayTell(watch: Watch, userId: string, deadline: number): Promise<boolean> {
+  /**
+   * Numbered when its own mailbox has answered: the others of the same asking may take longer, and what is told of
+   * this user meanwhile is later than this.
+   */
+  async #sight(watch: Watch, userId: string, deadline: number): Promise<Sighting | undefined> {
     const { online, lastSeen } = this.#attendance.stateOf(userId);
-    if (!watch.told.has(userId) || (!online && lastSeen === 0)) return false;
+    let may: boolean | undefined = false;
     try {
-      const [may] = await this.#meet(userId, [watch], deadline);
-      return may === true;
+      // Nobody's row is read for a user of whom nothing is known anyway.
+      const isKnown = online || lastSeen > 0;
+      if (isKnown && watch.told.has(userId)) [may] = await this.#meet(userId, [watch], deadline);
     } catch (error) {
       this.#notLooked(userId, error);
-      return false;
+      return undefined;
     }
+    const state = may === true ? this.#attendance.stateOf(userId) : hidden;
+    if (watch.told.has(userId)) this.#note(watch, userId, state);
+    return { userId, ...state, stamp: ++this.#stamp };
   }
 
   async #meet(userId: string, watches: readonly Watch[], deadline: number): Promise<readonly boolean[]> {

@@ -113,6 +113,8 @@ export class PresenceDesk implements PeerHandler, PresencePort {
 
   async handle(request: PeerRequest, from: PeerIdentity): Promise<PeerReply> {
     this.#parts.ring.heard(from.incarnation, request.epoch);
+    // Or a start of this node that has been replaced, and does not know it yet, would answer for the one that is meant.
+    if (request.epoch > this.#view.epoch) throw new ProtocolError('unavailable', 'not in this view yet');
     const sightings = await this.#board.attend(from, unpackAttend(request.body), request.deadline);
     return { kind: 'ok', body: packSightings(sightings) };
   }

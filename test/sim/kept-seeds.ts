@@ -87,4 +87,10 @@ export const keptSeeds: readonly KeptSeed[] = [
     steps: 150,
     found: 'C11: the end of a block that came with a receipt was not heard of, on either side',
   },
+  {
+    seed: 1_600_096,
+    steps: 150,
+    found:
+      'C11: a node that had been replaced, and did not know it, answered who is there for the one in its place',
+  },
 ];

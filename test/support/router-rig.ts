@@ -4,6 +4,7 @@ import type { Refusal } from '../../src/protocol/protocol-error.ts';
 import type { RingView } from '../../src/ring/ring-view.ts';
 import { ClusterRouter } from '../../src/router/cluster-router.ts';
 import { unpackAsk, unpackNews } from '../../src/router/peer-ask.ts';
+import type { OwnerLinks } from '../../src/router/owner-calls.ts';
 import type { RingPort } from '../../src/router/ring-port.ts';
 import type { Cancel } from '../../src/std/time.ts';
 import { MailboxRig, type RigOptions } from './mailbox-rig.ts';
@@ -13,6 +14,8 @@ import { memberOf, viewOf } from './ring-parts.ts';
 export class RouterRig {
   readonly rig: MailboxRig;
   readonly router: ClusterRouter;
+  readonly ring: RingPort;
+  readonly links: OwnerLinks;
   /** As in `n2 watch ann`: requests and notes in their order. */
   readonly sent: string[] = [];
   view: RingView = viewOf(6, [memberOf(1)]);
@@ -26,14 +29,13 @@ export class RouterRig {
   constructor(options?: RigOptions) {
     this.rig = new MailboxRig(options);
     const { time, random, node } = this.rig;
+    this.ring = this.#newRing();
+    this.links = {
+      request: (nodeId, request) => this.#request(nodeId, request),
+      note: (nodeId, note) => this.#note(nodeId, note),
+    };
     this.router = new ClusterRouter({
-      registry: node.registry,
-      links: {
-        request: (nodeId, request) => this.#request(nodeId, request),
-        note: (nodeId, note) => this.#note(nodeId, note),
-      },
-      ring: this.#ring(),
-      ...{ time, random: random.next },
+      ...{ registry: node.registry, links: this.links, ring: this.ring, time, random: random.next },
       alarm: (error, what) => {
         this.rig.alarms.push({ error, what });
       },
@@ -46,7 +48,7 @@ export class RouterRig {
     for (const adopted of this.#listeners) adopted(change);
   }
 
-  #ring(): RingPort {
+  #newRing(): RingPort {
     const ring: Omit<RingPort, 'view'> = {
       self: memberOf(1),
       onView: (adopted: (change: ViewChange) => void): Cancel => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { lingerMs } from '../../../src/presence/attendance.ts';
 import { PresenceBoard, watchersMax } from '../../../src/presence/presence-board.ts';
 import type { Sighting } from '../../../src/presence/presence-wire.ts';
+import type { Fault } from '../../support/faulty-table.ts';
 import { MailboxRig } from '../../support/mailbox-rig.ts';
 
 const peer = { nodeId: 'n2', incarnation: 'i2' };
@@ -11,6 +12,8 @@ class Stand {
   readonly rig = new MailboxRig();
   readonly board: PresenceBoard;
   readonly sent: string[] = [];
+  /** Of what was sent last. */
+  stamp = 0;
   isFull = false;
   /** This node owns all users but these. */
   readonly moved = new Set<string>();
@@ -21,8 +24,10 @@ class Stand {
       ...{ registry: this.rig.node.registry, time: this.rig.time, epoch: () => 1, keeps: () => true },
       isOwn: (userId) => !this.moved.has(userId),
       send: ({ nodeId }, sighting, watchIds) => {
-        if (!this.isFull) this.sent.push(`${nodeId} ${textOf(sighting)} ${watchIds.join()}`);
-        return !this.isFull;
+        if (this.isFull) return false;
+        this.sent.push(`${nodeId} ${textOf(sighting)} ${watchIds.join()}`);
+        this.stamp = sighting.stamp;
+        return true;
       },
       alarm: (error, what) => this.rig.alarms.push({ error, what }),
     });
@@ -37,17 +42,27 @@ class Stand {
     return stand;
   }
 
-  come(): void {
-    this.#listening.push(this.rig.node.registry.subscribe('bob', () => undefined));
+  come(userId = 'bob'): void {
+    this.#listening.push(this.rig.node.registry.subscribe(userId, () => undefined));
+  }
+
+  /** Reads of the user's row from now on. */
+  disturb(userId: string, fault: Fault): void {
+    const { rig } = this;
+    rig.faultOf = ({ kind, entityId }) => (kind === 'read' && entityId === userId ? fault : undefined);
+    rig.node.registry.release((id) => id !== userId);
   }
 
   go(): void {
     for (const leave of this.#listening.splice(0)) leave();
   }
 
+  ask(ask: Partial<typeof asked> = {}): Promise<readonly Sighting[]> {
+    return this.board.attend(peer, { ...asked, ...ask }, this.rig.deadline());
+  }
+
   async attend(ask: Partial<typeof asked> = {}): Promise<string[]> {
-    const seen = this.board.attend(peer, { ...asked, ...ask }, this.rig.deadline());
-    return (await this.rig.time.drive(seen)).map(textOf);
+    return (await this.rig.time.drive(this.ask(ask))).map(textOf);
   }
 
   async call(name: 'blockUser' | 'unblockUser', userId: string): Promise<void> {
@@ -112,6 +127,29 @@ describe('who is there, at the owner', () => {
     await rig.time.run(60_000);
     await stand.call('unblockUser', 'ann');
     expect(await stand.told()).toEqual(['n2 bob on 1']);
+  });
+
+  test('what is told of somebody while another one of the same asking is looked at is later than the answer', async () => {
+    const stand = await Stand.open();
+    stand.come();
+    stand.come('eve');
+    stand.disturb('eve', { kind: 'slow', delayMs: 3_000 });
+    const answer = stand.ask({ userIds: ['bob', 'eve'] });
+    await stand.call('blockUser', 'ann');
+    expect(stand.sent).toEqual(['n2 bob unknown 1']);
+    const [bob] = await stand.rig.time.drive(answer);
+    expect(bob?.stamp).toBeLessThan(stand.stamp);
+  });
+
+  test('who cannot be looked at is left out of the answer, and told of later', async () => {
+    const stand = await Stand.open();
+    await stand.rig.sent('eve', 'ann', 'hello');
+    stand.come();
+    stand.come('eve');
+    stand.disturb('eve', { kind: 'unavailable' });
+    expect(await stand.attend({ userIds: ['bob', 'eve'] })).toEqual(['bob on']);
+    stand.rig.faultOf = () => undefined;
+    expect(await stand.told()).toEqual(['n2 eve on 1']);
   });
 
   test('what found no room is told later, as it is by then', async () => {
