@@ -78,10 +78,12 @@ async function main(plan: Plan): Promise<number> {
   const progress = new Progress();
   const failed: number[] = [];
   let done = 0;
+  let withRingChanges = 0;
   for (let seed = first; seed < first + seeds; seed++) {
     const trace = isTraced ? { trace: (line: string) => console.log(line) } : {};
     const report = await new Simulation({ seed, steps, ...trace }).run();
     done++;
+    if (report.summary.ringChanges > 0) withRingChanges++;
     progress.tell(done, seeds, failed.length);
     if (isTraced || seeds === 1) console.log(JSON.stringify(report.summary));
     if (report.violations.length === 0) continue;
@@ -90,7 +92,7 @@ async function main(plan: Plan): Promise<number> {
     if (endsAtFirst) break;
   }
   const seedsPerSecond = Number((done / progress.seconds).toFixed(2));
-  console.log(JSON.stringify({ seeds: done, violations: failed.length, seedsPerSecond }));
+  console.log(JSON.stringify({ seeds: done, violations: failed.length, seedsPerSecond, withRingChanges }));
   return failed.length === 0 ? 0 : 1;
 }
 

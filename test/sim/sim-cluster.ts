@@ -77,6 +77,8 @@ export class SimCluster {
   onRingChange: (node: SimNode, progress: RingProgress) => void = () => undefined;
   /** Processes that were started so far. */
   starts = 0;
+  /** Changes of the ring that were carried out while devices chatted and things went wrong. */
+  ringChanges = 0;
 
   constructor(climate: SimClimate, random: SeededRandom, log: SimLog) {
     this.climate = climate;
@@ -216,6 +218,7 @@ export class SimCluster {
       },
       ringChange: (progress) => {
         const { kind, nodeId, phase, outcome, movedUsers, totalUsers } = progress;
+        if (outcome?.kind === 'done' && !this.sky.isCalm) this.ringChanges++;
         const how = outcome === undefined ? '' : ` ${JSON.stringify(outcome)}`;
         log.trace(`${label}: ${kind} of ${nodeId}: ${phase} ${movedUsers}/${totalUsers}${how}`);
         this.onRingChange(node(), progress);

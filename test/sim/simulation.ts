@@ -19,6 +19,8 @@ export interface SimulationReport {
     readonly virtualMs: number;
     readonly commits: number;
     readonly starts: number;
+    /** Carried out by hand-off before everything healed. */
+    readonly ringChanges: number;
     readonly epoch: number;
     readonly messages: number;
     readonly heard: number;
@@ -86,6 +88,7 @@ export class Simulation {
         virtualMs: world.monotonicMs(),
         commits: table.commits,
         starts: this.#cluster.starts,
+        ringChanges: this.#cluster.ringChanges,
         epoch: node?.member.view?.epoch ?? 0,
         messages: history.attempts.size,
         heard: devices.reduce((sum, { heard }) => sum + heard.length, 0),
