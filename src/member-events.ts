@@ -132,7 +132,7 @@ export class MemberEvents implements MemberNodeEvents {
         );
         break;
       case 'excluded':
-        logger.warn({ epoch: event.view.epoch }, 'this node was removed from the ring, and joins again');
+        logger.warn({ epoch: event.view.epoch }, event.isOnPurpose ? keptOut : letInAgain);
         break;
       case 'replaced':
         logger.error('another process was started under the id of this node, which ends');
@@ -142,6 +142,9 @@ export class MemberEvents implements MemberNodeEvents {
     }
   }
 }
+
+const letInAgain = 'this node was removed from the ring while it lives, and joins again';
+const keptOut = 'an operator has removed this node: it stays out of the ring until `mailring ring join`';
 
 /** Labels have to be few and stable: what is not one of these rounds is `other`. */
 const troubleLabels = new Map([

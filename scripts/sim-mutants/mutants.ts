@@ -4,7 +4,7 @@ export const mutants: readonly Mutant[] = [
   edit(
     'one that is left alone removes nobody',
     'src/membership/death-watch.ts',
-    'if (lostMs >= Math.max(aloneMs, aloneLeases * leaseMs)) return true;',
+    'if (watched.lostMs >= Math.max(aloneMs, aloneLeases * leaseMs)) return true;',
     '',
   ),
   edit(

@@ -1,4 +1,5 @@
 import type { Member } from '../ring/member.ts';
+import type { Death } from '../ring/ring-document.ts';
 import type { Lease } from './lease-board.ts';
 
 interface Watched {
@@ -92,12 +93,12 @@ export class DeathWatch {
     }
   }
 
-  /** Incarnations that count as dead, the stillest first. */
-  get dead(): readonly string[] {
+  /** The stillest first. */
+  get dead(): readonly Death[] {
     return [...this.#watched]
       .filter(([incarnation, watched]) => incarnation !== this.#self && this.#isDead(incarnation, watched))
       .sort(([, a], [, b]) => b.stillMs - a.stillMs)
-      .map(([incarnation]) => incarnation);
+      .map(([incarnation, watched]) => ({ incarnation, hasEnded: this.#hasEnded(incarnation, watched) }));
   }
 
   /** Are most others silent as well? */
@@ -117,11 +118,15 @@ export class DeathWatch {
     }
   }
 
-  #isDead(incarnation: string, { silentMs, endedMs, lostMs }: Watched): boolean {
-    const { aloneMs, leaseMs, signMs } = this.#terms;
-    if (lostMs >= Math.max(aloneMs, aloneLeases * leaseMs)) return true;
-    const isSuspect = silentMs >= silentLeases * leaseMs || endedMs >= missedSigns * signMs;
-    return isSuspect && this.#mostLive(incarnation);
+  #isDead(incarnation: string, watched: Watched): boolean {
+    const { aloneMs, leaseMs } = this.#terms;
+    if (watched.lostMs >= Math.max(aloneMs, aloneLeases * leaseMs)) return true;
+    if (this.#hasEnded(incarnation, watched)) return true;
+    return watched.silentMs >= silentLeases * leaseMs && this.#mostLive(incarnation);
+  }
+
+  #hasEnded(incarnation: string, { endedMs }: Watched): boolean {
+    return endedMs >= missedSigns * this.#terms.signMs && this.#mostLive(incarnation);
   }
 
   /** Of the members but this one, do more than half show life? This node does: it looks only when it has renewed. */

@@ -12,8 +12,8 @@ export type MembershipEvent =
   | { readonly kind: 'adopted'; readonly change: ViewChange }
   /** These count as dead, and this node had them removed; alone: while most others seemed dead as well. */
   | { readonly kind: 'removed'; readonly nodeIds: readonly string[]; readonly isAlone: boolean }
-  /** This node was removed while it lives; it asks to be let in again. */
-  | { readonly kind: 'excluded'; readonly view: RingView }
+  /** This node is out of the ring while it lives. It asks to be let in again, unless an operator has taken it out. */
+  | { readonly kind: 'excluded'; readonly view: RingView; readonly isOnPurpose: boolean }
   /** A later start of this node has taken its place: this process has to end. */
   | { readonly kind: 'replaced'; readonly view: RingView }
   /** Something failed and is tried again. */

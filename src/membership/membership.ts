@@ -172,7 +172,7 @@ export class Membership {
 
   /** What is known of an incarnation in the view, from the board and from itself. */
   signsOf(incarnation: string): { readonly isDead: boolean; readonly adoptedEpoch: number } {
-    const isDead = this.#signs.dead.includes(incarnation);
+    const isDead = this.#signs.isDead(incarnation);
     const isSelf = incarnation === this.#parts.self.incarnation;
     return { isDead, adoptedEpoch: isSelf ? this.#views.epoch : this.#views.adoptedEpochOf(incarnation) };
   }
@@ -267,7 +267,10 @@ export class Membership {
       onEvent({ kind: 'replaced', view: after });
       return;
     }
-    if (successor === undefined) onEvent({ kind: 'excluded', view: after });
+    if (successor === undefined) {
+      const isOnPurpose = assignmentOf(document, self.nodeId).service === 'removed';
+      onEvent({ kind: 'excluded', view: after, isOnPurpose });
+    }
     // Showing the new epoch is the release of what moved away, and others may be waiting for it.
     phase.signs.hurry();
   }
@@ -310,7 +313,7 @@ export class Membership {
     if (!this.#isIn(view)) {
       await this.propose(this.#joining.bind(this), deadline);
     } else if (dead.length > 0) {
-      const isAlone = dead.some((incarnation) => this.#signs.isAloneBeside(incarnation));
+      const isAlone = dead.some(({ incarnation }) => this.#signs.isAloneBeside(incarnation));
       let nodeIds: readonly string[] = [];
       await this.propose((ring, viewId) => {
         const next = ring && this.#removals.without(ring, dead, viewId);

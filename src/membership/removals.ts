@@ -1,4 +1,4 @@
-import { removedFrom, type RingDocument } from '../ring/ring-document.ts';
+import { removedFrom, type Death, type RingDocument } from '../ring/ring-document.ts';
 import type { Time } from '../std/time.ts';
 
 /** How fast, and how surely, nodes without a sign of life are removed from the ring. */
@@ -7,7 +7,7 @@ export interface RemovalTerms {
   readonly signMs: number;
   /** For how long all has to be silent, but for the store, until a node that sees most others silent removes one; ms. */
   readonly aloneMs: number;
-  /** Between automatic removals of one node, or of a tenth of them; ms. */
+  /** Of each window with one automatic removal that counts, or of a tenth of the nodes; ms. */
   readonly windowMs: number;
 }
 
@@ -32,7 +32,7 @@ export class Removals {
   }
 
   /** Without as many of the dead as the cap allows; undefined where that is none. */
-  without(ring: RingDocument, dead: readonly string[], viewId: string): RingDocument | undefined {
+  without(ring: RingDocument, dead: readonly Death[], viewId: string): RingDocument | undefined {
     const { sinceEpoch, seenMs } = this.#window;
     const isWindowOver =
       ring.removals.sinceEpoch === sinceEpoch && this.#time.monotonicMs() - seenMs >= this.#windowMs;

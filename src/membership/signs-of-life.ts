@@ -1,4 +1,5 @@
 import type { Member } from '../ring/member.ts';
+import type { Death } from '../ring/ring-document.ts';
 import type { Time } from '../std/time.ts';
 import type { AdoptedViews } from './adopted-views.ts';
 import { DeathWatch, type DeathWatchTerms, type Witness } from './death-watch.ts';
@@ -41,9 +42,13 @@ export class SignsOfLife {
     this.#watch = new DeathWatch(parts.self.incarnation, parts.terms);
   }
 
-  /** Incarnations in the view that count as dead, the stillest first. */
-  get dead(): readonly string[] {
+  /** Those in the view that count as dead, the stillest first. */
+  get dead(): readonly Death[] {
     return this.#watch.dead;
+  }
+
+  isDead(incarnation: string): boolean {
+    return this.dead.some((death) => death.incarnation === incarnation);
   }
 
   /** Do most others seem dead as well? */
@@ -124,8 +129,6 @@ export class SignsOfLife {
     const missed = (views.view?.members ?? []).filter(
       (member) => member.incarnation !== self.incarnation && witness.refusedMs(member) !== undefined,
     );
-    if (missed.length === 0) return false;
-    const { dead } = this;
-    return missed.some(({ incarnation }) => !dead.includes(incarnation));
+    return missed.some(({ incarnation }) => !this.isDead(incarnation));
   }
 }

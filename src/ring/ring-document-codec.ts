@@ -1,20 +1,27 @@
 import { Packr } from 'msgpackr';
 import type { Member } from './member.ts';
-import type { Assignment, Lingering, PendingChange, RemovalWindow, RingDocument } from './ring-document.ts';
+import type {
+  Assignment,
+  Lingering,
+  PendingChange,
+  RemovalWindow,
+  Removed,
+  RingDocument,
+} from './ring-document.ts';
 import { RingError, RingView } from './ring-view.ts';
 
 /*
  * Bytes: format (1) | MessagePack array
  *   [epoch, viewId, parentViewId or nil, members, removals, departed, lingering, pending or nil, assignments]
  *   members: [[nodeId, incarnation, weight, clientUrl, peerAddress], …]
- *   removals: [sinceEpoch, memberCount, removed]
+ *   removals: [sinceEpoch, memberCount, used, [[nodeId, incarnation, used], …]]
  *   departed: [incarnation, …]
  *   lingering: [[incarnation or nil, sinceEpoch], …]
  *   pending: [changeId, kind, nodeId, weight, coordinator, epoch, phase]
  *   assignments: [[nodeId, weight, service], …]
  * New fields go to the end of an array; readers pass over what they don't know, and lose it where they write the next
- * document: a pending change is void then, a weight that was assigned is forgotten while its node is away. The last two
- * came after the first release and may be missing.
+ * document: a pending change is void then, a weight that was assigned is forgotten while its node is away, a removal counts to
+ * the end of its window. The last two, and the last of `removals`, came after the first release and may be missing.
  */
 const format = 1;
 /* Written as their index: new ones go to the end. */
@@ -32,7 +39,7 @@ export function encodeRingDocument(ring: RingDocument): Buffer {
     view.members.map((member) => [
       ...[member.nodeId, member.incarnation, member.weight, member.clientUrl, member.peerAddress],
     ]),
-    [removals.sinceEpoch, removals.memberCount, removals.removed],
+    encodeRemovals(removals),
     ring.departed,
     ring.lingering.map(({ incarnation, sinceEpoch }) => [incarnation ?? null, sinceEpoch]),
     ring.pending ? encodePending(ring.pending) : null,
@@ -59,6 +66,10 @@ export function decodeRingDocument(bytes: Buffer): RingDocument {
     pending: pending === undefined || pending === null ? undefined : decodePending(pending),
     assignments: list(assignments ?? []).map(decodeAssignment),
   };
+}
+
+function encodeRemovals({ sinceEpoch, memberCount, used, removed }: RemovalWindow): readonly unknown[] {
+  return [sinceEpoch, memberCount, used, removed.map((one) => [one.nodeId, one.incarnation, one.used])];
 }
 
 function encodePending(change: PendingChange): readonly unknown[] {
@@ -96,8 +107,18 @@ function decodeMember(value: unknown): Member {
 }
 
 function decodeRemovals(value: unknown): RemovalWindow {
-  const [sinceEpoch, memberCount, removed] = list(value);
-  return { sinceEpoch: count(sinceEpoch), memberCount: count(memberCount), removed: count(removed) };
+  const [sinceEpoch, memberCount, used, removed] = list(value);
+  return {
+    sinceEpoch: count(sinceEpoch),
+    memberCount: count(memberCount),
+    used: count(used),
+    removed: list(removed ?? []).map(decodeRemoved),
+  };
+}
+
+function decodeRemoved(value: unknown): Removed {
+  const [nodeId, incarnation, used] = list(value);
+  return { nodeId: text(nodeId), incarnation: text(incarnation), used: count(used) };
 }
 
 function decodeLingering(value: unknown): Lingering {

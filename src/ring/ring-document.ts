@@ -2,15 +2,26 @@ import { ordinaryWeight, type Member } from './member.ts';
 import { RingError, RingView } from './ring-view.ts';
 
 /**
- * How many members were removed automatically since a view. The next window may begin a minute after a node
- * first saw this one, on its own clock: wall clocks of different machines are not compared.
+ * Who was removed automatically since a view, and how much of what is allowed that has used up. The next window may begin
+ * a minute after a node first saw this one, on its own clock: wall clocks of different machines are not compared.
  */
 export interface RemovalWindow {
   /** The first view with a removal in this window; 0 where there was none ever. */
   readonly sinceEpoch: number;
   /** Members before it. */
   readonly memberCount: number;
-  readonly removed: number;
+  /** Removals that count against the cap. */
+  readonly used: number;
+  /** Newest last; more of them than can be named use up what they used. */
+  readonly removed: readonly Removed[];
+}
+
+/** A start of a node that was removed in a window, until a later start of it comes in. */
+export interface Removed {
+  readonly nodeId: string;
+  readonly incarnation: string;
+  /** How much of the cap this has used; 0: its process had ended, and most members were left. */
+  readonly used: number;
 }
 
 /**
@@ -74,6 +85,7 @@ export interface Assignment {
 
 const departedMax = 64;
 const lingeringMax = 64;
+const removedMax = 64;
 const assignmentsMax = 1024;
 /** Of the members, in one window. */
 const removedShareMax = 0.1;
@@ -83,7 +95,7 @@ export function foundedBy(member: Member, viewId: string): RingDocument {
   return {
     view: new RingView({ epoch: 1, viewId, members: [member] }),
     parentViewId: undefined,
-    removals: { sinceEpoch: 0, memberCount: 0, removed: 0 },
+    removals: { sinceEpoch: 0, memberCount: 0, used: 0, removed: [] },
     departed: [],
     lingering: [{ incarnation: undefined, sinceEpoch: 1 }],
     pending: undefined,
@@ -115,7 +127,21 @@ export interface Arrival {
 /** The member comes in, in the place of an older incarnation of its node where there is one. */
 export function joinedBy(ring: RingDocument, { member, ended }: Arrival, viewId: string): RingDocument {
   const others = ring.view.members.filter(({ nodeId }) => nodeId !== member.nodeId);
-  return successor(ring, viewId, { members: [...others, member], ended });
+  const next = successor(ring, viewId, { members: [...others, member], ended });
+  return { ...next, removals: removalsAfter(ring.removals, member) };
+}
+
+/**
+ * A later start shows that the removal was right, and that the cluster is whole again: it gives back what that used. One that
+ * comes back itself was alive: that counts, and it is not taken for ended once more.
+ */
+function removalsAfter(window: RemovalWindow, { nodeId, incarnation }: Member): RemovalWindow {
+  const removed = window.removed.flatMap((one) => {
+    if (one.nodeId !== nodeId) return [one];
+    return one.incarnation === incarnation ? [{ ...one, used: Math.max(1, one.used) }] : [];
+  });
+  const total = (list: readonly Removed[]): number => list.reduce((sum, { used }) => sum + used, 0);
+  return { ...window, removed, used: window.used + total(removed) - total(window.removed) };
 }
 
 /** The node gets another weight; what that moves is up to who asks. */
@@ -138,25 +164,52 @@ export function leftBy(ring: RingDocument, { incarnation }: Member, viewId: stri
   return successor(ring, viewId, { members: isLast ? members : rest, ended: [incarnation] });
 }
 
+/** Who counts as dead. */
+export interface Death {
+  readonly incarnation: string;
+  /** Its machine says that its process is gone, and most other members show life. */
+  readonly hasEnded: boolean;
+}
+
 export interface Removal {
-  /** Incarnations that count as dead, the most certain first. */
-  readonly dead: readonly string[];
+  /** The most certain first. */
+  readonly dead: readonly Death[];
   /** The proposer has known the document's window for a minute. */
   readonly isWindowOver: boolean;
 }
 
-/** Removes as many of the dead as the cap allows; undefined where that is none. */
+/**
+ * Removes as many of the dead as the cap allows; undefined where that is none. Whose process has ended does not count, as
+ * long as most of the members that were there when the window began are left.
+ */
 export function removedFrom(ring: RingDocument, removal: Removal, viewId: string): RingDocument | undefined {
   const { members, epoch } = ring.view;
   const isNew = ring.removals.sinceEpoch === 0 || removal.isWindowOver;
-  const window = isNew ? { sinceEpoch: epoch + 1, memberCount: members.length, removed: 0 } : ring.removals;
-  const allowed = Math.max(1, Math.floor(window.memberCount * removedShareMax)) - window.removed;
-  const present = removal.dead.filter((incarnation) => ring.view.hasIncarnation(incarnation));
-  const gone = new Set(present.slice(0, Math.max(0, allowed)));
-  const rest = members.filter(({ incarnation }) => !gone.has(incarnation));
-  if (gone.size === 0 || !rest.some(({ weight }) => weight > 0)) return undefined;
-  const removals = { ...window, removed: window.removed + gone.size };
-  return { ...successor(ring, viewId, { members: rest, ended: [] }), removals };
+  const fresh = { sinceEpoch: epoch + 1, memberCount: members.length, used: 0, removed: [] };
+  let window: RemovalWindow = isNew ? fresh : ring.removals;
+  let rest = members;
+  for (const death of removal.dead) {
+    const member = rest.find(({ incarnation }) => incarnation === death.incarnation);
+    const without = rest.filter((one) => one !== member);
+    const counted =
+      member && countedIn(window, member, death.hasEnded && 2 * without.length > window.memberCount);
+    if (counted === undefined) continue;
+    window = counted;
+    rest = without;
+  }
+  if (rest.length === members.length || !rest.some(({ weight }) => weight > 0)) return undefined;
+  return { ...successor(ring, viewId, { members: rest, ended: [] }), removals: window };
+}
+
+/** undefined: the cap does not allow one more. */
+function countedIn(window: RemovalWindow, member: Member, isFree: boolean): RemovalWindow | undefined {
+  const { nodeId, incarnation } = member;
+  const before = window.removed.find((one) => one.incarnation === incarnation);
+  const used = isFree && before === undefined ? 0 : 1;
+  if (window.used + used > Math.max(1, Math.floor(window.memberCount * removedShareMax))) return undefined;
+  const others = window.removed.filter((one) => one !== before);
+  const removed = [...others, { nodeId, incarnation, used: (before?.used ?? 0) + used }].slice(-removedMax);
+  return { ...window, used: window.used + used, removed };
 }
 
 /**

@@ -313,7 +313,7 @@ export class SimFaults {
   #exclude(): void {
     const node = this.#someNode();
     if (node === undefined) return;
-    const dead = [node.incarnation];
+    const dead = [{ incarnation: node.incarnation, hasEnded: false }];
     this.#propose(
       `${node.label} is excluded`,
       (ring, viewId) => ring && removedFrom(ring, { dead, isWindowOver: true }, viewId),

@@ -43,15 +43,27 @@ export interface RingApiOptions {
   readonly signal: AbortSignal;
 }
 
+interface Answer {
+  readonly body: unknown;
+  readonly etag: string;
+}
+
 interface Question {
   readonly body?: object;
+  /** It changes nothing: any number of nodes may be asked. */
+  readonly isRead?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   readonly waitMs?: number;
 }
 
 const requestTimeoutMs = 15_000;
+/** What `fetch` says where a request was not even sent. */
+const notSentCodes = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT'];
 
-/** The control API of one node after the other, beginning with the one that answered last. */
+/**
+ * The control API of one node after the other, beginning with the one that answered last. Who is not in the ring can't
+ * answer for it: the node that an operator has removed, and is to let in again, is mostly among those that are named.
+ */
 export class RingApi {
   readonly #options: RingApiOptions;
   #turn = 0;
@@ -61,11 +73,11 @@ export class RingApi {
   }
 
   async show(): Promise<RingReport> {
-    return (await this.#ask('GET', '/v1/ring')).body as RingReport;
+    return (await this.#ask('GET', '/v1/ring', { isRead: true })).body as RingReport;
   }
 
   async preview(request: RingRequest): Promise<RingPreview> {
-    return (await this.#ask('POST', '/v1/ring/preview', { body: request })).body as RingPreview;
+    return (await this.#ask('POST', '/v1/ring/preview', { body: request, isRead: true })).body as RingPreview;
   }
 
   async start(request: RingRequest, force: boolean): Promise<RingProgress> {
@@ -88,19 +100,33 @@ export class RingApi {
   ): Promise<SeenProgress | undefined> {
     const path = `/v1/ring/changes/${encodeURIComponent(changeId)}?waitMs=${waitMs}`;
     const headers = etag === undefined ? {} : { 'if-none-match': etag };
-    const answer = await this.#ask('GET', path, { headers, waitMs });
+    const answer = await this.#ask('GET', path, { headers, waitMs, isRead: true });
     if (answer.body === undefined) return undefined;
     return { progress: answer.body as RingProgress, etag: answer.etag };
   }
 
-  /** Rejects with RingApiError; the next node has its turn after one that is out of reach. */
-  async #ask(
+  /** Rejects with RingApiError where no node did it that could be asked without doing it twice. */
+  async #ask(method: string, path: string, question: Question = {}): Promise<Answer> {
+    const { opsUrls, signal } = this.#options;
+    for (let asked = 1; ; asked++) {
+      try {
+        return await this.#askOne(opsUrls[this.#turn % opsUrls.length] ?? '', method, path, question);
+      } catch (error) {
+        if (!(error instanceof RingApiError) || !error.isPassing) throw error;
+        this.#turn += 1;
+        const mayAskNext = question.isRead === true || wasNotDone(error);
+        if (!mayAskNext || asked >= opsUrls.length || signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #askOne(
+    opsUrl: string,
     method: string,
     path: string,
-    { body, headers = {}, waitMs = 0 }: Question = {},
-  ): Promise<{ body: unknown; etag: string }> {
-    const { opsUrls, token, signal } = this.#options;
-    const opsUrl = opsUrls[this.#turn % opsUrls.length] ?? '';
+    { body, headers = {}, waitMs = 0 }: Question,
+  ): Promise<Answer> {
+    const { token, signal } = this.#options;
     let response: Response;
     let text: string;
     try {
@@ -112,7 +138,6 @@ export class RingApi {
       });
       text = await response.text();
     } catch (error) {
-      this.#turn += 1;
       const why = `no answer from ${opsUrl} (${reasonOf(error)}); --ops names a node's operations address`;
       throw new RingApiError('unreachable', why, undefined, { cause: error });
     }
@@ -138,6 +163,11 @@ function errorOf(answer: object | undefined, otherwise: string): RingApiError {
   if (answer === undefined || !('error' in answer)) return new RingApiError('unreachable', otherwise);
   const { code, message, risk } = (answer as ControlErrorBody).error;
   return new RingApiError(code, message, risk);
+}
+
+/** Is it certain that the node has not begun what it was asked for? */
+function wasNotDone({ code, cause }: RingApiError): boolean {
+  return code === 'not_member' || (code === 'unreachable' && notSentCodes.includes(reasonOf(cause)));
 }
 
 /** `fetch` hides what happened in a cause. */

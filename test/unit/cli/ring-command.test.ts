@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ringCommand } from '../../../src/cli/ring-command.ts';
+import { RingControlError, type RingControlCode } from '../../../src/handoff/ring-control.ts';
 import { startTestOpsServer, testOperatorToken } from '../../support/test-ops-server.ts';
 import type { TestOpsServer } from '../../support/test-ops-server.ts';
 
@@ -55,6 +56,9 @@ async function ring(...args: string[]): Promise<number> {
     return error.exitCode === 0 ? 0 : 2;
   }
 }
+
+const refusal = (code: RingControlCode): RingControlError =>
+  new RingControlError({ code, message: 'for the test', risk: undefined });
 
 const news = (): { kind: string; [key: string]: unknown }[] =>
   out
@@ -207,7 +211,39 @@ describe('going on', () => {
     vi.stubEnv('MAILRING_OPS', `http://127.0.0.1:1,${ops.url}`);
     await silenced(ringCommand()).parseAsync(['follow'], { from: 'user' });
     expect(process.exitCode).toBe(0);
+  });
+
+  it('says who does not answer while nobody does, and tries on', async () => {
+    vi.stubEnv('MAILRING_OPERATOR_TOKEN_FILE', tokenFile);
+    setTimeout(() => process.emit('SIGINT'), 300);
+    await silenced(ringCommand()).parseAsync(['follow', '--ops', 'http://127.0.0.1:1'], { from: 'user' });
     expect(err).toMatch(/no answer from http:\/\/127\.0\.0\.1:1 \(.+\); --ops names .*; trying on/);
+  });
+
+  it('lets a node in again that was removed, although that one was named first and can do nothing', async () => {
+    const outside = await startTestOpsServer();
+    const refuse = (): Promise<never> => Promise.reject(refusal('not_member'));
+    Object.assign(outside.control, { show: refuse, preview: refuse, start: refuse, progress: refuse });
+    goOnToTheEnd();
+    vi.stubEnv('MAILRING_OPERATOR_TOKEN_FILE', tokenFile);
+    vi.stubEnv('MAILRING_OPS', `${outside.url},${ops.url}`);
+    await silenced(ringCommand()).parseAsync(['join', 'n9', '--yes'], { from: 'user' });
+    await outside.stop();
+    expect(process.exitCode).toBe(0);
+    expect(outside.control.started).toEqual([]);
+    expect(ops.control.started).toEqual([{ request: { kind: 'join', nodeId: 'n9' }, force: false }]);
+  });
+
+  it('does not start a change at a second node while the first may have begun it', async () => {
+    const silent = await startTestOpsServer();
+    silent.control.start = () => Promise.reject(refusal('unavailable'));
+    vi.stubEnv('MAILRING_OPERATOR_TOKEN_FILE', tokenFile);
+    vi.stubEnv('MAILRING_OPS', `${silent.url},${ops.url}`);
+    await silenced(ringCommand()).parseAsync(['drain', 'n2', '--yes'], { from: 'user' });
+    await silent.stop();
+    expect(process.exitCode).toBe(1);
+    expect(err).toContain('error: for the test');
+    expect(ops.control.started).toEqual([]);
   });
 
   it('abort ends the change that runs, while it can', async () => {

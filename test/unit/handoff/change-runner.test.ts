@@ -25,7 +25,7 @@ class RunnerRig {
       ...{ changeId: 'c', kind: 'weight', nodeId: 'n3', weight, coordinator, epoch: 1, phase: 'preparing' },
     };
     this.document = {
-      ...{ view, parentViewId: undefined, removals: { sinceEpoch: 0, memberCount: 0, removed: 0 } },
+      ...{ view, parentViewId: undefined, removals: { sinceEpoch: 0, memberCount: 0, used: 0, removed: [] } },
       ...{ departed: [], lingering: [], pending: change, assignments: [] },
     };
     this.runner = new ChangeRunner({

@@ -19,7 +19,7 @@ class ChangesRig {
   readonly time = new VirtualTime();
   document: RingDocument = {
     ...{ view: viewOf(1, [memberOf(1), memberOf(2)]), parentViewId: undefined },
-    ...{ removals: { sinceEpoch: 0, memberCount: 0, removed: 0 }, departed: [], lingering: [] },
+    ...{ removals: { sinceEpoch: 0, memberCount: 0, used: 0, removed: [] }, departed: [], lingering: [] },
     ...{ pending: undefined, assignments: [] },
   };
   /** What the store does with a commit: the reply is lost, it comes in by `late` only, nothing gets there. */

@@ -13,7 +13,7 @@ type Change = Parameters<RingProposer['propose']>[0];
 class DeskRig {
   document: RingDocument = {
     ...{ view: viewOf(1, [memberOf(1), memberOf(2), memberOf(3, { weight: 0 })]), parentViewId: undefined },
-    ...{ removals: { sinceEpoch: 0, memberCount: 0, removed: 0 }, departed: [], lingering: [] },
+    ...{ removals: { sinceEpoch: 0, memberCount: 0, used: 0, removed: [] }, departed: [], lingering: [] },
     ...{ pending: undefined, assignments: [] },
   };
   /** Runs once, between what the operator's request was judged by and the proposal. */

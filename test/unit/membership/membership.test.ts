@@ -209,16 +209,42 @@ describe('a dead node', () => {
     for (const node of [a, c]) expect(namesIn(node)).toEqual(['n1', 'n2', 'n3']);
   });
 
-  it('removals are capped: of seven nodes, two that die go one a minute, not both at once', async () => {
+  const seven = async (): Promise<readonly RingNode[]> => {
     const nodes: RingNode[] = [];
     for (let i = 1; i <= 7; i++) nodes.push(await cluster.join(i));
     await cluster.world.run(5_000);
-    nodes[5]?.time.kill();
-    nodes[6]?.time.kill();
+    return nodes;
+  };
+
+  it('removals are capped: of seven nodes, two that fall silent go one a minute, not both at once', async () => {
+    const nodes = await seven();
+    nodes[5]?.time.pause();
+    nodes[6]?.time.pause();
     await cluster.world.run(minute);
     expect(namesIn(nodes[0]!)).toHaveLength(6);
     await cluster.world.run(minute);
     expect(namesIn(nodes[0]!)).toHaveLength(5);
+  });
+
+  it('of seven nodes, two whose processes end go at once', async () => {
+    const nodes = await seven();
+    nodes[5]?.time.kill();
+    nodes[6]?.time.kill();
+    await cluster.world.run(leaseMs);
+    expect(namesIn(nodes[0]!)).toHaveLength(5);
+  });
+
+  it('a removal is forgotten when the node has started again: the next one falls silent and goes within the minute', async () => {
+    const [a, b, c] = await cluster.three();
+    c.time.pause();
+    await cluster.world.run(3 * leaseMs);
+    c.time.kill();
+    await cluster.join(3);
+    await cluster.world.run(1_000);
+    expect(namesIn(a)).toEqual(['n1', 'n2', 'n3']);
+    b.time.pause();
+    await cluster.world.run(3 * leaseMs);
+    expect(namesIn(a)).toEqual(['n1', 'n3']);
   });
 
   describe('two of three at once', () => {

@@ -13,7 +13,8 @@ function fullDocument(): RingDocument {
     ring = joinedBy(ring, { member: memberOf(number), ended: [] }, viewIdOf(number));
   }
   ring = leftBy(ring, memberOf(2), viewIdOf(4));
-  const removal = { dead: [incarnationOf(3).toString('hex')], isWindowOver: false };
+  const dead = [{ incarnation: incarnationOf(3).toString('hex'), hasEnded: false }];
+  const removal = { dead, isWindowOver: false };
   ring = removedFrom(ring, removal, viewIdOf(5)) ?? ring;
   const change: PendingChange = {
     changeId: viewIdOf(77),
@@ -36,14 +37,16 @@ describe('the bytes of a ring document', () => {
       [
         '019901b066656463626139383736353433323130c09195a26e37b030303030303030373030303030',
         '303030ccfab377733a2f2f3132372e302e302e313a37343037ae3132372e302e302e313a37363037',
-        '93000000909192c001c090',
+        '9400000090909192c001c090',
       ].join(''),
     );
     expect(encodeRingDocument(fullDocument()).toString('hex')).toBe(
       [
         '019905b030303030303030303030303030303035b0303030303030303030303030303030349195a2',
         '6e31b03030303030303031303030303030303064b377733a2f2f3132372e302e302e313a37343031',
-        'ae3132372e302e302e313a373630319305020191b0303030303030303230303030303030309292c0',
+        'ae3132372e302e302e313a373630319405020191',
+        '93a26e33b03030303030303033303030303030303001',
+        '91b0303030303030303230303030303030309292c0',
         '0192b0303030303030303330303030303030300597b030303030303030303030303030303464',
         '02a26e3128b030303030303030313030303030303030050091',
         '93a26e391e01',
@@ -61,6 +64,20 @@ describe('the bytes of a ring document', () => {
       ...{ parentViewId: undefined, lingering: [{ incarnation: undefined, sinceEpoch: 1 }] },
       ...{ pending: undefined, assignments: [] },
     });
+  });
+
+  it('from before removals had names are still read: they count to the end of their window', () => {
+    const bytes = [
+      '019905b030303030303030303030303030303035b0303030303030303030303030303030349195a2',
+      '6e31b03030303030303031303030303030303064b377733a2f2f3132372e302e302e313a37343031',
+      'ae3132372e302e302e313a373630319305020191b0303030303030303230303030303030309292c0',
+      '0192b0303030303030303330303030303030300597b030303030303030303030303030303464',
+      '02a26e3128b030303030303030313030303030303030050091',
+      '93a26e391e01',
+    ].join('');
+    const ring = decodeRingDocument(Buffer.from(bytes, 'hex'));
+    expect(ring.removals).toEqual({ sinceEpoch: 5, memberCount: 2, used: 1, removed: [] });
+    expect(ring.assignments).toEqual(fullDocument().assignments);
   });
 
   it.each([
@@ -84,7 +101,7 @@ describe('the bytes of a ring document', () => {
     const bytes = packed([
       ...[1, viewIdOf(1), null],
       [['n1', viewIdOf(9), 100, 'ws://a', 'a:1', 'zone b']],
-      ...[[0, 0, 0, 'later'], [], [[null, 1, 'later']]],
+      ...[[0, 0, 0, [['n2', viewIdOf(8), 1, 'later']], 'later'], [], [[null, 1, 'later']]],
       ...[[viewIdOf(1), 0, 'n1', 5, viewIdOf(9), 1, 0, 'later'], [['n1', 5, 0, 'later']], 'later'],
     ]);
     expect(decodeRingDocument(bytes).view.member('n1')?.peerAddress).toBe('a:1');

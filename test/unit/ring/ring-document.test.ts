@@ -19,8 +19,15 @@ const nextId = (ring: RingDocument): string => viewIdOf(ring.view.epoch + 1);
 const joined = (ring: RingDocument, member: Member, ended?: readonly string[]): RingDocument =>
   joinedBy(ring, arrival(member, ended), nextId(ring));
 const left = (ring: RingDocument, member: Member): RingDocument => leftBy(ring, member, nextId(ring));
-const removed = (ring: RingDocument, dead: readonly string[], isWindowOver = false) =>
-  removedFrom(ring, { dead, isWindowOver }, nextId(ring));
+const removed = (ring: RingDocument, dead: readonly string[], isWindowOver = false, hasEnded = false) =>
+  removedFrom(
+    ring,
+    { dead: dead.map((incarnation) => ({ incarnation, hasEnded })), isWindowOver },
+    nextId(ring),
+  );
+/** Their processes are known to be gone. */
+const buried = (ring: RingDocument | undefined, ...dead: readonly string[]) =>
+  ring && removed(ring, dead, false, true);
 const settled = (ring: RingDocument): RingDocument => settledIn(ring, () => true) ?? ring;
 
 /** Nodes 1 to `count`, with nobody lingering. */
@@ -73,25 +80,52 @@ describe('automatic removal is capped', () => {
   it('at one of up to 19 members in a window, the most certain first', () => {
     const once = removed(ringOf(7), [hexOf(6), hexOf(2)]);
     expect(once && namesIn(once)).toEqual(['n1', 'n2', 'n3', 'n4', 'n5', 'n7']);
-    expect(once?.removals).toEqual({ sinceEpoch: 8, memberCount: 7, removed: 1 });
+    expect(once?.removals).toMatchObject({ sinceEpoch: 8, memberCount: 7, used: 1 });
     expect(once && removed(once, [hexOf(2)])).toBeUndefined();
     const later = once && removed(once, [hexOf(2)], true);
-    expect(later?.removals).toEqual({ sinceEpoch: 9, memberCount: 6, removed: 1 });
+    expect(later?.removals).toMatchObject({ sinceEpoch: 9, memberCount: 6, used: 1 });
   });
 
   it('at a tenth of those at the beginning of the window', () => {
     const dead = [1, 2, 3, 4].map((number) => hexOf(number));
     const once = removed(ringOf(30), dead.slice(0, 2));
     const twice = once && removed(once, dead);
-    expect(twice?.removals).toEqual({ sinceEpoch: 31, memberCount: 30, removed: 3 });
+    expect(twice?.removals).toMatchObject({ sinceEpoch: 31, memberCount: 30, used: 3 });
     expect(twice && namesIn(twice)).toContain('n4');
     expect(twice && removed(twice, dead)).toBeUndefined();
   });
 
   it('counts over other changes of the ring', () => {
     const once = removed(ringOf(3), [hexOf(3)]);
-    const again = once && joined(once, memberOf(3, { start: 1 }));
+    const again = once && joined(once, memberOf(4));
     expect(again && removed(again, [hexOf(2)])).toBeUndefined();
+  });
+
+  it('not for processes that have ended, while most of those are left that were there', () => {
+    const twice = buried(buried(ringOf(5), hexOf(5)), hexOf(4));
+    expect(twice && namesIn(twice)).toEqual(['n1', 'n2', 'n3']);
+    expect(twice?.removals).toMatchObject({ memberCount: 5, used: 0 });
+    const thrice = buried(twice, hexOf(3), hexOf(2));
+    expect(thrice && namesIn(thrice)).toEqual(['n1', 'n2']);
+    expect(buried(thrice, hexOf(2))).toBeUndefined();
+  });
+
+  it('as if it had not been, when a later start of the node is in', () => {
+    const once = removed(ringOf(3), [hexOf(3)]);
+    const again = once && joined(once, memberOf(3, { start: 1 }));
+    expect(again?.removals).toMatchObject({ used: 0, removed: [] });
+    const next = again && removed(again, [hexOf(2)]);
+    expect(next && namesIn(next)).toEqual(['n1', 'n3']);
+    expect(next && removed(next, [hexOf(3, 1)])).toBeUndefined();
+  });
+
+  it('where one that was taken for ended comes back itself: that counts, and is not believed again', () => {
+    const once = buried(ringOf(5), hexOf(5));
+    const alive = once && joined(once, memberOf(5));
+    expect(alive?.removals.used).toBe(1);
+    expect(buried(alive, hexOf(5))).toBeUndefined();
+    expect(alive && joined(alive, memberOf(5, { weight: 30 })).removals.used).toBe(1);
+    expect(alive && removed(alive, [hexOf(5)], true)).toBeDefined();
   });
 
   it('passes over who is not in the view any more', () => {
