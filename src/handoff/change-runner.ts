@@ -26,7 +26,6 @@ export interface ChangeRunnerParts {
   readonly cancel: () => void;
   readonly limits: HandoffLimits;
   readonly time: Time;
-  readonly random: () => number;
   /** A phase has begun, or the end was reached. */
   readonly changed: (progress: RingProgress) => void;
   readonly alarm: (error: unknown, what: string) => void;
@@ -48,15 +47,11 @@ const unknown: NodeStatus = { state: 'waiting', totalUsers: 0, movedUsers: 0, to
 const firstPollMs = 5;
 /** Between two looks whether the change is still in the document: who was away for long may have been overruled. */
 const recheckMs = 1_000;
-/** Between two tries to take the finished change out of the document. */
-const retryMs = 250;
-/** Where even that fails: any other view makes the change void, and an operator can abort it. */
-const endMs = 600_000;
 
 /** Carries one change of the ring out: has state sent ahead, publishes the view, sees it settle. */
 export class ChangeRunner {
   readonly changeId: string;
-  /** Resolves when the change has its outcome and is out of the document. */
+  /** Resolves when the change has its outcome, and is out of the document where {@link isRecorded} does not say otherwise. */
   readonly over: Promise<RingProgress>;
   readonly #parts: ChangeRunnerParts;
   readonly #records: ReadonlyMap<string, NodeRecord>;
@@ -65,6 +60,7 @@ export class ChangeRunner {
   #finishedAt: number | undefined;
   #outcome: RingOutcome | undefined;
   #abortReason: string | undefined;
+  #isRecorded = true;
 
   constructor(parts: ChangeRunnerParts) {
     this.changeId = parts.change.changeId;
@@ -76,6 +72,11 @@ export class ChangeRunner {
       parts.view.members.map(({ nodeId }) => [nodeId, { ...none, isTaker: takers.has(nodeId) }]),
     );
     this.over = this.#run();
+  }
+
+  /** Is it in the document, for all that is known? When it is over somebody else has to take it out. */
+  get isRecorded(): boolean {
+    return this.#isRecorded;
   }
 
   progress(): RingProgress {
@@ -249,19 +250,14 @@ export class ChangeRunner {
       .join(', ');
   }
 
-  /** Takes the change out of the document; while it is there no other one can begin. */
+  /** Takes the change out of the document, where the store lets it; while it is there no other one can begin. */
   async #end(): Promise<void> {
-    const { propose, random, time } = this.#parts;
-    const untilMs = time.monotonicMs() + endMs;
-    for (;;) {
-      try {
-        await propose((ring) => ring && ending(ring, this.changeId), time.monotonicMs() + retryMs * 8);
-        return;
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-        if (time.monotonicMs() >= untilMs) return;
-      }
-      await this.#pause(retryMs * (0.5 + random()));
+    const { limits, propose, time } = this.#parts;
+    try {
+      await propose((ring) => ring && ending(ring, this.changeId), time.monotonicMs() + limits.settleMs);
+      this.#isRecorded = false;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
     }
   }
 

@@ -45,6 +45,8 @@ export class RingChanges {
   #doubts = 0;
   #arriving: Promise<void> | undefined;
   #isStopping = false;
+  /** This node leaves at once, and its users go to others, whatever runs. */
+  #isLeaving = false;
 
   constructor(parts: RingChangesParts) {
     this.#parts = parts;
@@ -161,6 +163,7 @@ export class RingChanges {
   /** Nothing is begun any more. */
   stop(): void {
     this.#isStopping = true;
+    this.#isLeaving = true;
   }
 
   async #arrive(): Promise<void> {
@@ -189,7 +192,7 @@ export class RingChanges {
     }
   }
 
-  /** One of this node's own that nobody carries out: the store did not tell that it was in. */
+  /** One of this node's own that nobody carries out: the store did not tell that it was in, or would not take it out. */
   #isLeft({ changeId, coordinator }: PendingChange): boolean {
     const { self } = this.#parts;
     const isOwn = coordinator === self.incarnation;
@@ -197,8 +200,8 @@ export class RingChanges {
   }
 
   /**
-   * Takes a change that the store may have taken, or may take yet, out of the document: nobody carries it out, and while
-   * it is there no node can begin another one. Never rejects.
+   * Takes a change that the store may have taken, or may take yet, out of the document, and one that is over: nobody carries
+   * it out, and while it is there no node can begin another one. Never rejects.
    */
   async #withdraw(): Promise<void> {
     this.#doubts++;
@@ -239,18 +242,20 @@ export class RingChanges {
   }
 
   #run(ring: RingDocument): ChangeRunner {
-    const { alarm, handoff, limits, onProgress, random, self, time } = this.#parts;
+    const { alarm, handoff, limits, onProgress, self, time } = this.#parts;
     const { pending: change, view } = ring;
     if (change === undefined) throw new Error('a change was begun and is not there');
     const { changeId, epoch, nodeId, weight } = change;
     const { membership } = this;
     const prepare = { kind: 'prepare', changeId, epoch, plan: { nodeId, weight } } as const;
     const runner = new ChangeRunner({
-      ...{ change, view, coordinator: self.nodeId, limits, time, random, changed: onProgress, alarm },
+      ...{ change, view, coordinator: self.nodeId, limits, time, changed: onProgress, alarm },
       propose: (next, deadline) => membership.propose(next, deadline),
       epoch: () => membership.view?.epoch ?? 0,
       ask: (id, isFirst) => handoff.statusOf(id, isFirst ? prepare : { kind: 'status', changeId }),
       cancel: () => {
+        // What was sent ahead is of use to those who take over.
+        if (this.#isLeaving) return;
         handoff.cancel(changeId);
         for (const member of view.members) {
           // Who doesn't hear of it finds out by the silence.
@@ -278,6 +283,7 @@ export class RingChanges {
     else if (progress.outcome?.kind === 'aborted') tally.changesAborted++;
     else tally.changesFailed++;
     this.#finished.set(progress.changeId, progress);
+    if (runner.isRecorded) void this.#withdraw();
     const [oldest] = this.#finished.keys();
     if (oldest !== undefined && this.#finished.size > rememberedMax) this.#finished.delete(oldest);
   }

@@ -37,7 +37,6 @@ class RunnerRig {
       epoch: () => this.document.view.epoch,
       ask: (nodeId) => Promise.resolve().then(() => this.#statusOf(nodeId)),
       cancel: () => this.phases.push('cancelled'),
-      random: () => 0.5,
       changed: ({ phase }) => this.phases.push(phase),
       alarm: (error) => this.alarms.push(error),
     });

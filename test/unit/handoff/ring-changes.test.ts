@@ -24,6 +24,8 @@ class ChangesRig {
   };
   /** What the store does with a commit: the reply is lost, it comes in by `late` only, nothing gets there. */
   weather: 'fine' | 'lost' | 'late' | 'away' = 'fine';
+  /** Do the nodes say that they are done with a change whose view is there? */
+  isSettled = true;
   /** Carries the last commit out that is late, where the document is still the one it was made of. */
   late: () => void = () => undefined;
   readonly changes: RingChanges;
@@ -31,7 +33,10 @@ class ChangesRig {
   constructor() {
     const none = { totalUsers: 0, movedUsers: 0, totalBytes: 0, movedBytes: 0 };
     const statusOf = () =>
-      Promise.resolve({ state: this.document.view.epoch === 1 ? 'ready' : 'switched', ...none });
+      Promise.resolve({
+        state: this.document.view.epoch > 1 && this.isSettled ? 'switched' : 'ready',
+        ...none,
+      });
     let draws = 0;
     this.changes = new RingChanges({
       ...{ self: memberOf(1), limits: defaultHandoffLimits, time: this.time, onProgress: () => undefined },
@@ -95,5 +100,20 @@ test('a change that was given up does not go in any more once the store has answ
   rig.weather = 'fine';
   await rig.time.run(1_000);
   rig.late();
+  expect(rig.document.pending).toBeUndefined();
+});
+
+test('a change that is over while the store is away is taken out when the store is back, however long that takes', async () => {
+  const rig = new ChangesRig();
+  rig.isSettled = false;
+  const runner = await rig.changes.begin('weight', plan, 1_000);
+  await rig.time.run(1_000);
+  expect(rig.document.pending?.phase).toBe('settling');
+  rig.weather = 'away';
+  expect(await rig.time.drive(runner.over)).toMatchObject({ outcome: { kind: 'done' } });
+  await rig.time.run(1_200_000);
+  expect(rig.document.pending).toBeDefined();
+  rig.weather = 'fine';
+  await rig.time.run(1_000);
   expect(rig.document.pending).toBeUndefined();
 });

@@ -64,10 +64,17 @@ describe('rows that were sent ahead', () => {
   });
 
   test('are refused where there is no room, and so is what follows', () => {
-    const { copies, tally } = rig(250);
+    const { copies, tally } = rig(1_000);
     expect(copies.accept('c', [sent(v1, undefined, [cell('a', 'x'.repeat(100))])])).toEqual(['ann']);
     expect(copies.accept('c', [sent(v2, v1, [cell('a', 'y')])])).toEqual(['ann']);
     expect([copies.count, tally.copiesRefused]).toEqual([0, 1]);
+  });
+
+  test('are given up where what follows has no room', () => {
+    const { copies, tally } = rig(1_200);
+    expect(copies.accept('c', [sent(v1, undefined, [cell('a', '1')])])).toEqual([]);
+    expect(copies.accept('c', [sent(v2, v1, [cell('b', 'x'.repeat(100))])])).toEqual(['ann']);
+    expect([copies.count, copies.bytes, tally.copiesRefused]).toEqual([0, 0, 1]);
   });
 
   test('are waited for until the last word has come, and taken into memory when it has', async () => {
