@@ -58,6 +58,8 @@ export class GroupFanOut {
   /** For which view and which event of the group the lanes are. */
   #lanesEpoch = -1;
   #lanesEvent = -1;
+  /** False: of those who are owed something. All are told again where the row was loaded anew, with an older mark. */
+  #lanesAreOfAll = true;
   readonly #waiting = new Set<Waiting>();
   #settleTimer: Cancel | undefined;
   #receiptTimer: Cancel | undefined;
@@ -81,8 +83,6 @@ export class GroupFanOut {
   changed(state: GroupState): void {
     this.#losses = 0;
     this.#isOpen = state.mark !== undefined || state.owed.size > 0;
-    // Lanes are those of who is owed something.
-    if (isReadByMembers(state)) this.#lanesEvent = -1;
     if (isNewsDue(state)) this.#pumpSoon();
     else if (isFanOutDue(state)) this.#pumpReceipts();
     if (this.#isOpen) this.#scheduleSettle(this.#clearAfterMs);
@@ -156,11 +156,13 @@ export class GroupFanOut {
   #arrange(state: GroupState): void {
     const epoch = this.#host.tenure.epoch();
     const event = state.info?.event ?? 0;
-    if (epoch === this.#lanesEpoch && event === this.#lanesEvent) return;
+    const isAll = !isReadByMembers(state);
+    // Without all members they are of those who are owed something, which is often somebody else.
+    const isSame = epoch === this.#lanesEpoch && event === this.#lanesEvent;
+    if (isSame && isAll && this.#lanesAreOfAll) return;
     // In another view users may have come to a lane that is further than the one they were in.
     if (epoch !== this.#lanesEpoch) this.#forgetLanes();
     const byNode = new Map<string, string[]>();
-    const isAll = !isReadByMembers(state);
     const isOf = (userId: string): boolean => (isAll && state.members.has(userId)) || state.owed.has(userId);
     if (isAll) for (const userId of state.members.keys()) this.#assign(byNode, userId);
     for (const userId of state.owed.keys()) {
@@ -178,6 +180,7 @@ export class GroupFanOut {
     if (this.#lanes.size === 0) noteConfirmedMark(state, markOfState(state));
     this.#lanesEpoch = epoch;
     this.#lanesEvent = event;
+    this.#lanesAreOfAll = isAll;
   }
 
   #assign(byNode: Map<string, string[]>, userId: string): void {

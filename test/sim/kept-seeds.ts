@@ -93,4 +93,9 @@ export const keptSeeds: readonly KeptSeed[] = [
     found:
       'C11: a node that had been replaced, and did not know it, answered who is there for the one in its place',
   },
+  {
+    seed: 2_000_007,
+    steps: 150,
+    found: 'G5: a large group that was loaded anew with an older mark owed it for ever, and told nobody',
+  },
 ];

@@ -65,6 +65,25 @@ describe('a group with more members than are told of messages', () => {
     expect(rig.alarms).toEqual([]);
   });
 
+  test('G5: all members are told again where the row was loaded anew, with an older mark', async () => {
+    const [rig, groupId] = await GroupRig.with(trio, tiny);
+    const members = { conversationId: groupId, members: ['cat'] };
+    await rig.time.drive(rig.group(groupId).remove('ann', members, rig.deadline()));
+    await rig.say('ann', groupId, 'one');
+    await rig.settle(700);
+    const { state } = rig.group(groupId);
+    expect([state?.mark?.event, state?.confirmed.event, state?.owed.size]).toEqual([0, 4, 0]);
+    const other = rig.startNode();
+    const params = { conversationId: groupId, text: 'two', messageId: rig.messageId('bob') };
+    await rig.time.drive(rig.group(groupId, other).send('bob', params, rig.deadline()));
+    other.process.kill();
+    await rig.say('ann', groupId, 'three');
+    await rig.settle(60_000);
+    expect(rig.group(groupId).state?.mark).toBeUndefined();
+    expect(rig.group(groupId).isIdle).toBe(true);
+    expect(rig.alarms).toEqual([]);
+  });
+
   test('G9: becomes large while messages are on their way to its members', async () => {
     const [rig, groupId] = await GroupRig.with(['ann', 'bob'], tiny);
     await rig.users('cat', 'dan');
