@@ -237,7 +237,7 @@ export class MemberNode {
     this.links.adopt(change.after.members.map(peerMember), drainMs);
     // Before the others hear of the adoption: on each link the last words come first.
     this.handoff.adopted(change);
-    this.router.adopted(change.isInOrder);
+    this.router.adopted(change);
     this.presence.adopted(change.after);
     this.#sweeper.start();
     this.#claims.begin((userId) => this.#isNewHere(userId, change));

@@ -175,13 +175,16 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   edit(
-    'feeds are not asked for again after a view',
+    'feeds are not asked for again after a view was missed',
     'src/router/feed-relay.ts',
-    "if (isInOrder && isHere && feed.source.kind === 'here') continue;",
-    `const owner = finder.ownerOf(feed.userId);
-      if (isInOrder && isHere && feed.source.kind === 'here') continue;
-      const known = feed.source.kind === 'there' ? feed.source.incarnation : '';
-      if (owner.kind === 'there' && owner.member.incarnation === known) continue;`,
+    'const isUnbroken = isInOrder && before !== undefined && finder.isSelfIn(before);',
+    'const isUnbroken = before !== undefined;',
+  ),
+  edit(
+    'feeds are not asked for again when a link has lost something',
+    'src/router/feed-relay.ts',
+    "if (feed.source.kind === 'there' && feed.source.nodeId === nodeId) this.#attach(feed);",
+    '',
   ),
   edit(
     'held sends wait in turn after a failure',

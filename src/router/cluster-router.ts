@@ -1,5 +1,6 @@
 import type { EnvelopePort } from '../actor/mailbox-host.ts';
 import type { EntityRegistry } from '../actor/entity-registry.ts';
+import type { ViewChange } from '../membership/membership-event.ts';
 import type { Envelope, EnvelopeReply } from '../mailbox/envelope.ts';
 import type { GroupCallName, GroupParamsOf } from '../group/group-calls.ts';
 import type { CallName, ParamsOf } from '../mailbox/mailbox-calls.ts';
@@ -84,17 +85,14 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     return this.#finder.ownerOf(userId).kind === 'here';
   }
 
-  /**
-   * A view was adopted: what it takes away leaves, feeds follow their users, the others are told.
-   * @param isInOrder the one before it was adopted here too
-   */
-  adopted(isInOrder: boolean): void {
+  /** A view was adopted: what it takes away leaves, feeds follow their users, the others are told. */
+  adopted(change: ViewChange): void {
     const { registry, ring, links } = this.#parts;
     const isOwn = (userId: string): boolean => this.isOwn(userId);
     registry.release(isOwn);
     registry.followers.askAgain();
     this.#watched.release(isOwn);
-    this.#feeds.moved(isInOrder);
+    this.#feeds.moved(change);
     const { epoch, members } = this.#finder.view;
     for (const { nodeId } of members) {
       if (nodeId === ring.self.nodeId) continue;

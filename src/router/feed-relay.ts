@@ -1,9 +1,11 @@
 import type { ChangeBatch, ChangeListener } from '../actor/change-batch.ts';
 import type { EntityRegistry } from '../actor/entity-registry.ts';
+import type { ViewChange } from '../membership/membership-event.ts';
 import type { PeerIdentity } from '../peer/peer-request.ts';
 import { backoffDelayMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { OwnerCalls, OwnerLinks } from './owner-calls.ts';
+import type { Owner } from './owner-finder.ts';
 import { packNews } from './peer-ask.ts';
 
 export interface FeedRelayParts {
@@ -82,17 +84,19 @@ export class FeedRelay {
     }
   }
 
-  /** A new view is in force. `isInOrder`: this node has adopted the one before it too. */
-  moved(isInOrder: boolean): void {
+  /**
+   * A new view is in force. Owners forget who watches when they lose the user, and nodes that are not in their view: where
+   * this node has seen every view, and was in it, the feed goes on if its owner is the one that it was.
+   */
+  moved({ before, isInOrder }: ViewChange): void {
     const { finder } = this.#parts.calls;
+    const isUnbroken = isInOrder && before !== undefined && finder.isSelfIn(before);
     for (const feed of this.#feeds.values()) {
-      const isHere = finder.ownerOf(feed.userId).kind === 'here';
-      if (isInOrder && isHere && feed.source.kind === 'here') continue;
+      const owner = finder.ownerOf(feed.userId);
+      if (isUnbroken && isFrom(feed.source, owner)) continue;
       feed.tries = 0;
-      // Also where the owner is the same: in a view that this node has skipped, or not seen yet when it asked, it
-      // may have been another one, and then the owner has forgotten who watches.
       this.#attach(feed);
-      if (isHere) this.#publish(feed, somethingElse);
+      if (owner.kind === 'here') this.#publish(feed, somethingElse);
     }
   }
 
@@ -156,4 +160,9 @@ export class FeedRelay {
       }
     }
   }
+}
+
+function isFrom(source: Source, owner: Owner): boolean {
+  if (source.kind !== 'there' || owner.kind !== 'there') return source.kind === owner.kind;
+  return source.incarnation === owner.member.incarnation;
 }

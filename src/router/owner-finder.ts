@@ -42,6 +42,10 @@ export class OwnerFinder {
     return view;
   }
 
+  isSelfIn(view: RingView): boolean {
+    return view.hasIncarnation(this.#parts.ring.self.incarnation);
+  }
+
   /** @throws ProtocolError `unavailable` before this node has joined the ring */
   ownerOf(userId: string): Owner {
     const { view } = this;

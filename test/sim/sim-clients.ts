@@ -136,7 +136,7 @@ export class SimClients {
     const { userId, label } = device;
     const to = this.#random.pick(this.userIds.filter((other) => other !== userId));
     const deviceId = label.slice(userId.length + 1);
-    const count = this.#random.pick([1, 1, 1, 3]);
+    const count = this.#random.pick(this.#cluster.climate.bursts);
     const sends = Array.from({ length: count }, () => {
       const number = ++this.#typed;
       const text = `${label} ${number} ${'x'.repeat(this.#random.below(100))}`;

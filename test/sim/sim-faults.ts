@@ -270,15 +270,17 @@ export class SimFaults {
   }
 
   /**
-   * A node keeps an old view: it hears nothing from the store or the board, or too late, while it loses its users to
-   * the others, and perhaps gets them back. Its clients, and other nodes, reach it all the time.
+   * A node keeps an old view: it hears nothing from the store or the board, or too late, while it, or another one, loses
+   * its users to the others, and perhaps gets them back. Its clients, and other nodes, reach it all the time.
    */
   #freeze(): void {
     const node = this.#someNode();
     if (node === undefined) return;
-    const { weather, nodeId, label } = node;
+    const { weather, label } = node;
+    const { climate, log } = this.#cluster;
+    const { nodeId } = climate.misses ? (this.#someNode() ?? node) : node;
     const forMs = 200 + this.#random.below(this.#random.pick([600, 3_000]));
-    this.#cluster.log.trace(`${label} keeps its view for ${forMs} ms`);
+    log.trace(`${label} keeps its view for ${forMs} ms`);
     if (this.#random.chance(0.3)) weather.storeSlowness = 60;
     else weather.isStoreCut = true;
     weather.isBoardCut = true;

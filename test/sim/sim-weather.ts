@@ -25,12 +25,16 @@ export class SimClimate {
   /** At the end all nodes but one are down for minutes. */
   readonly hasOutage: boolean;
   readonly removal: RemovalTerms;
+  /** Who keeps an old view does so while another node loses its users. */
+  readonly misses: boolean;
+  /** Of messages that a device sends at once. */
+  readonly bursts: readonly number[];
 
   /**
    * @param apart for what came later, so that earlier seeds draw what they drew before
-   * @param groups for how large groups may be, which came later still
+   * @param later for what came later still
    */
-  constructor(random: SeededRandom, apart: SeededRandom, groups: SeededRandom) {
+  constructor(random: SeededRandom, apart: SeededRandom, later: SeededRandom) {
     this.hasOutage = apart.chance(0.1);
     this.nodes = random.pick([2, 3, 3, 4]);
     this.users = random.pick([2, 3, 3, 4]);
@@ -60,7 +64,7 @@ export class SimClimate {
     };
     this.groupLimits = {
       membersMax: 100,
-      fanOutMembersMax: groups.pick([100, 1, this.users - 1]),
+      fanOutMembersMax: later.pick([100, 1, this.users - 1]),
       pendingMax: random.pick([6, 1_000]),
       dedupWindowMs: 86_400_000,
       receiptMembersMax: 100,
@@ -87,6 +91,8 @@ export class SimClimate {
       pollMs: random.pick([5, 40]),
       keepMs: random.pick([300, 5_000]),
     };
+    this.misses = later.chance(0.3);
+    this.bursts = later.chance(0.2) ? [1, 1, 3, 20] : [1, 1, 1, 3];
   }
 }
 

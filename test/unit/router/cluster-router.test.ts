@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ViewChange } from '../../../src/membership/membership-event.ts';
 import type { PeerReply } from '../../../src/peer/peer-request.ts';
 import { refusal } from '../../../src/protocol/protocol-error.ts';
 import { packAsk, packNews } from '../../../src/router/peer-ask.ts';
@@ -56,14 +57,38 @@ const change = packNews({
 });
 
 describe('the feeds that somebody listens on', () => {
+  const missed = { isInOrder: false } as const;
+
   test('G8: after a view was missed, listeners read on also where this node is the owner as before', () => {
     const router = new RouterRig();
     const heard: unknown[] = [];
     router.router.mailbox('ann').subscribe((batch) => heard.push(batch));
-    router.router.adopted(true);
+    const change = { before: router.view, after: router.view };
+    router.router.adopted({ ...change, isInOrder: true });
     expect(heard).toEqual([]);
-    router.router.adopted(false);
+    router.router.adopted({ ...change, ...missed });
     expect(heard).toEqual([{ previous: '', head: '', changes: [], hasUnlisted: true }]);
+  });
+
+  test('G8: an owner is asked again where it may have forgotten: after a view that this node missed, or was not in', () => {
+    const router = new RouterRig();
+    const both = viewOf(6, [memberOf(1, { weight: 0 }), memberOf(2)]);
+    const without = viewOf(6, [memberOf(2)]);
+    router.view = both;
+    router.router.mailbox('ann').subscribe(() => undefined);
+    const asked = (change: Partial<ViewChange>): string[] => {
+      router.sent.length = 0;
+      router.router.adopted({ before: both, after: router.view, isInOrder: true, ...change });
+      return router.sent.filter((line) => line.endsWith(' ann'));
+    };
+    const again = ['n2 unwatch ann', 'n2 watch ann'];
+    expect(asked({})).toEqual([]);
+    expect(asked(missed)).toEqual(again);
+    expect(asked({ before: without })).toEqual(again);
+    router.view = viewOf(6, [memberOf(1, { weight: 0 }), memberOf(2, { start: 1 })]);
+    expect(asked({})).toEqual(again);
+    router.view = viewOf(6, [memberOf(1, { weight: 0 }), memberOf(3)]);
+    expect(asked({})).toEqual(['n2 unwatch ann', 'n3 watch ann']);
   });
 
   test('an owner that sends what nobody listens on is told to stop', async () => {
