@@ -1,68 +1,64 @@
 // Attacks one real node in every way that it should bear, while others chat: memory has to stay bounded, what is
-// wrong has to be refused with its code, and those who behave must not wait for it.
+// wrong has to be refused with its code, and those who behave must not wait for it. A second node, which nobody attacks,
+// shows what the machine itself makes them wait at that moment.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { NodeProcess } from '../cluster/mailring/node-process.ts';
 import { attacks, type Seen as Refusals } from './abuse/attacks.ts';
-import { Bystanders, type Seen } from './abuse/bystanders.ts';
+import type { Seen } from './abuse/bystanders.ts';
+import { hundredths, rssMib } from './abuse/process-watch.ts';
+import { Stand } from './abuse/stand.ts';
+import type { Observed } from './abuse/stand.ts';
 
-const usage = `npm run abuse -- [--seconds 14] [--only <attack>,…]
+const usage = `npm run abuse -- [--seconds 14] [--quiet-seconds 6] [--only <attack>,…] [--profile <folder>]
 
-  --seconds <n>  of each attack (14; the time-outs of the node need about that)
-  --only         of ${Object.keys(attacks).join(', ')}
+  --seconds <n>        of each attack (14; the time-outs of the node need about that)
+  --quiet-seconds <n>  without one, before each
+  --only               of ${Object.keys(attacks).join(', ')}
+  --profile            folder for what the nodes' processor time went to (.cpuprofile)
 
 Prints one JSON object as its last line. Exit code 0: all was refused and bounded; 1: otherwise; 2: wrong usage.`;
 
-const root = join(import.meta.dirname, '..');
 /** The node with its caches full may have so much more than at its start, MiB. */
 const rssGrowthMaxMib = 400;
 /** A p99 below this is as good as none: the machine's own noise, ms. */
 const noiseMs = 10;
+const p99RatioMax = 2;
+const warmMs = 3_000;
 
 interface Round {
   readonly attack: string;
   readonly seen: Refusals;
-  readonly others: Seen;
-  readonly p99Ratio: number;
-  readonly rssMaxMib: number;
-  /** Processor time of the node, in cores. */
-  readonly cores: number;
+  /** Users of the attacked node just before, and during the attack. */
+  readonly quiet: Seen;
+  readonly attacked: Observed;
+  /** Users of the node that nobody attacks, during the attack. */
+  readonly elsewhere: Observed;
+  /** p99 of the users of the attacked node, against before and against elsewhere. */
+  readonly ratioBefore: number;
+  readonly ratioElsewhere: number;
   readonly problems: readonly string[];
 }
 
 interface Report {
   readonly ok: boolean;
-  readonly quiet: Seen;
   readonly rssStartMib: number;
   readonly rounds: readonly Round[];
 }
 
-function rssMib(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
+interface Attacked {
+  readonly seen: Refusals;
+  readonly problem?: string;
 }
 
-/** Processor time so far, s: Linux counts it in hundredths. */
-function cpuSeconds(pid: number): number {
-  const [, ...fields] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
-  const [userTicks = 0, systemTicks = 0] = fields.join('').split(' ').slice(11, 13).map(Number);
-  return (userTicks + systemTicks) / 100;
-}
-
-function attacked(
-  name: string,
-  httpUrl: string,
-  forMs: number,
-): Promise<{ seen: Refusals; problem?: string }> {
-  const script = join(root, 'scripts/abuse/attacker.ts');
-  const child = spawn(process.execPath, [script, name, httpUrl, String(forMs)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: forMs + 60_000,
-  });
+/** The attacker gets only what cores the others leave over: it is a guest on the machine of its victim. */
+function attack(name: string, httpUrl: string, forMs: number): Promise<Attacked> {
+  const script = join(import.meta.dirname, 'abuse/attacker.ts');
+  const args = ['-n', '19', process.execPath, script, name, httpUrl, String(forMs)];
+  const child = spawn('nice', args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: forMs + 60_000 });
   let output = '';
   child.stdout.on('data', (data: Buffer) => {
     output += data.toString();
@@ -71,92 +67,123 @@ function attacked(
     child.on('error', reject);
     child.on('close', (code) => {
       if (output === '') reject(new Error(`the attacker ended with ${code}`));
-      else resolve(JSON.parse(output) as { seen: Refusals; problem?: string });
+      else resolve(JSON.parse(output) as Attacked);
     });
   });
 }
 
-class AbuseRun {
-  readonly #node: NodeProcess;
-  readonly #others: Bystanders;
-  readonly #forMs: number;
-
-  constructor(node: NodeProcess, others: Bystanders, forMs: number) {
-    this.#node = node;
-    this.#others = others;
-    this.#forMs = forMs;
-  }
-
-  async round(name: string, quiet: Seen, rssStartMib: number): Promise<Round> {
-    const pid = this.#node.process.pid ?? 0;
-    let rssMaxMib = 0;
-    const watch = setInterval(() => {
-      rssMaxMib = Math.max(rssMaxMib, rssMib(pid));
-    }, 250);
-    const [startedMs, cpuBefore] = [performance.now(), cpuSeconds(pid)];
-    const [found, others] = await Promise.all([
-      attacked(name, this.#node.httpUrl, this.#forMs),
-      this.#others.chat(this.#forMs),
-    ]);
-    clearInterval(watch);
-    const spent = (cpuSeconds(pid) - cpuBefore) / ((performance.now() - startedMs) / 1_000);
-    const cores = Math.round(spent * 100) / 100;
-    const p99Ratio = Math.round((others.p99Ms / quiet.p99Ms) * 100) / 100;
-    const missing = (attacks[name]?.expected ?? []).filter((refusal) => (found.seen[refusal] ?? 0) === 0);
-    const problems = [
-      ...(found.problem === undefined ? [] : [found.problem]),
-      ...missing.map((refusal) => `not seen: ${refusal}`),
-      ...(others.failed > 0 ? [`${others.failed} sends of others failed`] : []),
-      ...(p99Ratio > 2 && others.p99Ms > noiseMs
-        ? [`p99 of others: ${others.p99Ms} ms, not ${quiet.p99Ms}`]
-        : []),
-      ...(rssMaxMib > rssStartMib + rssGrowthMaxMib ? [`${rssMaxMib} MiB, not ${rssStartMib}`] : []),
-    ];
-    return { attack: name, seen: found.seen, others, p99Ratio, rssMaxMib, cores, problems };
-  }
+function forTime(forMs: number): () => boolean {
+  const endMs = performance.now() + forMs;
+  return () => performance.now() < endMs;
 }
 
-async function run(forMs: number, names: readonly string[]): Promise<Report> {
-  const folder = mkdtempSync(join(tmpdir(), 'mailring-abuse-'));
-  const settings = [
-    ...['--config', join(root, 'config/default.json'), '--log-level', 'error'],
-    // As by default, but for the time-out that would make the run last minutes.
-    ...['--session-stalled-ms', '5000'],
-  ];
-  const node = await NodeProcess.prepare({ id: 'n1', folder, settings });
-  try {
-    await node.process.start();
-    const others = await Bystanders.connect(node.httpUrl);
-    await others.chat(3_000); // warm
-    const quiet = await others.chat(8_000);
-    const rssStartMib = rssMib(node.process.pid ?? 0);
-    console.log(`quiet: ${JSON.stringify(quiet)}, ${rssStartMib} MiB`);
-    const abuse = new AbuseRun(node, others, forMs);
+interface Options {
+  readonly forMs: number;
+  readonly quietMs: number;
+  readonly names: readonly string[];
+  readonly profileFolder: string | undefined;
+}
+
+class AbuseRun {
+  readonly #victim: Stand;
+  readonly #control: Stand;
+  readonly #options: Options;
+  readonly #rssStartMib: number;
+
+  constructor(victim: Stand, control: Stand, options: Options) {
+    this.#victim = victim;
+    this.#control = control;
+    this.#options = options;
+    this.#rssStartMib = rssMib(victim.pid);
+  }
+
+  async run(): Promise<Report> {
     const rounds: Round[] = [];
-    for (const name of names) {
-      const round = await abuse.round(name, quiet, rssStartMib);
+    for (const name of this.#options.names) {
+      const round = await this.#round(name);
       rounds.push(round);
       console.log(JSON.stringify(round));
       await sleep(1_000);
     }
-    others.close();
-    return { ok: rounds.every(({ problems }) => problems.length === 0), quiet, rssStartMib, rounds };
+    const ok = rounds.every(({ problems }) => problems.length === 0);
+    return { ok, rssStartMib: this.#rssStartMib, rounds };
+  }
+
+  async #round(name: string): Promise<Round> {
+    const { forMs, quietMs } = this.#options;
+    const { others: quiet } = (await this.#observeBoth(forTime(quietMs)))[0];
+    let isOver = false;
+    const attacking = attack(name, this.#victim.node.httpUrl, forMs).finally(() => {
+      isOver = true;
+    });
+    const [found, [attacked, elsewhere]] = await Promise.all([attacking, this.#observeBoth(() => !isOver)]);
+    const { p99Ms } = attacked.others;
+    const ratioBefore = hundredths(p99Ms / quiet.p99Ms);
+    const ratioElsewhere = hundredths(p99Ms / elsewhere.others.p99Ms);
+    const waited = Math.min(ratioBefore, ratioElsewhere) > p99RatioMax && p99Ms > noiseMs;
+    const missing = (attacks[name]?.expected ?? []).filter((refusal) => (found.seen[refusal] ?? 0) === 0);
+    const { failed } = attacked.others;
+    const isGrown = attacked.rssMaxMib > this.#rssStartMib + rssGrowthMaxMib;
+    const problems = [
+      ...(found.problem === undefined ? [] : [found.problem]),
+      ...missing.map((refusal) => `not seen: ${refusal}`),
+      ...(failed > 0 ? [`${failed} sends of others failed`] : []),
+      ...(waited
+        ? [`p99 of others: ${p99Ms} ms; before ${quiet.p99Ms}, elsewhere ${elsewhere.others.p99Ms}`]
+        : []),
+      ...(isGrown ? [`${attacked.rssMaxMib} MiB, not ${this.#rssStartMib}`] : []),
+    ];
+    return {
+      attack: name,
+      seen: found.seen,
+      quiet,
+      attacked,
+      elsewhere,
+      ratioBefore,
+      ratioElsewhere,
+      problems,
+    };
+  }
+
+  #observeBoth(goesOn: () => boolean): Promise<[Observed, Observed]> {
+    return Promise.all([this.#victim.observe(goesOn), this.#control.observe(goesOn)]);
+  }
+}
+
+async function run(options: Options): Promise<Report> {
+  const folder = mkdtempSync(join(tmpdir(), 'mailring-abuse-'));
+  const stands: Stand[] = [];
+  try {
+    const { profileFolder } = options;
+    const victim = await Stand.start({ id: 'victim', folder, profileFolder });
+    stands.push(victim);
+    const control = await Stand.start({ id: 'control', folder, profileFolder });
+    stands.push(control);
+    await Promise.all(stands.map((stand) => stand.observe(forTime(warmMs))));
+    return await new AbuseRun(victim, control, options).run();
   } finally {
-    await node.process.stop();
+    await Promise.all(stands.map((stand) => stand.stop()));
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '14' }, only: { type: 'string' } },
+  options: {
+    seconds: { type: 'string', default: '14' },
+    'quiet-seconds': { type: 'string', default: '6' },
+    only: { type: 'string' },
+    profile: { type: 'string' },
+  },
 });
-const seconds = Number(values.seconds);
+const [seconds, quietSeconds] = [Number(values.seconds), Number(values['quiet-seconds'])];
 const names = values.only?.split(',') ?? Object.keys(attacks);
-if (!(seconds >= 1 && seconds <= 120) || names.some((name) => attacks[name] === undefined)) {
+const areTimes = [seconds, quietSeconds].every((time) => time >= 1 && time <= 120);
+if (!areTimes || names.some((name) => attacks[name] === undefined)) {
   console.error(usage);
   process.exitCode = 2;
 } else {
-  const report = await run(seconds * 1_000, names);
+  const [forMs, quietMs] = [seconds * 1_000, quietSeconds * 1_000];
+  const report = await run({ forMs, quietMs, names, profileFolder: values.profile });
   console.log(JSON.stringify(report));
   process.exitCode = report.ok ? 0 : 1;
 }

@@ -108,7 +108,7 @@ async function serve(flags: readonly string[]): Promise<void> {
     'bench',
   );
   const tokens = new TokenService(key, 3_600_000, time);
-  const hasher = new PasswordHasher({ cost: { n: 16, r: 8, p: 1 }, randomBytes });
+  const hasher = new PasswordHasher({ cost: { n: 16, r: 8, p: 1 }, concurrentMax: 2, randomBytes });
   const accounts = new Accounts({ directory, issuer: { kind: 'own', hasher, tokens }, time });
   const settings = loadSettings({ preset: developmentPreset });
   const gateway = new Gateway({

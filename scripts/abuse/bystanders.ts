@@ -50,15 +50,14 @@ export class Bystanders {
     return new Bystanders(people);
   }
 
-  /** Chats until then and tells how that went. */
-  async chat(forMs: number): Promise<Seen> {
+  /** Chats for as long and tells how that went. */
+  async chat(goesOn: () => boolean): Promise<Seen> {
     const latencies: number[] = [];
     let failed = 0;
-    const end = performance.now() + forMs;
     await Promise.all(
       this.#people.map(async (one, index) => {
         await sleep((pauseMs * index) / users);
-        while (performance.now() < end) {
+        while (goesOn()) {
           const startedMs = performance.now();
           if (await this.#send(one)) failed += 1;
           else latencies.push(performance.now() - startedMs);

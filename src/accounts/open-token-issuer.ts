@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { Settings } from '../config/settings.ts';
 import type { Time } from '../std/time.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -37,8 +38,11 @@ async function ownIssuer(settings: Settings, { clusterSecret, time }: IssuerPart
   const key = await signingKey(settings, clusterSecret);
   const cost = settings.mode === 'production' ? productionCost : developmentCost;
   const tokens = new TokenService(key, settings.auth.tokenLifetimeMs, time);
-  return { kind: 'own', tokens, hasher: new PasswordHasher({ cost, randomBytes }) };
+  return { kind: 'own', tokens, hasher: new PasswordHasher({ cost, concurrentMax, randomBytes }) };
 }
+
+/** Those who chat need cores as well. */
+const concurrentMax = availableParallelism() < 4 ? 1 : 2;
 
 async function signingKey(
   { auth, clusterSecretFile, data }: Settings,

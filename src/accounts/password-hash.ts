@@ -17,7 +17,7 @@ export const developmentCost: PasswordCost = { n: 2048, r: 8, p: 1 };
 export interface PasswordHasherOptions {
   readonly cost: PasswordCost;
   /** Hashes computed at once; they share libuv's few threads with the store. */
-  readonly concurrentMax?: number;
+  readonly concurrentMax: number;
   /** Hashes waiting for their turn; beyond it callers get `overloaded`. */
   readonly waitingMax?: number;
   readonly randomBytes: (count: number) => Uint8Array;
@@ -37,7 +37,7 @@ export class PasswordHasher {
 
   constructor(options: PasswordHasherOptions) {
     this.#options = options;
-    this.#concurrentMax = options.concurrentMax ?? 2;
+    this.#concurrentMax = options.concurrentMax;
     this.#waitingMax = options.waitingMax ?? 256;
   }
 

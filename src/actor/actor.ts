@@ -5,7 +5,7 @@ import { sameVersion } from '../row/row-version.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Behaviour, EntityTypes } from './behaviour.ts';
 import { DurableState, type DurableStatePorts } from './durable-state.ts';
-import { LaneQueue } from './lane-queue.ts';
+import { LaneQueue } from '../std/lane-queue.ts';
 
 export interface ActorLimits {
   /** Inputs that may wait, places reserved for what follows a commit included. */

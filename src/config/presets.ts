@@ -7,6 +7,7 @@ export const developmentPreset: SettingsOverride = {
   limits: {
     connectionsPerUserMax: 1000,
     requestsPerSecondPerUser: 1_000_000,
+    openingsPerMinutePerUser: 1_000_000,
     accountsPerMinutePerAddress: 1_000_000,
     loginsPerMinutePerAddress: 1_000_000,
     loginsPerMinutePerUser: 1_000_000,

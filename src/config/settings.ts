@@ -300,6 +300,12 @@ export const settingsSchema = group('Settings of a node.', {
       million,
       'Sustained calls of one user; short bursts may be higher.',
     ),
+    openingsPerMinutePerUser: amount(
+      120,
+      1,
+      million,
+      "Sessions that the devices of one user open; a minute's worth may come at once.",
+    ),
     accountsPerMinutePerAddress: amount(10, 1, million, 'Registrations from one address.'),
     loginsPerMinutePerAddress: amount(30, 1, million, 'Log-ins from one address.'),
     loginsPerMinutePerUser: amount(20, 1, million, 'Log-ins to one account, whoever tries; at each node.'),

@@ -1,7 +1,7 @@
 import type { GetChangesParams, GetChangesResult } from '../protocol/calls.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { SessionHost } from '../session/session-host.ts';
-import { jsonAnswer } from './http-answer.ts';
+import { textAnswer } from './http-answer.ts';
 import { httpCaller, requestDeadline } from './http-context.ts';
 import type { HttpCaller, HttpContext } from './http-context.ts';
 import type { WaitingRoom } from './waiting-room.ts';
@@ -24,16 +24,22 @@ export async function longPoll(
   const waitMs = wholeNumber(context, 'waitMs', 0, 0, waitMostMs);
   const params = since === undefined ? { limit } : { since, limit };
   if (waitMs === 0 || since === undefined) {
-    return jsonAnswer(200, await mailbox.call('getChanges', params, requestDeadline(host)));
+    return changesAnswer(await mailbox.call('getChanges', params, requestDeadline(host)), userId, host);
   }
   room.enter(userId);
   try {
     const gone = AbortSignal.any([context.req.raw.signal, room.closing]);
     const wait = new ChangeWait(caller, host, gone);
-    return jsonAnswer(200, await wait.changes(params, waitMs));
+    return changesAnswer(await wait.changes(params, waitMs), userId, host);
   } finally {
     room.leave(userId);
   }
+}
+
+function changesAnswer(found: GetChangesResult, userId: string, host: SessionHost): Response {
+  const text = JSON.stringify(found);
+  host.chargeReply(userId, text.length);
+  return textAnswer(200, text);
 }
 
 /** A cursor out of a query; undefined where there is none. Throws `invalid_params`. */

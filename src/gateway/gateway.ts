@@ -8,6 +8,7 @@ import type { WebSocket } from 'ws';
 import { closeCodes } from '../protocol/close-code.ts';
 import { SessionHost } from '../session/session-host.ts';
 import type { SessionHostOptions } from '../session/session-host.ts';
+import { FairTurns } from '../std/fair-turns.ts';
 import type { Cancel } from '../std/time.ts';
 import { Admission } from './admission.ts';
 import { addressKey } from './client-address.ts';
@@ -40,6 +41,10 @@ const drainMs = 5_000;
 const goodbyeMs = 2_000;
 const pollMs = 20;
 const tickMostMs = 1_000;
+/** Connections looked after before others may have their turn. */
+const tickedAtOnce = 16;
+/** Time for new connections, and for looking after the old ones, between two looks at what else there is to do. */
+const turnMs = 2;
 
 export interface GatewayOptions extends SessionHostOptions {
   /** Folder of the built web client; without it nothing is served at `/`. */
@@ -55,6 +60,7 @@ export class Gateway {
   readonly #admission: Admission;
   readonly #waiting = new WaitingRoom();
   readonly #round: FlushRound;
+  readonly #turns: FairTurns;
   readonly #connections = new Set<SocketConnection>();
   readonly #encodings: ReadonlyMap<string, FrameEncoding>;
   readonly #pushFrames: ReadonlyMap<FrameEncoding, PushFrames>;
@@ -68,6 +74,7 @@ export class Gateway {
     this.#host = new SessionHost(options);
     this.#admission = new Admission(settings.limits, time.monotonicMs());
     this.#round = new FlushRound(time);
+    this.#turns = new FairTurns(time, turnMs);
     const encodings = [jsonEncoding, msgpackEncoding];
     this.#encodings = new Map(encodings.map((encoding) => [encoding.subprotocol, encoding]));
     this.#pushFrames = new Map(encodings.map((encoding) => [encoding, new PushFrames(encoding)]));
@@ -163,8 +170,12 @@ export class Gateway {
       return;
     }
     socket.once('close', entered.leave);
-    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#accept(webSocket, socket, encoding, entered.leave);
+    socket.on('error', () => socket.destroy());
+    this.#turns.run(address, () => {
+      if (socket.destroyed) return;
+      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        this.#accept(webSocket, socket, encoding, entered.leave);
+      });
     });
   }
 
@@ -208,10 +219,24 @@ export class Gateway {
     const { openTimeoutMs, heartbeatMs, stalledMs } = settings.session;
     const tickMs = Math.min(tickMostMs, Math.min(openTimeoutMs, heartbeatMs, stalledMs) / 4);
     this.#cancelTick = time.after(tickMs, () => {
-      const nowMs = time.monotonicMs();
-      const wallMs = time.wallMs();
-      for (const connection of this.#connections) connection.tick(nowMs, wallMs);
-      this.#scheduleTick();
+      this.#tick(this.#connections.values());
+    });
+  }
+
+  /** Many may be due to be closed at once. */
+  #tick(left: Iterator<SocketConnection>): void {
+    const { time } = this.#options;
+    this.#turns.run('tick', () => {
+      const [nowMs, wallMs] = [time.monotonicMs(), time.wallMs()];
+      for (let count = 0; count < tickedAtOnce; count++) {
+        const next = left.next();
+        if (next.done === true) {
+          if (!this.#admission.isStopping) this.#scheduleTick();
+          return;
+        }
+        next.value.tick(nowMs, wallMs);
+      }
+      this.#tick(left);
     });
   }
 

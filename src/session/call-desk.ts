@@ -9,9 +9,12 @@ import type { CallService, ServedCall } from './call-service.ts';
 import type { Call, Caller } from './call-table.ts';
 import type { Payload, ReplyOutlet } from './device-connection.ts';
 import type { ReplyBatch } from './reply-batch.ts';
+import { chargeReply } from './reply-price.ts';
 
 /** How long after its deadline a call that nobody answered is answered here: below, the same deadline holds. */
 const graceMs = 1_000;
+/** Who asks faster than allowed is not read for so long: to refuse costs as well. */
+const restMs = 50;
 
 interface PendingCall {
   readonly id: RequestId | undefined;
@@ -34,7 +37,8 @@ export class CallDesk {
   readonly #pending = new Set<PendingCall>();
   #waitingReads: PendingCall[] = [];
   #readsRunning = 0;
-  #busy = false;
+  #isCrowded = false;
+  #isResting = false;
   #ended = false;
 
   constructor(service: CallService, caller: Caller, bucket: TokenBucket, outlet: ReplyOutlet) {
@@ -55,6 +59,7 @@ export class CallDesk {
     const retryAfterMs = this.#bucket.take(nowMs);
     if (retryAfterMs > 0) {
       const tooFast = refusal('rate_limited', 'too many calls', { retryAfterMs });
+      this.#rest();
       this.#refuse(request.id, batch, served?.tally ?? unknownTally, tooFast);
       if (refusals.take(this.#caller.userId, nowMs) > 0)
         this.#outlet.close(closeCodes.rate, 'too many calls');
@@ -74,7 +79,7 @@ export class CallDesk {
     this.#pending.add(pending);
     const surcharge = served.call.surcharge?.(params) ?? 0;
     if (surcharge > 0) this.#bucket.charge(surcharge, nowMs);
-    if (!this.#busy && this.#pending.size >= limits.inFlightBusy) this.#setBusy(true);
+    if (this.#pending.size >= limits.inFlightBusy) this.#setCrowded(true);
     if (served.call.kind === 'write')
       void this.#start(pending); // it settles the call itself, either way
     else if (this.#waitingReads.length === 0 && this.#mayRead()) this.#startRead(pending);
@@ -135,7 +140,8 @@ export class CallDesk {
       return undefined;
     }
     return started.then(
-      (result) => this.#answer(pending, result),
+      (result) =>
+        call.kind === 'read' ? this.#answerInTurn(pending, result) : this.#answer(pending, result),
       (error: unknown) => this.#fail(pending, this.#explain(pending, error)),
     );
   }
@@ -149,13 +155,27 @@ export class CallDesk {
     }
   }
 
+  #answerInTurn(pending: PendingCall, result: object): Promise<void> {
+    return new Promise((resolve) => {
+      this.#service.replyTurns.run(this.#caller.userId, () => {
+        resolve();
+        this.#answer(pending, result);
+      });
+    });
+  }
+
   #answer(pending: PendingCall, result: object): void {
     if (!this.#pending.delete(pending)) return;
     const { id, batch, served, startedMs } = pending;
-    served.tally.succeeded(this.#service.time.monotonicMs() - startedMs);
+    const nowMs = this.#service.time.monotonicMs();
+    served.tally.succeeded(nowMs - startedMs);
     // The method of a notification is run like any other, but not answered.
-    if (id !== undefined) this.#reply(id, batch, this.#outlet.encoding.result(id, served.call.name, result));
-    else batch?.settle(undefined, '');
+    if (id === undefined) batch?.settle(undefined, '');
+    else {
+      const payload = this.#outlet.encoding.result(id, served.call.name, result);
+      chargeReply(this.#bucket, payload.length, nowMs);
+      this.#reply(id, batch, payload);
+    }
     this.#settled();
   }
 
@@ -178,12 +198,23 @@ export class CallDesk {
   }
 
   #settled(): void {
-    if (this.#busy && this.#pending.size < this.#service.limits.inFlightBusy / 2) this.#setBusy(false);
+    if (this.#pending.size < this.#service.limits.inFlightBusy / 2) this.#setCrowded(false);
   }
 
-  #setBusy(busy: boolean): void {
-    this.#busy = busy;
-    this.#outlet.setBusy(busy);
+  #setCrowded(isCrowded: boolean): void {
+    if (this.#isCrowded === isCrowded) return;
+    this.#isCrowded = isCrowded;
+    if (!this.#isResting) this.#outlet.setBusy(isCrowded);
+  }
+
+  #rest(): void {
+    if (this.#isResting) return;
+    this.#isResting = true;
+    if (!this.#isCrowded) this.#outlet.setBusy(true);
+    this.#service.time.after(restMs, () => {
+      this.#isResting = false;
+      if (!this.#isCrowded && !this.#ended) this.#outlet.setBusy(false);
+    });
   }
 
   #explain(pending: PendingCall, error: unknown): Refusal {

@@ -1,3 +1,4 @@
+import type { FairTurns } from '../std/fair-turns.ts';
 import type { KeyedBuckets } from '../std/keyed-buckets.ts';
 import type { Time } from '../std/time.ts';
 import type { CallTally, NodeMetrics } from '../telemetry/node-metrics.ts';
@@ -24,6 +25,8 @@ export interface CallService {
   readonly limits: CallLimits;
   /** By user: calls that may be refused for their rate before the connection is closed, whichever it is. */
   readonly refusals: KeyedBuckets;
+  /** Replies to reads are made in turns, by user: a page may be a megabyte. */
+  readonly replyTurns: FairTurns;
   readonly time: Time;
   readonly logger: Logger;
 }

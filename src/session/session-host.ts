@@ -3,9 +3,11 @@ import type { VerifiedToken } from '../accounts/verified-token.ts';
 import type { Settings } from '../config/settings.ts';
 import { closeCodes } from '../protocol/close-code.ts';
 import type { CloseCode } from '../protocol/close-code.ts';
+import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Elsewhere, MailboxDirectory, MailboxPort, UserPort } from '../router/mailbox-port.ts';
 import type { Presence } from '../protocol/calls.ts';
 import type { PresencePort } from '../presence/presence-port.ts';
+import { FairTurns } from '../std/fair-turns.ts';
 import { KeyedBuckets } from '../std/keyed-buckets.ts';
 import type { Time } from '../std/time.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -14,6 +16,7 @@ import { callLimits, servedCalls } from './call-service.ts';
 import type { CallService } from './call-service.ts';
 import { Company } from './company.ts';
 import { mailboxCalls } from './mailbox-calls.ts';
+import { chargeReply } from './reply-price.ts';
 import { TokenWatch } from './token-watch.ts';
 
 /** The settings that sessions read. */
@@ -50,6 +53,8 @@ const typingRates = { tokensPerSecond: 5, burst: 20, keysMax: usersMax };
 const watchRates = { tokensPerSecond: 1, burst: 10, keysMax: usersMax };
 /** Calls of a user that may be refused at once for their rate; sustained, as many as are served. */
 const refusalsBurst = 5_000;
+/** Time for replies to reads between two looks at what else there is to do. */
+const replyTurnMs = 2;
 
 /** What the sessions of a node share: whom they ask, what they may, and who is there. */
 export class SessionHost {
@@ -57,6 +62,7 @@ export class SessionHost {
   readonly service: CallService;
   /** One rate for all connections and requests of a user. */
   readonly userBuckets: KeyedBuckets;
+  readonly #openingBuckets: KeyedBuckets;
   readonly #typingBuckets = new KeyedBuckets(typingRates);
   readonly #watchBuckets = new KeyedBuckets(watchRates);
   readonly #byUser = new Map<string, Set<Closable>>();
@@ -76,12 +82,19 @@ export class SessionHost {
         burst: refusalsBurst,
         keysMax: usersMax,
       }),
+      replyTurns: new FairTurns(time, replyTurnMs),
       time,
       logger,
     };
     this.userBuckets = new KeyedBuckets({
       tokensPerSecond: limits.requestsPerSecondPerUser,
       burst: limits.requestsPerSecondPerUser * burstSeconds,
+      keysMax: usersMax,
+    });
+    const openingsPerMinute = limits.openingsPerMinutePerUser;
+    this.#openingBuckets = new KeyedBuckets({
+      tokensPerSecond: openingsPerMinute / 60,
+      burst: openingsPerMinute,
       keysMax: usersMax,
     });
     options.directory.onMoves(() => {
@@ -108,6 +121,19 @@ export class SessionHost {
   elsewhere(userId: string): Elsewhere | undefined {
     const { directory, settings } = this.options;
     return settings.session.routing === 'proxy' ? undefined : directory.elsewhere(userId);
+  }
+
+  /** What an answer outside of `CallDesk` costs its user. */
+  chargeReply(userId: string, bytes: number): void {
+    const nowMs = this.options.time.monotonicMs();
+    chargeReply(this.userBuckets.of(userId, nowMs), bytes, nowMs);
+  }
+
+  /** Throws `rate_limited` where this user opens sessions too often. */
+  noteOpening(userId: string): void {
+    const retryAfterMs = this.#openingBuckets.take(userId, this.options.time.monotonicMs());
+    if (retryAfterMs > 0)
+      throw new ProtocolError('rate_limited', 'too many sessions opened', { retryAfterMs });
   }
 
   /** @param push where changes of others go; undefined: nowhere, as there is only one answer */

@@ -247,6 +247,7 @@ export class Session {
     if (elsewhere !== undefined) {
       throw new ProtocolError('moved', `this user is served by ${elsewhere.nodeId}`, elsewhere);
     }
+    this.#host.noteOpening(userId);
     const mailbox = directory.mailbox(userId);
     const feed = new FeedFollower({
       mailbox,

@@ -34,6 +34,7 @@ const settingsFor = (change: Groups): SessionSettings => ({
     connectionsMax: 1000,
     connectionsPerUserMax: 32,
     requestsPerSecondPerUser: 100_000,
+    openingsPerMinutePerUser: 100_000,
     accountsPerMinutePerAddress: 100_000,
     loginsPerMinutePerAddress: 100_000,
     loginsPerMinutePerUser: 100_000,
@@ -68,7 +69,7 @@ export async function startTestGateway(
   const metrics = new NodeMetrics();
   const key = await signingKeyOf(testKeyText, 'test');
   const tokens = new TokenService(key, 3_600_000, systemTime);
-  const hasher = new PasswordHasher({ cost: { n: 16, r: 8, p: 1 }, randomBytes });
+  const hasher = new PasswordHasher({ cost: { n: 16, r: 8, p: 1 }, concurrentMax: 2, randomBytes });
   const accounts = new Accounts({
     directory: mailboxes,
     issuer: { kind: 'own', tokens, hasher },

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PasswordHasher, productionCost } from '../../../src/accounts/password-hash.ts';
 
 const cost = { n: 16, r: 8, p: 1 };
-const hasher = new PasswordHasher({ cost, randomBytes });
+const hasher = new PasswordHasher({ cost, concurrentMax: 2, randomBytes });
 
 describe('PasswordHasher', () => {
   it('knows the right password, and no other', async () => {
@@ -19,7 +19,11 @@ describe('PasswordHasher', () => {
   });
 
   it('takes the cost from the hash, so that it can be raised', async () => {
-    const encoded = await new PasswordHasher({ cost: { n: 32, r: 4, p: 2 }, randomBytes }).hash('x');
+    const encoded = await new PasswordHasher({
+      cost: { n: 32, r: 4, p: 2 },
+      concurrentMax: 2,
+      randomBytes,
+    }).hash('x');
     expect(await hasher.verify('x', encoded)).toBe(true);
   });
 
@@ -36,7 +40,7 @@ describe('PasswordHasher', () => {
   );
 
   it('an unknown user costs the time of a wrong password', async () => {
-    const slow = new PasswordHasher({ cost: productionCost, randomBytes });
+    const slow = new PasswordHasher({ cost: productionCost, concurrentMax: 2, randomBytes });
     const encoded = await slow.hash('x');
     const timed = async (run: () => Promise<unknown>): Promise<number> => {
       const startedMs = performance.now();

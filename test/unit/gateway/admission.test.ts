@@ -11,6 +11,7 @@ const limits = {
   connectionsMax: 100_000,
   connectionsPerUserMax: 1,
   requestsPerSecondPerUser: 1,
+  openingsPerMinutePerUser: 1,
   accountsPerMinutePerAddress: 2,
   loginsPerMinutePerAddress: 2,
   loginsPerMinutePerUser: 100,

@@ -7,24 +7,31 @@ import { CallDesk } from '../../../src/session/call-desk.ts';
 import type { CallLimits } from '../../../src/session/call-service.ts';
 import type { Call } from '../../../src/session/call-table.ts';
 import type { ReplyOutlet } from '../../../src/session/device-connection.ts';
+import { FairTurns } from '../../../src/std/fair-turns.ts';
 import { TokenBucket } from '../../../src/std/token-bucket.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { NodeMetrics } from '../../../src/telemetry/node-metrics.ts';
 import { FakeMailboxes } from '../../support/fake-mailboxes.ts';
 import { ManualTime } from '../../support/manual-time.ts';
 
+/** Time for replies in a turn, and how long who asks too fast is not read. */
+const [replyTurnMs, restMs] = [2, 50];
+
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1e6, 0)) {
-  const time = new ManualTime();
-  const metrics = new NodeMetrics();
+/** Where replies go: what was written, and what else was asked for. */
+function recorder(time: ManualTime) {
   const replies: string[] = [];
   const events: string[] = [];
-  const answers: (() => void)[] = [];
   let hasRoom = true;
+  let encodingMs = 0;
+  let replyText = 'ok';
   const outlet: ReplyOutlet = {
     encoding: {
-      result: (id) => `${id}: ok`,
+      result: (id) => {
+        time.nowMs += encodingMs;
+        return `${id}: ${replyText}`;
+      },
       error: (id, { error }) => `${id}: ${error}`,
       push: () => '',
       batch: (parts) => parts.join(),
@@ -34,6 +41,20 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
     setBusy: (busy) => events.push(`busy ${busy}`),
     close: (code) => events.push(`close ${code}`),
   };
+  return {
+    ...{ outlet, replies, events },
+    room: (value: boolean) => (hasRoom = value),
+    replyWith: (text: string, takesMs: number) => ([replyText, encodingMs] = [text, takesMs]),
+  };
+}
+
+function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1e6, 0)) {
+  const time = new ManualTime();
+  const soon: (() => void)[] = [];
+  time.soon = (run) => soon.push(run);
+  const metrics = new NodeMetrics();
+  const answers: (() => void)[] = [];
+  const { outlet, ...seen } = recorder(time);
   const slow = (kind: Call['kind']): Call => ({
     name: kind,
     kind,
@@ -63,6 +84,7 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
       unknownTally: metrics.call('unknown'),
       limits: { inFlightMax: 8, inFlightBusy: 6, readsMax: 2, deadlineMs: 1000, ...limits },
       refusals: new KeyedBuckets({ tokensPerSecond: 1, burst: 3, keysMax: 10 }),
+      replyTurns: new FairTurns(time, replyTurnMs),
       time,
       logger: createLogger('silent', 'n1'),
     },
@@ -74,7 +96,11 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
     const request: CallRequest = { kind: 'call', id, method, params: {} };
     desk.submit(request, undefined);
   };
-  return { time, desk, submit, replies, events, answers, room: (value: boolean) => (hasRoom = value) };
+  return {
+    ...{ time, desk, submit, answers, ...seen },
+    /** The next turn of the event loop. */
+    turn: () => soon.shift()?.(),
+  };
 }
 
 describe('CallDesk', () => {
@@ -99,6 +125,48 @@ describe('CallDesk', () => {
     time.advance(3_300);
     submit('write', 3);
     expect(answers).toHaveLength(2);
+  });
+
+  it('G10: a long reply costs as many calls as it has 64 KiB', async () => {
+    const { submit, time, answers, replies, replyWith } = setUp({}, new TokenBucket(1, 4, 0));
+    replyWith('x'.repeat(8 * 65_536), 0);
+    submit('read', 1);
+    answers[0]!();
+    await settle();
+    submit('write', 2);
+    time.advance(5_000);
+    submit('write', 3);
+    time.advance(2_000);
+    submit('write', 4);
+    expect(replies.slice(1)).toEqual(['2: rate_limited', '3: rate_limited']);
+    expect(answers).toHaveLength(2);
+  });
+
+  it('G10: replies to reads that take long are made one a turn, and writes do not wait for them', async () => {
+    const { submit, turn, answers, replies, replyWith } = setUp({ readsMax: 4 });
+    replyWith('ok', replyTurnMs);
+    for (let id = 1; id <= 3; id++) submit('read', id);
+    submit('write', 4);
+    for (const answer of answers) answer();
+    await settle();
+    expect(replies).toEqual(['1: ok', '4: ok']);
+    turn();
+    expect(replies).toHaveLength(3);
+    turn();
+    expect(replies).toHaveLength(4);
+  });
+
+  it('G10: reads no more for a while from who asks too fast', () => {
+    const { submit, time, events } = setUp({ inFlightBusy: 2 }, new TokenBucket(1, 1, 0));
+    for (let id = 1; id <= 3; id++) submit('write', id);
+    expect(events).toEqual(['busy true']);
+    time.advance(restMs);
+    expect(events).toEqual(['busy true', 'busy false']);
+    time.advance(1_000);
+    submit('write', 4); // two are under way
+    submit('write', 5);
+    time.advance(restMs);
+    expect(events.slice(2)).toEqual(['busy true']);
   });
 
   it('starts no read while the socket is full, and goes on when it is not', () => {
@@ -141,16 +209,16 @@ describe('CallDesk', () => {
     const { submit, replies, events } = setUp({}, new TokenBucket(1, 1, 0));
     for (let id = 1; id <= 5; id++) submit('noSuchCall', id);
     expect(replies).toEqual(['1: method_not_found', ...[2, 3, 4, 5].map((id) => `${id}: rate_limited`)]);
-    expect(events).toEqual(['close 4004']);
+    expect(events).toEqual(['busy true', 'close 4004']);
   });
 
   it('G10: does so too where one of many calls is served now and then', () => {
     const { submit, events, time } = setUp({}, new TokenBucket(1, 1, 0));
-    for (let second = 0; second < 5 && events.length === 0; second++) {
+    for (let second = 0; second < 5 && !events.includes('close 4004'); second++) {
       for (let id = 1; id <= 3; id++) submit('noSuchCall', id);
       time.advance(1_000);
     }
-    expect(events).toEqual(['close 4004']);
+    expect(events).toContain('close 4004');
   });
 
   it('a call that throws is internal, and costs no other', async () => {

@@ -19,7 +19,11 @@ it('where a user may have one connection the newest is counted, sent away and di
     directory,
     issuer: {
       kind: 'own',
-      hasher: new PasswordHasher({ cost: { n: 2, r: 1, p: 1 }, randomBytes: (size) => Buffer.alloc(size) }),
+      hasher: new PasswordHasher({
+        cost: { n: 2, r: 1, p: 1 },
+        concurrentMax: 2,
+        randomBytes: (size) => Buffer.alloc(size),
+      }),
       tokens: new TokenService(derivedSigningKey(Buffer.alloc(32)), 1_000, time),
     },
     time,

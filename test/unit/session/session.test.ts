@@ -34,6 +34,7 @@ beforeEach(async () => {
   await directory.mailbox('ann').call('createAccount', account);
   tokens = new TokenService(derivedSigningKey(Buffer.alloc(32)), 3_600_000, time);
   const hasher = new PasswordHasher({
+    concurrentMax: 2,
     cost: { n: 2, r: 1, p: 1 },
     randomBytes: (size) => Buffer.alloc(size),
   });
