@@ -34,7 +34,7 @@ function setupOf(nodeId: string, secret: Uint8Array): PeerSetup {
   const complain = (what: unknown): void => console.error(nodeId, what);
   return {
     handshake: {
-      self: { nodeId, incarnation: randomBytes(8).toString('hex') },
+      self: { nodeId, incarnation: `${nodeId}-1` },
       secret,
       entropy: randomBytes,
     },
@@ -152,7 +152,7 @@ async function main(): Promise<void> {
   const [listening] = (await once(child, 'message')) as [Answer];
   if (listening.kind !== 'listening') throw new Error('the child does not listen');
   const links = new PeerLinks(setupOf('n1', secret));
-  links.adopt([{ nodeId: 'n2', address: listening.address }], 0);
+  links.adopt([{ nodeId: 'n2', incarnation: 'n2-1', address: listening.address }], 0);
   const results = await measure(links, child, Number(values.seconds), Number(values.bytes));
   await links.close(1000);
   child.send({ kind: 'stop' } satisfies Question);

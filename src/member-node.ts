@@ -9,7 +9,8 @@ import { Membership } from './membership/membership.ts';
 import type { RemovalTerms } from './membership/removals.ts';
 import type { ReadRule } from './membership/ring-tenure.ts';
 import type { PeerLimits } from './peer/peer-limits.ts';
-import { PeerLinks, type PeerMember } from './peer/peer-links.ts';
+import type { PeerMember } from './peer/peer-link.ts';
+import { PeerLinks } from './peer/peer-links.ts';
 import type { PeerAddress, PeerNetwork } from './peer/peer-network.ts';
 import { PeerServer } from './peer/peer-server.ts';
 import type { PeerEvents, PeerSetup } from './peer/peer-setup.ts';
@@ -323,8 +324,8 @@ export class MemberNode {
   }
 }
 
-function peerMember({ nodeId, peerAddress }: Member): PeerMember {
+function peerMember({ nodeId, incarnation, peerAddress }: Member): PeerMember {
   const split = peerAddress.lastIndexOf(':');
   const host = peerAddress.slice(0, split).replace(/^\[(.*)\]$/, '$1');
-  return { nodeId, address: { host, port: Number(peerAddress.slice(split + 1)) } };
+  return { nodeId, incarnation, address: { host, port: Number(peerAddress.slice(split + 1)) } };
 }

@@ -26,6 +26,11 @@ type Lifecycle =
   | { readonly kind: 'pausing'; readonly cancel: Cancel }
   | { readonly kind: 'closed' };
 
+/** A start of a node of the cluster, and where its peer port is. */
+export interface PeerMember extends PeerIdentity {
+  readonly address: PeerAddress;
+}
+
 /** Since when a link is down, and whether requests may still wait for it. */
 type Outage =
   | { readonly kind: 'none' }
@@ -43,7 +48,7 @@ export class PeerLink {
   readonly #pending: PendingRequests;
   readonly #outgoing: SendWindow;
   readonly #incoming: ReceiveWindow;
-  #address: PeerAddress;
+  #member: PeerMember;
   #state: Lifecycle = { kind: 'closed' };
   #outage: Outage = { kind: 'none' };
   /** The channel that is on, or may be resumed. */
@@ -58,9 +63,9 @@ export class PeerLink {
   /** When the first one was, of the dials that were refused one after the other. */
   #refusedSinceMs: number | undefined;
 
-  constructor(nodeId: string, address: PeerAddress, setup: PeerSetup) {
-    this.nodeId = nodeId;
-    this.#address = address;
+  constructor(member: PeerMember, setup: PeerSetup) {
+    this.nodeId = member.nodeId;
+    this.#member = member;
     this.#setup = setup;
     this.#pending = new PendingRequests(setup.time);
     this.#outgoing = new SendWindow(setup.limits);
@@ -115,11 +120,17 @@ export class PeerLink {
     return refused;
   }
 
-  /** The peer is to be found there from now on; an open connection stays. */
-  redirect(address: PeerAddress): void {
-    if (address.host === this.#address.host && address.port === this.#address.port) return;
-    this.#address = address;
+  /**
+   * The peer is this start of its node from now on, and to be found there; an open connection stays. What was refused before
+   * says nothing of a later start: that is dialled at once, and not taken for ended by what its predecessor left.
+   */
+  redirect(member: PeerMember): void {
+    const { address, incarnation } = this.#member;
+    const isThere = address.host === member.address.host && address.port === member.address.port;
+    if (isThere && incarnation === member.incarnation) return;
+    this.#member = member;
     this.#refusedSinceMs = undefined;
+    this.#failures = 0;
     if (this.#state.kind === 'dialing') this.#state.greeting.abandon();
     else if (this.#state.kind === 'pausing') this.#state.cancel();
     else return;
@@ -183,7 +194,7 @@ export class PeerLink {
       tally,
       context: handshake,
       nodeId: this.nodeId,
-      address: this.#address,
+      address: this.#member.address,
       connectMs: limits.connectMs,
       offer: (peer) => this.#offer(peer),
       greeted: (framed, greeted) => this.#open(framed, greeted),

@@ -1,15 +1,8 @@
 import { refusal } from '../protocol/protocol-error.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
-import { PeerLink } from './peer-link.ts';
-import type { PeerAddress } from './peer-network.ts';
+import { PeerLink, type PeerMember } from './peer-link.ts';
 import type { PeerIdentity, PeerNote, PeerReply, PeerRequest } from './peer-request.ts';
 import type { PeerSetup } from './peer-setup.ts';
-
-/** A node of the cluster and where its peer port is. */
-export interface PeerMember {
-  readonly nodeId: string;
-  readonly address: PeerAddress;
-}
 
 /** The links from this node to all others. */
 export class PeerLinks {
@@ -35,12 +28,12 @@ export class PeerLinks {
       this.#links.delete(nodeId);
       this.#retire(link, drainMs);
     }
-    for (const [nodeId, { address }] of wanted) {
+    for (const [nodeId, member] of wanted) {
       const link = this.#links.get(nodeId);
-      if (link !== undefined) link.redirect(address);
+      if (link !== undefined) link.redirect(member);
       else {
         this.#closeRetiring(nodeId);
-        this.#links.set(nodeId, new PeerLink(nodeId, address, this.#setup));
+        this.#links.set(nodeId, new PeerLink(member, this.#setup));
       }
     }
   }

@@ -20,7 +20,7 @@ export interface ContractCluster {
 const startMaxMs = 180_000;
 const testMaxMs = 240_000;
 /** A removal window, as a node that was killed a moment ago may have been removed as well, and a silent node's time. */
-const removedMaxMs = 45_000;
+const removedMaxMs = 60_000;
 const changeMaxMs = 60_000;
 
 /** What a cluster of three nodes promises, whatever it keeps its rows in. */

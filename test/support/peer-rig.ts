@@ -91,8 +91,8 @@ export class PeerNode implements PeerHandler {
     return this.server.listen({ host: '127.0.0.1', port });
   }
 
-  linkTo(nodeId: string, address: PeerAddress): void {
-    this.links.adopt([{ nodeId, address }], 0);
+  linkTo(nodeId: string, address: PeerAddress, incarnation = `${nodeId}-1`): void {
+    this.links.adopt([{ nodeId, incarnation, address }], 0);
   }
 
   /** Asks with a deadline `forMs` from now. */

@@ -61,6 +61,19 @@ describe('what links know of a peer', () => {
     expect(n1.links.refusedMs('n2')).toBeUndefined();
   });
 
+  it('what was refused before a later start says nothing of that, and it is dialled at once', async () => {
+    const { time, network, n1, n2, address } = await pairUp();
+    await n2.links.close(0);
+    network.kill(address.port);
+    await time.run(10_000);
+    const again = new PeerNode({ nodeId: 'n2', incarnation: 'n2-2', network, time });
+    await again.listen(address.port);
+    n1.linkTo('n2', address, 'n2-2');
+    expect(n1.links.refusedMs('n2')).toBeUndefined();
+    await time.run(50);
+    expect(n1.happenings).toContain('up n2 n2-2');
+  });
+
   it('a break alone is no refusal', async () => {
     const { time, network, n1 } = await pairUp();
     network.breakAll();
