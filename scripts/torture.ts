@@ -16,6 +16,7 @@ const usage = `npm run torture -- [options]
   --faults <names>  only those whose names contain one of these, with commas between; "none" for no faults
   --nodes <n>       3 to 5 (3)
   --users <n>       people who chat (24)
+  --small-groups <n> groups with more members than this are large ones (2 with seeds that 3 divides, else 500)
   --episode <s>     seconds after which all faults end and the history is judged (120)
   --first           end at the first violation
 
@@ -28,6 +29,7 @@ interface Options {
   readonly faults: readonly string[];
   readonly nodes: number;
   readonly users: number;
+  readonly smallMembersMax: number;
   readonly episodeMs: number;
   readonly first: boolean;
 }
@@ -50,6 +52,7 @@ function parse(args: readonly string[]): Options {
       faults: { type: 'string', default: '' },
       nodes: { type: 'string', default: '3' },
       users: { type: 'string', default: '24' },
+      'small-groups': { type: 'string' },
       episode: { type: 'string', default: '120' },
       first: { type: 'boolean', default: false },
     },
@@ -57,9 +60,11 @@ function parse(args: readonly string[]): Options {
   const store = stores.find((name) => name === values.store);
   if (store === undefined)
     throw new UsageError(`--store: ${stores.join(' or ')} is expected, not ${values.store}`);
+  const seed = Math.floor(numberOf('seed', values.seed, 0, 1_000_000));
+  const smallMembersMax = values['small-groups'] ?? String(seed % 3 === 0 ? 2 : 500);
   return {
-    minutes: numberOf('minutes', values.minutes, 0.1, 10_000),
-    seed: Math.floor(numberOf('seed', values.seed, 0, 1_000_000)),
+    ...{ seed, minutes: numberOf('minutes', values.minutes, 0.1, 10_000) },
+    smallMembersMax: Math.floor(numberOf('small-groups', smallMembersMax, 1, 1_000_000)),
     store,
     faults: values.faults.split(',').filter((name) => name !== ''),
     nodes: Math.floor(numberOf('nodes', values.nodes, 3, 5)),
@@ -70,23 +75,28 @@ function parse(args: readonly string[]): Options {
 }
 
 async function torture(options: Options, stopped: AbortSignal): Promise<TortureReport> {
-  const { seed, faults, minutes, nodes, users, episodeMs, first } = options;
+  const { seed, faults, minutes, nodes, users, smallMembersMax, episodeMs, first } = options;
   const folder = mkdtempSync(join(tmpdir(), 'mailring-torture-'));
-  console.log(`seed ${seed}, ${options.store}, ${nodes} nodes, ${users} users; data and logs in ${folder}`);
+  const people = `${users} users, groups of more than ${smallMembersMax} are large`;
+  console.log(`seed ${seed}, ${options.store}, ${nodes} nodes, ${people}; data and logs in ${folder}`);
   let isClean = false;
   const start = options.store === 'lmdb' ? startLmdbStand : startHBaseStand;
   const onProgress = (line: string): void => console.log(line);
-  const { cluster, kinds, heal, stop } = await start({ nodes, folder, seed, onProgress });
+  const { cluster, kinds, heal, stop } = await start({
+    ...{ nodes, folder, seed, smallMembersMax, onProgress },
+  });
   try {
     const chosen = kinds.filter(
       ({ name }) => faults.length === 0 || faults.some((part) => name.includes(part)),
     );
     const run = new TortureRun({
-      ...{ cluster, kinds: chosen, heal, seed, users, durationMs: minutes * 60_000, episodeMs },
+      ...{ cluster, kinds: chosen, heal, seed, users, smallMembersMax },
+      ...{ durationMs: minutes * 60_000, episodeMs },
       ...{ stopsAtViolation: first, stopped, onProgress },
     });
     await run.run();
     console.log(JSON.stringify(run.faultCounts));
+    for (const line of run.availabilityTable) console.log(line);
     isClean = run.report.violations === 0;
     return run.report;
   } finally {

@@ -41,14 +41,10 @@ export const mutants: readonly Mutant[] = [
     '',
   ),
   edit(
-    'G7: a snapshot of the store is read again and again',
-    'src/store/lmdb-table.ts',
-    `    this.#admit(deadline);
-    this.#freshSnapshot();
-    return entityIds.map(`,
-    `    this.#admit(deadline);
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    return entityIds.map(`,
+    'G7: what is in memory is taken for fresh',
+    'src/actor/durable-state.ts',
+    'if (this.#isHeld(phase.heldSince)) return true;',
+    'return true;',
   ),
   edit(
     'G8: what comes during a read of the feed is skipped',

@@ -1,13 +1,22 @@
 import type { FaultSpan } from './faults/fault-driver.ts';
-import type { History } from './history.ts';
+import type { CallRecord, History } from './history.ts';
 
 const answeredMs = 1_000;
 /** What a fault leaves behind counts as its own for so long. */
 const echoMs = 5_000;
 
-interface Share {
-  answered: number;
+/** What became of calls. */
+interface Tally {
+  /** Of calls, and of those that could not be made. */
   all: number;
+  answered: number;
+  /** While this fault was the only one. */
+  aloneAll: number;
+  aloneAnswered: number;
+  /** Of messages: attempts to send by how they ended. */
+  acked: number;
+  failed: number;
+  unknown: number;
 }
 
 /**
@@ -15,33 +24,70 @@ interface Share {
  * again is no answer, and a call that could not be made for want of a connection had none.
  */
 export class Availability {
-  readonly #shares = new Map<string, Share>();
+  readonly #tallies = new Map<string, Tally>();
 
   add(history: History, spans: readonly FaultSpan[]): void {
-    for (const { method, startMs, endMs, outcome } of history.allCalls()) {
-      if (method === 'session.open') continue;
+    for (const call of history.allCalls()) {
+      const { method, startMs, endMs, outcome } = call;
+      // These are answered, or not, after they were redirected; or when there is something to tell.
+      if (method === 'session.open' || method.startsWith('GET ')) continue;
       const isAnswer = outcome.kind === 'ok' || (outcome.kind === 'error' && !outcome.retryable);
-      this.#count(spans, startMs, isAnswer && endMs - startMs <= answeredMs);
+      this.#count(spans, startMs, isAnswer && endMs - startMs <= answeredMs, call);
     }
-    for (const atMs of history.unsentAtMs) this.#count(spans, atMs, false);
+    for (const atMs of history.unsentAtMs) this.#count(spans, atMs, false, undefined);
   }
 
   /** By kind of fault, `none` without one, `all` in all; from 0 to 1. */
   report(): Record<string, number> {
-    const sorted = [...this.#shares].toSorted(([a], [b]) => a.localeCompare(b));
     return Object.fromEntries(
-      sorted.map(([kind, { answered, all }]) => [kind, Number((answered / all).toFixed(4))]),
+      this.#sorted().map(([kind, { answered, all }]) => [kind, shareOf(answered, all)]),
     );
   }
 
-  #count(spans: readonly FaultSpan[], atMs: number, isAnswered: boolean): void {
+  /** The same with how sends ended, one line a kind of fault. */
+  table(): string[] {
+    const head = ['fault', 'share', 'alone', 'calls', 'acked', 'failed', 'unknown'];
+    const rows = this.#sorted().map(([kind, tally]) => {
+      const { all, answered, aloneAll, aloneAnswered, acked, failed, unknown } = tally;
+      const alone = aloneAll === 0 ? '-' : shareOf(aloneAnswered, aloneAll).toFixed(3);
+      return [kind, shareOf(answered, all).toFixed(3), alone, ...[all, acked, failed, unknown].map(String)];
+    });
+    return [head, ...rows].map((cells) =>
+      cells.map((cell, place) => (place === 0 ? cell.padEnd(20) : cell.padStart(8))).join(''),
+    );
+  }
+
+  #sorted(): [string, Tally][] {
+    return [...this.#tallies].toSorted(([a], [b]) => a.localeCompare(b));
+  }
+
+  #count(spans: readonly FaultSpan[], atMs: number, isAnswered: boolean, call: CallRecord | undefined): void {
     const on = spans.filter(({ startMs, endMs }) => startMs <= atMs && atMs < endMs + echoMs);
     const kinds = new Set(on.map(({ kind }) => kind));
     for (const kind of ['all', ...(kinds.size === 0 ? ['none'] : kinds)]) {
-      const share = this.#shares.get(kind) ?? { answered: 0, all: 0 };
-      this.#shares.set(kind, share);
-      share.all++;
-      if (isAnswered) share.answered++;
+      const tally = this.#tallyOf(kind);
+      tally.all++;
+      if (isAnswered) tally.answered++;
+      if (kinds.size === 1) {
+        tally.aloneAll++;
+        if (isAnswered) tally.aloneAnswered++;
+      }
+      if (call?.method !== 'sendMessage') continue;
+      if (call.outcome.kind === 'ok') tally.acked++;
+      else if (call.outcome.kind === 'error') tally.failed++;
+      else tally.unknown++;
     }
   }
+
+  #tallyOf(kind: string): Tally {
+    const known = this.#tallies.get(kind);
+    if (known !== undefined) return known;
+    const tally = { all: 0, answered: 0, aloneAll: 0, aloneAnswered: 0, acked: 0, failed: 0, unknown: 0 };
+    this.#tallies.set(kind, tally);
+    return tally;
+  }
+}
+
+function shareOf(part: number, all: number): number {
+  return Number((part / all).toFixed(4));
 }

@@ -1,4 +1,13 @@
-import type { CallShapes, Change, Conversation, Message, Method, Outcome } from './client/protocol-shapes.ts';
+import type {
+  CallShapes,
+  Change,
+  Conversation,
+  Member,
+  Message,
+  Method,
+  Note,
+  Outcome,
+} from './client/protocol-shapes.ts';
 
 /** Who did something, and on which of all connections. */
 export interface Actor {
@@ -28,7 +37,23 @@ export interface PushRecord extends Actor {
   readonly change: Change;
 }
 
-export type HistoryRecord = CallRecord | PushRecord;
+/** Something that was told besides: who writes, who came or went. */
+export interface NoteRecord extends Actor {
+  readonly kind: 'note';
+  readonly atMs: number;
+  readonly note: Note;
+}
+
+export type HistoryRecord = CallRecord | PushRecord | NoteRecord;
+
+/** Who was connected, and who was not, when all was well and people did nothing but look and type. */
+export interface Attendance {
+  readonly sinceMs: number;
+  readonly atMs: number;
+  readonly present: ReadonlySet<string>;
+  /** Those that were open at the end of that time. */
+  readonly connections: ReadonlySet<number>;
+}
 
 /** A user's change feed, as asked for page by page from the beginning. */
 export interface Feed {
@@ -45,12 +70,16 @@ export interface FinalView {
   readonly conversations: readonly Conversation[];
   /** By conversation, in ascending order of seq; those of the list and those the user ever wrote to. */
   readonly messages: ReadonlyMap<string, readonly Message[]>;
+  /** Of each group in the list. */
+  readonly members: ReadonlyMap<string, readonly Member[]>;
+  readonly blocked: readonly string[];
 }
 
 /** Everything that the clients did and heard during one episode. */
 export class History {
   readonly #calls = new Map<Method, CallRecord[]>();
   readonly pushes: PushRecord[] = [];
+  readonly notes: NoteRecord[] = [];
   readonly feeds = new Map<string, Feed>();
   /** When a call was wanted and no connection was there. */
   readonly unsentAtMs: number[] = [];
@@ -58,6 +87,13 @@ export class History {
   readonly closed = new Set<number>();
   /** Users with calls that still failed when all had been well for a while. */
   readonly stuck: string[] = [];
+  attendance: Attendance | undefined;
+  /** A group that ever had more members than this may be a large one. */
+  readonly smallMembersMax: number;
+
+  constructor(smallMembersMax = Infinity) {
+    this.smallMembersMax = smallMembersMax;
+  }
 
   add(call: CallRecord): void {
     const calls = this.#calls.get(call.method);

@@ -10,6 +10,7 @@ import { Town } from './client/town.ts';
 import type { FaultKind } from './faults/fault.ts';
 import { FaultDriver } from './faults/fault-driver.ts';
 import { History } from './history.ts';
+import { callTheRoll } from './roll-call.ts';
 import type { TortureCluster } from './stand/torture-cluster.ts';
 
 export interface TortureRunOptions {
@@ -19,6 +20,8 @@ export interface TortureRunOptions {
   readonly heal: () => Promise<void>;
   readonly seed: number;
   readonly users: number;
+  /** Groups with more members are large ones, as the nodes are told. */
+  readonly smallMembersMax: number;
   /** Of clients and faults in all. */
   readonly durationMs: number;
   /** Of one history. They are judged one by one, so that a run may be as long as one likes. */
@@ -46,6 +49,8 @@ const wellTimeoutMs = 120_000;
 const finishTimeoutMs = 120_000;
 /** So long what comes a moment after the reply may take. */
 const healTimeoutMs = 45_000;
+/** Who has gone is away after seconds; a view that changed meanwhile is asked for again. */
+const rollCallTimeoutMs = 60_000;
 const auditTimeoutMs = 60_000;
 const shownMaxPerRule = 3;
 
@@ -67,6 +72,11 @@ export class TortureRun {
     return { faults, acked, failed, unknown, availability: this.#availability.report(), violations };
   }
 
+  /** How calls ended by kind of fault, in lines. */
+  get availabilityTable(): readonly string[] {
+    return this.#availability.table();
+  }
+
   /** How often each fault was done. */
   get faultCounts(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#faultCounts);
@@ -86,8 +96,8 @@ export class TortureRun {
   }
 
   async #episode(episode: number, seed: number, durationMs: number): Promise<void> {
-    const { cluster, kinds, heal, users, stopped, onProgress } = this.#options;
-    const history = new History();
+    const { cluster, kinds, heal, users, stopped, onProgress, smallMembersMax } = this.#options;
+    const history = new History(smallMembersMax);
     const startedMs = performance.now();
     const now = (): number => performance.now() - startedMs;
     const tell = (line: string): void => onProgress(`[${episode} ${(now() / 1_000).toFixed(1)} s] ${line}`);
@@ -109,6 +119,8 @@ export class TortureRun {
         return;
       }
       history.stuck.push(...(await town.finish(finishTimeoutMs)));
+      const { watched, typed } = await callTheRoll(town, history, now, rollCallTimeoutMs);
+      tell(`${watched} watched states and ${typed} typings were looked at`);
       const violations = await this.#judge(history, town, tell);
       this.#tally(history, driver, violations);
       tell(summariseCalls(history));

@@ -7,7 +7,7 @@ const page = (messages: readonly object[]): never =>
   ({ kind: 'ok', result: { messages, hasMore: false } }) as never;
 
 /** One thing that is wrong, and the rule that has to say so. */
-interface Planted {
+export interface Planted {
   readonly what: string;
   readonly rule: RuleName;
   readonly plant?: (small: SmallHistory) => unknown;

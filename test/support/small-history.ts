@@ -4,6 +4,7 @@ import type {
   Conversation,
   Message,
   Method,
+  Note,
   Outcome,
 } from '../../scripts/torture/client/protocol-shapes.ts';
 import { type CallOf, type CallRecord, type FinalView, History } from '../../scripts/torture/history.ts';
@@ -12,7 +13,8 @@ export const chat = 'dm:ann:bob';
 
 /** A history of ann and bob, made by hand. Every record is a moment later than the one before. */
 export class SmallHistory {
-  readonly history = new History();
+  /** Groups of more than one member are large. */
+  readonly history = new History(1);
   readonly #messages: Message[] = [];
   readonly #marks = new Map<string, number>();
   #clockMs = 0;
@@ -80,7 +82,8 @@ export class SmallHistory {
     return message;
   }
 
-  read(userId: string, seq: number, unread: number): void {
+  /** Marked, in the own feed, and told to the other one. */
+  read(userId: string, seq: number, unread: number, isTold = true): void {
     this.call('markRead', userId, { conversationId: chat, seq }, { kind: 'ok', result: { seq, unread } });
     this.#marks.set(userId, seq);
     this.tell(userId, {
@@ -90,6 +93,35 @@ export class SmallHistory {
       unread,
       cursor: this.nextCursor(),
     });
+    if (isTold) this.receipt(userId === 'ann' ? 'bob' : 'ann', userId, seq);
+  }
+
+  /** Told of the other one's mark. */
+  receipt(userId: string, of: string, readSeq: number): void {
+    const marks = { deliveredSeq: readSeq, readSeq };
+    this.tell(userId, {
+      kind: 'receipt',
+      conversationId: chat,
+      userId: of,
+      ...marks,
+      cursor: this.nextCursor(),
+    });
+  }
+
+  note(userId: string, note: Note): void {
+    const connection = userId === 'ann' ? 1 : 2;
+    const actor = { userId, deviceId: 'd1', connection };
+    this.history.notes.push({ kind: 'note', ...actor, atMs: ++this.#clockMs, note });
+  }
+
+  /** Told of a group's message, which nobody has a copy of. */
+  tellOfGroup(userId: string, conversationId: string, seq: number): void {
+    const message = { conversationId, seq, messageId: `g${seq}`, from: 'ann', text: '', timestamp: seq };
+    this.tell(userId, { kind: 'message', message, cursor: this.nextCursor() });
+  }
+
+  get nowMs(): number {
+    return this.#clockMs;
   }
 
   nextCursor(): string {
@@ -131,7 +163,7 @@ export class SmallHistory {
     const changed = change({ conversation: conversation!, messages: [...(bob.messages.get(chat) ?? [])] });
     return [
       ann,
-      { userId: 'bob', conversations: [changed.conversation], messages: new Map([[chat, changed.messages]]) },
+      { ...bob, conversations: [changed.conversation], messages: new Map([[chat, changed.messages]]) },
     ];
   }
 
@@ -146,6 +178,7 @@ export class SmallHistory {
       ...{ lastSeq: last?.seq ?? 0, lastTimestamp: last?.timestamp ?? 0 },
       ...{ peerReadSeq: this.#marks.get(peer) ?? 0, peerDeliveredSeq: 0 },
     };
-    return { userId, conversations: [conversation], messages: new Map([[chat, messages]]) };
+    const known = { members: new Map(), blocked: [] };
+    return { userId, conversations: [conversation], messages: new Map([[chat, messages]]), ...known };
   }
 }

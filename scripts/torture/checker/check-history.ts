@@ -1,5 +1,6 @@
 import type { FinalView, History } from '../history.ts';
 import { Evidence } from './evidence.ts';
+import { checkBlocks } from './rules/blocks.ts';
 import { checkChanges } from './rules/changes.ts';
 import { checkCounters } from './rules/counters.ts';
 import { checkDurableAck } from './rules/durable-ack.ts';
@@ -7,11 +8,15 @@ import { checkEqualCopies } from './rules/equal-copies.ts';
 import { checkFeed } from './rules/feed.ts';
 import { checkFreshReads } from './rules/fresh-reads.ts';
 import { checkIdempotence } from './rules/idempotence.ts';
+import { checkLargeFeed } from './rules/large-feed.ts';
 import { checkMembership } from './rules/membership.ts';
 import { checkOneHistory } from './rules/one-history.ts';
 import { checkOrder } from './rules/order.ts';
+import { checkPresence } from './rules/presence.ts';
 import { checkProvenance } from './rules/provenance.ts';
+import { checkReceipts } from './rules/receipts.ts';
 import { checkSafeRetry } from './rules/safe-retry.ts';
+import { checkTyping } from './rules/typing.ts';
 import type { Violation } from './violation.ts';
 
 const rules = [
@@ -23,10 +28,15 @@ const rules = [
   checkOneHistory,
   checkFreshReads,
   checkFeed,
+  checkLargeFeed,
   checkCounters,
   checkProvenance,
   checkChanges,
   checkMembership,
+  checkBlocks,
+  checkReceipts,
+  checkPresence,
+  checkTyping,
 ];
 
 /** Holds a history, and what can be read at its end, against the promises. Knows nothing of the server. */

@@ -16,14 +16,16 @@ export function describeViolation({ rule, what, records }: Violation): string {
 }
 
 function timeOf(record: HistoryRecord): number {
-  return record.kind === 'push' ? record.atMs : record.startMs;
+  return record.kind === 'call' ? record.startMs : record.atMs;
 }
 
 function lineOf(record: HistoryRecord): string {
   const { userId, deviceId, connection } = record;
   const who = `${userId}/${deviceId}#${connection}`;
-  if (record.kind === 'push')
-    return cut(`${record.atMs.toFixed(1)} ${who} heard ${JSON.stringify(record.change)}`);
+  if (record.kind !== 'call') {
+    const heard = record.kind === 'push' ? record.change : record.note;
+    return cut(`${record.atMs.toFixed(1)} ${who} heard ${JSON.stringify(heard)}`);
+  }
   const { method, params, startMs, endMs, outcome } = record;
   const until = endMs === Infinity ? 'never' : endMs.toFixed(1);
   const answer = outcome.kind === 'ok' ? JSON.stringify(outcome.result) : JSON.stringify(outcome);

@@ -1,5 +1,8 @@
 import { isDm, type Message, type SendResult } from '../client/protocol-shapes.ts';
 import type { CallOf, FinalView, History, HistoryRecord } from '../history.ts';
+import { BlockStates } from './block-state.ts';
+import { Circles } from './circles.ts';
+import { mayHaveHappened } from './outcome.ts';
 
 /** A message as its author sent it: one id, any number of attempts. */
 export interface SentMessage {
@@ -46,11 +49,16 @@ export class Evidence {
   readonly edits = new Map<string, CallOf<'editMessage'>[]>();
   readonly deletions = new Map<string, CallOf<'deleteMessage'>[]>();
   readonly sightings: readonly Sighting[];
+  readonly blocks: BlockStates;
+  readonly circles: Circles;
   readonly #left = new Set<string>();
+  readonly #late = new Set<string>();
 
   constructor(history: History, views: readonly FinalView[]) {
     this.history = history;
     this.views = new Map(views.map((view) => [view.userId, view]));
+    this.blocks = new BlockStates(history);
+    this.circles = new Circles(history);
     for (const call of history.callsOf('sendMessage')) this.#addSend(call);
     for (const calls of this.acked.values()) calls.sort((a, b) => a.endMs - b.endMs);
     const addTo = <Call extends CallOf<'editMessage'> | CallOf<'deleteMessage'>>(
@@ -64,11 +72,18 @@ export class Evidence {
     for (const call of history.callsOf('deleteMessage')) addTo(this.deletions, call);
     this.sightings = [...this.#allSightings()];
     this.#findLeft();
+    for (const { params } of history.callsOf('addMembers'))
+      for (const member of params.members) this.#late.add(keyOf(params.conversationId, member));
   }
 
   /** Whether this user was ever out of this group, or might have been. */
   hasLeft(userId: string, conversationId: string): boolean {
     return this.#left.has(keyOf(conversationId, userId));
+  }
+
+  /** Whether this user was perhaps not in this group from its beginning. */
+  isLate(userId: string, conversationId: string): boolean {
+    return this.#late.has(keyOf(conversationId, userId));
   }
 
   /** Acknowledgements that this user's own mailbox, or the group itself, had to know of at once. */
@@ -137,11 +152,6 @@ export class Evidence {
 
 export function isAcked(call: CallOf<'sendMessage'>): call is Acked {
   return call.outcome.kind === 'ok';
-}
-
-/** An error that may be retried does not say that nothing happened. */
-export function mayHaveHappened(outcome: { readonly kind: string; readonly retryable?: boolean }): boolean {
-  return outcome.kind !== 'error' || outcome.retryable === true;
 }
 
 /** A history in time order knows at any moment the greatest of the values that were known before it. */

@@ -2,7 +2,15 @@ import type { HistoryRecord } from '../history.ts';
 
 /** Which promise was broken: a guarantee by its number, or a rule by its name. */
 export type RuleName =
-  'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'G7' | 'G8' | 'G9' | 'nowhere' | 'edits' | 'members' | 'recovery';
+  | `G${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}`
+  | 'nowhere'
+  | 'edits'
+  | 'members'
+  | 'blocks'
+  | 'receipts'
+  | 'presence'
+  | 'typing'
+  | 'recovery';
 
 export interface Violation {
   readonly rule: RuleName;

@@ -1,6 +1,6 @@
 import type { FinalView } from '../history.ts';
 import type { Device } from './device.ts';
-import type { Conversation, Message } from './protocol-shapes.ts';
+import { type Conversation, isDm, type Member, type Message } from './protocol-shapes.ts';
 
 const listLimit = 100;
 const pageLimit = 200;
@@ -29,7 +29,10 @@ export class Auditor {
       const found = await this.#messages(conversationId);
       if (found !== undefined) messages.set(conversationId, found);
     }
-    return { userId: this.#userId, conversations, messages };
+    const members = new Map<string, readonly Member[]>();
+    for (const { conversationId } of conversations)
+      if (!isDm(conversationId)) members.set(conversationId, await this.#members(conversationId));
+    return { userId: this.#userId, conversations, messages, members, blocked: await this.#blocked() };
   }
 
   async #list(): Promise<readonly Conversation[]> {
@@ -41,6 +44,21 @@ export class Auditor {
       found.push(...outcome.result.conversations);
       if (!outcome.result.hasMore) return found;
     }
+  }
+
+  /** None where the server says that there is no such group by now. */
+  async #members(conversationId: string): Promise<readonly Member[]> {
+    const params = { conversationId, limit: listLimit, offset: 0 };
+    const outcome = await this.#device.insist('getMembers', params, this.#mayGoOn);
+    if (outcome?.kind === 'error' && outcome.error === 'not_found') return [];
+    if (outcome?.kind === 'ok' && !outcome.result.hasMore) return outcome.result.members;
+    throw new AuditError(`${this.#userId}: the members of ${conversationId} cannot be read`);
+  }
+
+  async #blocked(): Promise<readonly string[]> {
+    const outcome = await this.#device.insist('getBlocked', { limit: listLimit, offset: 0 }, this.#mayGoOn);
+    if (outcome?.kind !== 'ok') throw new AuditError(`${this.#userId}: the blocks cannot be read`);
+    return outcome.result.users.map(({ userId }) => userId);
   }
 
   /** Undefined where the server says that there is none. */

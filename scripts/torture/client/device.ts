@@ -1,40 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeededRandom } from '../../replay/seeded-random.ts';
-import type { Link } from './link.ts';
+import type { Line } from './line.ts';
 import type { CallShapes, Method, Outcome } from './protocol-shapes.ts';
 
 const retryMsMin = 100;
 const retryMsMax = 2_000;
 
-/** A device of a user: a name of its own, one socket or two. */
+/** A device of a user: a name of its own, one line or two. */
 export class Device {
   readonly deviceId: string;
-  readonly links: readonly Link[];
+  readonly lines: readonly Line[];
   readonly #random: SeededRandom;
   readonly #onUnsent: () => void;
 
   /** @param onUnsent told when a call is wanted and there is no connection for it */
-  constructor(deviceId: string, links: readonly Link[], random: SeededRandom, onUnsent: () => void) {
+  constructor(deviceId: string, lines: readonly Line[], random: SeededRandom, onUnsent: () => void) {
     this.deviceId = deviceId;
-    this.links = links;
+    this.lines = lines;
     this.#random = random;
     this.#onUnsent = onUnsent;
   }
 
   start(): void {
-    for (const link of this.links) link.start();
+    for (const line of this.lines) line.start();
   }
 
   async end(): Promise<void> {
-    await Promise.all(this.links.map((link) => link.end()));
+    await Promise.all(this.lines.map((line) => line.end()));
   }
 
-  /** One call on one of its sockets; undefined where none is connected. */
+  /** One call on one of its lines; undefined where none is connected. */
   call<M extends Method>(
     method: M,
     params: CallShapes[M]['params'],
   ): Promise<Outcome<CallShapes[M]['result']>> | undefined {
-    const open = this.links.filter(({ isOpen }) => isOpen);
+    const open = this.lines.filter(({ isOpen }) => isOpen);
     if (open.length > 0) return this.#random.pick(open).call(method, params);
     this.#onUnsent();
     return undefined;

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Actor, CallOf, CallRecord, History } from '../history.ts';
 import type { SeededRandom } from '../../replay/seeded-random.ts';
-import type { CallShapes, Change, Method, Outcome } from './protocol-shapes.ts';
+import type { Actor } from '../history.ts';
+import type { CallLog } from './call-log.ts';
+import type { Line } from './line.ts';
+import type { CallShapes, Change, Method, Note, Outcome } from './protocol-shapes.ts';
 import { type Answer, type Encoding, WireSocket } from './wire-socket.ts';
 
 export interface LinkOptions {
@@ -11,7 +13,7 @@ export interface LinkOptions {
   readonly encoding: Encoding;
   /** WebSocket addresses of the nodes. */
   readonly urls: readonly string[];
-  readonly history: History;
+  readonly log: CallLog;
   readonly random: SeededRandom;
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
@@ -31,7 +33,7 @@ const reconnectMsMin = 50;
 const reconnectMsMax = 1_500;
 
 /** One socket of a device that comes back for as long as it is told to, from where it was. Records all it sees. */
-export class Link {
+export class Link implements Line {
   readonly #options: LinkOptions;
   #state: State;
   /** The last cursor that this socket was given. */
@@ -45,7 +47,6 @@ export class Link {
     this.#state = { kind: 'away', sinceMs: options.now() };
   }
 
-  /** Since when it has had no connection; Infinity where it has one. */
   get awaySinceMs(): number {
     return this.#state.kind === 'away' ? this.#state.sinceMs : Infinity;
   }
@@ -55,10 +56,10 @@ export class Link {
   }
 
   start(): void {
+    this.#state = { kind: 'away', sinceMs: this.#options.now() };
     this.#running = this.#run();
   }
 
-  /** Resolves when it is gone for good. */
   async end(): Promise<void> {
     const before = this.#state;
     this.#state = { kind: 'ended' };
@@ -67,14 +68,12 @@ export class Link {
     await this.#running;
   }
 
-  /** Drops the connection, with or without a word; it comes back by itself. */
   drop(isPolite: boolean): void {
     if (this.#state.kind !== 'open') return;
     if (isPolite) this.#state.wire.close();
     else this.#state.wire.terminate();
   }
 
-  /** Undefined where there is no connection, so that nothing was sent. */
   call<M extends Method>(
     method: M,
     params: CallShapes[M]['params'],
@@ -89,12 +88,8 @@ export class Link {
     method: M,
     params: CallShapes[M]['params'],
   ): Promise<Outcome<CallShapes[M]['result']>> {
-    const { history, now } = this.#options;
-    const record: CallOf<M> = {
-      ...{ kind: 'call', ...actor, method, params, startMs: now(), endMs: Infinity },
-      outcome: { kind: 'unknown' },
-    };
-    history.add(record as CallOf<Method> as CallRecord);
+    const { log } = this.#options;
+    const record = log.begin(actor, method, params);
     return new Promise((resolve) => {
       let isOver = false;
       const timer = setTimeout(() => {
@@ -105,10 +100,7 @@ export class Link {
         if (isOver) return;
         isOver = true;
         clearTimeout(timer);
-        if (answer !== undefined) {
-          record.endMs = now();
-          record.outcome = outcomeOf<CallShapes[M]['result']>(answer);
-        }
+        if (answer !== undefined) log.answered(record, answer);
         resolve(record.outcome);
       };
       wire.request(method, params, over);
@@ -138,7 +130,7 @@ export class Link {
 
   /** One connection from beginning to end. @returns whether a session was opened on it */
   async #live(): Promise<boolean> {
-    const { urls, random, encoding, userId, deviceId, token, nextConnection } = this.#options;
+    const { urls, random, encoding, userId, deviceId, token, nextConnection, log } = this.#options;
     const url = this.#nextUrl ?? random.pick(urls);
     this.#nextUrl = undefined;
     const actor = { userId, deviceId, connection: nextConnection() };
@@ -148,7 +140,7 @@ export class Link {
     const wire = await WireSocket.connect(url, encoding, {
       notified: (method, params) => {
         if (method === 'moved') this.#nextUrl = String(params['url']);
-        else if (method !== 'change') return;
+        else if (method !== 'change') log.noted(actor, { method, ...params } as unknown as Note);
         else if (isCounting) this.#heard(actor, params as unknown as Change);
         else early.push(params as unknown as Change);
       },
@@ -173,26 +165,15 @@ export class Link {
     isCounting = true;
     for (const change of early) this.#heard(actor, change);
     await closed.promise;
-    this.#options.history.closed.add(actor.connection);
+    log.closed(actor);
     if (this.#isWanted()) this.#state = { kind: 'away', sinceMs: this.#options.now() };
     return true;
   }
 
   #heard(actor: Actor, change: Change): void {
-    const { history, now, onChange } = this.#options;
-    history.pushes.push({ kind: 'push', ...actor, atMs: now(), change });
+    const { log, onChange } = this.#options;
+    log.pushed(actor, change);
     this.#cursor = change.cursor;
     onChange(change);
   }
-}
-
-function outcomeOf<Result>(answer: Answer): Outcome<Result> {
-  if (answer.kind === 'result') return { kind: 'ok', result: answer.result as Result };
-  const data = (answer.error['data'] ?? {}) as Readonly<Record<string, unknown>>;
-  const { kind, retryable, retryAfterMs, url } = data;
-  return {
-    ...{ kind: 'error', error: String(kind), retryable: retryable === true },
-    ...(typeof retryAfterMs === 'number' && { retryAfterMs }),
-    ...(typeof url === 'string' && { url }),
-  };
 }

@@ -2,13 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeededRandom } from '../../replay/seeded-random.ts';
 import type { Feed } from '../history.ts';
 import type { Device } from './device.ts';
+import type { Line } from './line.ts';
 import { type Change, dmOf, isDm, type Message, type SendParams } from './protocol-shapes.ts';
+import { Social } from './social.ts';
 
 export interface PersonOptions {
   readonly userId: string;
   readonly devices: readonly Device[];
   /** With whom to talk. */
   readonly friends: readonly string[];
+  /** Whom to watch only. */
+  readonly strangers: readonly string[];
   readonly feed: Feed;
   readonly random: SeededRandom;
   /** The clock on this person's wall, epoch milliseconds; part of message ids. */
@@ -47,11 +51,18 @@ export class Person {
   #mayInsist = true;
   #running: Promise<void> = Promise.resolve();
   #feedTurn: Promise<boolean> = Promise.resolve(true);
+  #blockTurn: Promise<void> = Promise.resolve();
+  readonly #social: Social;
+  /** What is done at times, and how often against the rest. */
+  readonly #acts: readonly (readonly [weight: number, act: () => void])[];
 
   constructor(options: PersonOptions) {
     this.#options = options;
     this.userId = options.userId;
     this.#random = options.random;
+    const { devices, friends, strangers, random } = options;
+    this.#social = new Social({ devices, friends, strangers, random, mayInsist: this.#goesOn });
+    this.#acts = this.#allActs();
   }
 
   connect(): void {
@@ -78,6 +89,23 @@ export class Person {
     this.#isActive = false;
     this.#mayInsist = false;
     await this.#running;
+    await this.rest();
+  }
+
+  /** Ends some of its blocks, so that the marks of both are shown again. */
+  async forgive(): Promise<void> {
+    await this.#social.forgive();
+  }
+
+  /** Looks who is there, and types to all friends. */
+  async greet(): Promise<void> {
+    await this.#social.watchAll();
+    const peers = this.#options.friends.map((friend) => dmOf(this.userId, friend));
+    await Promise.all(peers.map((conversationId) => this.#social.type(conversationId, true)));
+  }
+
+  /** All devices go; they can be connected again. */
+  async rest(): Promise<void> {
     await Promise.all(this.#options.devices.map((device) => device.end()));
   }
 
@@ -127,20 +155,40 @@ export class Person {
     }
   }
 
+  #allActs(): readonly (readonly [number, () => void])[] {
+    const does = (weight: number, work: () => Promise<unknown>): readonly [number, () => void] => [
+      weight,
+      () => this.#start(work()),
+    ];
+    return [
+      does(38, () => this.#send()),
+      [8, () => this.#burst()],
+      does(5, () => this.#sendTwiceAtOnce()),
+      does(4, () => this.#repeat()),
+      does(5, () => this.#edit()),
+      does(3, () => this.#delete()),
+      does(9, () => this.#mark()),
+      does(8, () => this.#readMessages()),
+      does(6, () => this.#readList()),
+      does(6, () => this.readFeed(() => this.#isActive)),
+      does(3, () => this.#organise()),
+      // One after the other, or nobody would know whether the block or its end was the last.
+      does(1, () => this.#inTurn(() => this.#social.turnBlock())),
+      does(2, () => this.#social.watch()),
+      does(2, () => this.#social.type(this.#anyConversation(), this.#random.chance(0.8))),
+      [2, () => this.#anyLine().drop(this.#random.chance(0.5))],
+    ];
+  }
+
   #act(): void {
-    const dice = this.#random.below(100);
-    if (dice < 40) this.#start(this.#send());
-    else if (dice < 48) this.#burst();
-    else if (dice < 53) this.#start(this.#sendTwiceAtOnce());
-    else if (dice < 57) this.#start(this.#repeat());
-    else if (dice < 62) this.#start(this.#edit());
-    else if (dice < 65) this.#start(this.#delete());
-    else if (dice < 75) this.#start(this.#mark());
-    else if (dice < 83) this.#start(this.#readMessages());
-    else if (dice < 89) this.#start(this.#readList());
-    else if (dice < 95) this.#start(this.readFeed(() => this.#isActive));
-    else if (dice < 98) this.#start(this.#organise());
-    else this.#anyLink().drop(this.#random.chance(0.5));
+    let at = this.#random.below(this.#acts.reduce((sum, [weight]) => sum + weight, 0));
+    const act = this.#acts.find(([weight]) => (at -= weight) < 0);
+    act?.[1]();
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#blockTurn = this.#blockTurn.then(work);
+    return this.#blockTurn;
   }
 
   /** Keeps it among what is under way until it is done. */
@@ -155,8 +203,8 @@ export class Person {
     return this.#random.pick(this.#options.devices);
   }
 
-  #anyLink(): Device['links'][number] {
-    return this.#random.pick(this.#anyDevice().links);
+  #anyLine(): Line {
+    return this.#random.pick(this.#anyDevice().lines);
   }
 
   readonly #goesOn = (): boolean => this.#mayInsist;
@@ -200,14 +248,14 @@ export class Person {
     return this.#deliver(this.#newMessage(this.#anyDevice()));
   }
 
-  /** Several messages to one conversation on one socket, none waiting for the one before. */
+  /** Several messages to one conversation on one line, none waiting for the one before. */
   #burst(): void {
     const device = this.#anyDevice();
-    const link = this.#random.pick(device.links);
+    const line = this.#random.pick(device.lines);
     const conversationId = this.#anyConversation();
     for (let left = 2 + this.#random.below(4); left > 0; left--) {
       const sent = this.#newMessage(device, conversationId);
-      const first = link.call('sendMessage', sent.params);
+      const first = line.call('sendMessage', sent.params);
       if (first === undefined) return;
       this.#start(first.then(({ kind }) => (kind === 'ok' ? this.#remember(sent) : this.#deliver(sent))));
     }
@@ -215,7 +263,7 @@ export class Person {
 
   async #sendTwiceAtOnce(): Promise<void> {
     const sent = this.#newMessage(this.#anyDevice());
-    const tries = sent.device.links.map(async (link) => link.call('sendMessage', sent.params));
+    const tries = sent.device.lines.map(async (line) => line.call('sendMessage', sent.params));
     await Promise.all(tries);
     await this.#deliver(sent);
   }

@@ -53,6 +53,29 @@ export type Change = Place &
     | { readonly kind: 'contact'; readonly userId: string; readonly removed?: boolean }
   );
 
+/** What is told outside of the feed, and kept nowhere. */
+export type Note =
+  | {
+      readonly method: 'typing';
+      readonly conversationId: string;
+      readonly userId: string;
+      readonly on: boolean;
+    }
+  | ({ readonly method: 'presence' } & Presence);
+
+export interface Presence {
+  readonly userId: string;
+  readonly online: boolean;
+  readonly lastSeen: number;
+}
+
+export interface Member {
+  readonly userId: string;
+  readonly role: 'owner' | 'admin' | 'member';
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+}
+
 export interface SendParams {
   readonly conversationId: string;
   readonly text: string;
@@ -75,6 +98,21 @@ interface OfMessage {
 interface OfMembers {
   readonly conversationId: string;
   readonly members: readonly string[];
+}
+
+interface OfUser {
+  readonly userId: string;
+}
+
+interface PageParams {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/** A way to listen without WebSocket: from which cursor on. */
+interface Listening {
+  readonly params: { readonly since: string };
+  readonly result: { readonly cursor: string };
 }
 
 /** The calls that the clients make: what they send, what comes back. */
@@ -105,7 +143,7 @@ export interface CallShapes {
     readonly result: { readonly messages: readonly Message[]; readonly hasMore: boolean };
   };
   getConversations: {
-    readonly params: { readonly limit: number; readonly offset: number };
+    readonly params: PageParams;
     readonly result: { readonly conversations: readonly Conversation[]; readonly hasMore: boolean };
   };
   getChanges: {
@@ -135,6 +173,27 @@ export interface CallShapes {
     readonly params: { readonly conversationId: string; readonly name: string };
     readonly result: object;
   };
+  getMembers: {
+    readonly params: PageParams & { readonly conversationId: string };
+    readonly result: { readonly members: readonly Member[]; readonly hasMore: boolean };
+  };
+  blockUser: { readonly params: OfUser; readonly result: object };
+  unblockUser: { readonly params: OfUser; readonly result: object };
+  getBlocked: {
+    readonly params: PageParams;
+    readonly result: { readonly users: readonly OfUser[]; readonly hasMore: boolean };
+  };
+  typing: {
+    readonly params: { readonly conversationId: string; readonly on: boolean };
+    readonly result: object;
+  };
+  watchPresence: {
+    readonly params: { readonly userIds: readonly string[] };
+    readonly result: { readonly presence: readonly Presence[] };
+  };
+  'GET /v1/events': Listening;
+  /** The first of a chain of polls, each of which goes on where the one before ended. */
+  'GET /v1/changes': Listening;
 }
 
 export type Method = keyof CallShapes;

@@ -2,7 +2,10 @@ import { SeededRandom } from '../../replay/seeded-random.ts';
 import type { FinalView, History } from '../history.ts';
 import { register } from './account-door.ts';
 import { Auditor } from './auditor.ts';
+import { CallLog } from './call-log.ts';
 import { Device } from './device.ts';
+import { HttpLine } from './http-line.ts';
+import type { Line } from './line.ts';
 import { Link } from './link.ts';
 import { Person } from './person.ts';
 import { dmUsers, isDm } from './protocol-shapes.ts';
@@ -24,7 +27,21 @@ export interface TownOptions {
   readonly wallNow: () => number;
 }
 
+/** What a device has: sockets, and how it listens otherwise. */
+type Kind = 'socket' | 'two sockets' | 'events' | 'polls';
+
 const friendsOfEach = 5;
+const strangersOfEach = 2;
+/** People come in these kinds, by turns. */
+const devicesOfEach: readonly (readonly Kind[])[] = [
+  ['two sockets'],
+  ['socket', 'events'],
+  ['socket', 'two sockets'],
+  ['socket', 'polls'],
+  ['socket'],
+];
+/** One of so many goes when all others look who is there. */
+const absentOneOf = 3;
 const registrationsAtOnce = 4;
 const auditsAtOnce = 6;
 const connectMaxMs = 60_000;
@@ -37,10 +54,13 @@ export class Town {
   readonly #tokens = new Map<string, string>();
   #connections = 0;
   readonly #random: SeededRandom;
+  readonly #log: CallLog;
+  #absent: readonly Person[] = [];
 
   constructor(options: TownOptions) {
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
+    this.#log = new CallLog(options.history, options.now);
   }
 
   /** Registers everybody; they do nothing yet. */
@@ -74,6 +94,29 @@ export class Town {
     return undone.flat();
   }
 
+  /** Some end their blocks, and some go away with all their devices. @returns who stays */
+  async scatter(): Promise<ReadonlySet<string>> {
+    await Promise.all(this.#persons.map((person) => person.forgive()));
+    this.#absent = this.#persons.filter((_, number) => number % absentOneOf === 0);
+    await Promise.all(this.#absent.map((person) => person.rest()));
+    return new Set(this.#present.map(({ userId }) => userId));
+  }
+
+  /** Who is there looks who else is, and types to all friends. */
+  async greet(): Promise<void> {
+    await Promise.all(this.#present.map((person) => person.greet()));
+  }
+
+  /** Those who went come back. */
+  gather(): void {
+    for (const person of this.#absent) person.connect();
+    this.#absent = [];
+  }
+
+  get #present(): Person[] {
+    return this.#persons.filter((person) => !this.#absent.includes(person));
+  }
+
   /** Everything that anybody can read now, and all feeds to their ends. @throws AuditError */
   async audit(timeoutMs: number): Promise<FinalView[]> {
     const deadline = this.#options.now() + timeoutMs;
@@ -82,7 +125,7 @@ export class Town {
     return inTurns(this.#persons, auditsAtOnce, async (person) => {
       const { userId } = person;
       await person.readFeed(mayGoOn);
-      const device = this.#device(userId, 'audit', 1, () => undefined);
+      const device = this.#device(userId, 'audit', 'socket', () => undefined);
       device.start();
       try {
         return await new Auditor(userId, device, mayGoOn).view(written.get(userId) ?? []);
@@ -110,40 +153,44 @@ export class Town {
   /** Friends sit in a circle, so that everybody has as many, and groups of them overlap. */
   #person(userId: string, number: number, ids: readonly string[]): Person {
     const { history, pauseMs, wallNow } = this.#options;
-    const friends = Array.from(
-      { length: friendsOfEach },
-      (_, step) => ids[(number + step + 1) % ids.length] ?? '',
-    );
-    const earlier = ids[(number + ids.length - 1) % ids.length] ?? '';
+    const isFriend = (step: number): boolean => step <= friendsOfEach || step === ids.length - 1;
+    const at = (step: number): string => ids[(number + step) % ids.length] ?? '';
+    const steps = Array.from({ length: ids.length - 1 }, (_, place) => place + 1);
+    const friends = steps.filter(isFriend).map(at);
+    const strangers = steps.filter((step) => !isFriend(step) && !isFriend(ids.length - step)).map(at);
     const devices: Device[] = [];
     const person = new Person({
-      ...{ userId, devices, friends: [...friends, earlier], feed: history.feedOf(userId) },
-      ...{ random: this.#fork(), wallNow, pauseMs },
+      ...{ userId, devices, friends, strangers: strangers.slice(0, strangersOfEach) },
+      ...{ feed: history.feedOf(userId), random: this.#fork(), wallNow, pauseMs },
     });
-    const deviceCount = 1 + (number % 2);
-    for (let device = 1; device <= deviceCount; device++) {
-      const sockets = 1 + (number % 3 === 0 && device === 1 ? 1 : 0);
-      devices.push(this.#device(userId, `d${device}`, sockets, (change) => person.heard(change)));
-    }
+    const kinds = devicesOfEach[number % devicesOfEach.length] ?? [];
+    for (const [place, kind] of kinds.entries())
+      devices.push(this.#device(userId, `d${place + 1}`, kind, (change) => person.heard(change)));
     return person;
   }
 
-  #device(userId: string, deviceId: string, sockets: number, onChange: Person['heard']): Device {
-    const { history, wsUrls, now } = this.#options;
-    const token = this.#tokens.get(userId) ?? '';
-    const links = Array.from({ length: sockets }, () => {
-      const random = this.#fork();
-      const encoding = random.chance(0.5) ? 'json' : 'msgpack';
-      const nextConnection = (): number => ++this.#connections;
-      const parts = { userId, deviceId, token, encoding, urls: wsUrls, history, random, now } as const;
-      return new Link({ ...parts, nextConnection, onChange });
-    });
+  #device(userId: string, deviceId: string, kind: Kind, onChange: Person['heard']): Device {
+    const { history, now } = this.#options;
+    const lines = Array.from({ length: kind === 'two sockets' ? 2 : 1 }, () =>
+      this.#line(userId, deviceId, kind, onChange),
+    );
     // Who has only just lost a connection, or dropped it, may still be served within a second.
     const onUnsent = (): void => {
       const atMs = now();
-      if (links.every(({ awaySinceMs }) => awaySinceMs < atMs - reconnectMs)) history.unsentAtMs.push(atMs);
+      if (lines.every(({ awaySinceMs }) => awaySinceMs < atMs - reconnectMs)) history.unsentAtMs.push(atMs);
     };
-    return new Device(deviceId, links, this.#fork(), onUnsent);
+    return new Device(deviceId, lines, this.#fork(), onUnsent);
+  }
+
+  #line(userId: string, deviceId: string, kind: Kind, onChange: Person['heard']): Line {
+    const { wsUrls, httpUrls, now } = this.#options;
+    const token = this.#tokens.get(userId) ?? '';
+    const random = this.#fork();
+    const nextConnection = (): number => ++this.#connections;
+    const parts = { userId, deviceId, token, log: this.#log, random, nextConnection, onChange };
+    if (kind === 'events' || kind === 'polls')
+      return new HttpLine({ ...parts, urls: httpUrls, listens: kind });
+    return new Link({ ...parts, urls: wsUrls, encoding: random.chance(0.5) ? 'json' : 'msgpack', now });
   }
 
   #fork(): SeededRandom {

@@ -3,6 +3,18 @@ import type { FaultKind } from './fault.ts';
 
 const regionServers = ['regionserver1', 'regionserver2'];
 
+/**
+ * Starts again what does not run, all at once, as some wait for others: a region server for the master, the master for
+ * a region server. What cannot be started now is left as it is.
+ *
+ * @returns how many did not run
+ */
+export async function restartEnded(group: ServiceGroup): Promise<number> {
+  const ended = group.processNames.filter((name) => group.pid(name) === undefined);
+  await Promise.allSettled(ended.map((name) => group.restart(name)));
+  return ended.length;
+}
+
 /** One process of a service is killed, or stands still. One at a time: more would be the service's own end. */
 function processFault(
   group: ServiceGroup,
@@ -10,9 +22,6 @@ function processFault(
   of: { readonly what: string; readonly names: readonly string[]; readonly hold: string },
   more: Pick<FaultKind, 'weight' | 'lastsMs'>,
 ): FaultKind {
-  const restart = async (name: string): Promise<void> => {
-    if (group.pid(name) === undefined) await group.restart(name);
-  };
   return {
     ...{ name: `${how} ${of.what}`, ...more },
     draw: (random) => {
@@ -26,7 +35,7 @@ function processFault(
         },
         end: async () => {
           if (how === 'pause' && group.pid(name) !== undefined) group.resume(name);
-          await restart(name);
+          await restartEnded(group);
         },
       };
     },

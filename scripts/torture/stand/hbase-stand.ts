@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { DistributedHBase } from '../../../cluster/hbase/distributed-hbase.ts';
 import { LocalRedis } from '../../../cluster/redis/local-redis.ts';
+import { slowDiskFault } from '../faults/disk-faults.ts';
 import { networkFaults } from '../faults/network-faults.ts';
 import { nodeFaults } from '../faults/node-faults.ts';
 import { ringFaults } from '../faults/ring-faults.ts';
-import { hbaseFaults, redisFaults } from '../faults/service-faults.ts';
+import { hbaseFaults, redisFaults, restartEnded } from '../faults/service-faults.ts';
 import { RingOperator } from './ring-operator.ts';
-import { ringHealTimeoutMs, ringSettings, type Stand, type StandOptions } from './stand.ts';
+import { SlowDisk } from './slow-disk.ts';
+import { nodeSettings, ringHealTimeoutMs, type Stand, type StandOptions } from './stand.ts';
 import { TortureCluster } from './torture-cluster.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -18,14 +20,18 @@ const schemaTimeoutMs = 90_000;
 const namespace = 'torture';
 /** A server that was taken for dead while it was paused learns of it, and ends itself, within this time. */
 const quietMs = 15_000;
+const servicesHealTimeoutMs = 600_000;
 const pollMs = 500;
 
 /** Nodes over Redis and an HBase of two region servers on HDFS, all of it processes of this machine. */
-export async function startHBaseStand({ nodes, folder, onProgress }: StandOptions): Promise<Stand> {
+export async function startHBaseStand(options: StandOptions): Promise<Stand> {
+  const { nodes, folder, onProgress } = options;
   const hbase = new DistributedHBase({ dataDir: join(folder, 'hbase'), onProgress });
   const redis = new LocalRedis({ dataDir: join(folder, 'redis'), onProgress });
+  const disk = await SlowDisk.prepare(folder, basename(folder), onProgress);
   const stopServices = async (): Promise<void> => {
     await Promise.all([hbase.stop(), redis.stop()]);
+    await disk?.remove();
   };
   try {
     await Promise.all([hbase.start(), redis.start()]);
@@ -35,7 +41,7 @@ export async function startHBaseStand({ nodes, folder, onProgress }: StandOption
     });
     const services = new Map(hbase.servers.map((server, place) => [`hbase${place}`, portOf(server)]));
     services.set('redis', portOf(redis.url));
-    const settings = [...store, '--redis', redis.url, ...ringSettings];
+    const settings = [...store, '--redis', redis.url, ...nodeSettings(options)];
     const cluster = await TortureCluster.start({ nodes, folder, settings, services, onProgress });
     const operator = new RingOperator(cluster);
     return {
@@ -46,9 +52,10 @@ export async function startHBaseStand({ nodes, folder, onProgress }: StandOption
         ...ringFaults(cluster.nodes, operator),
         ...hbaseFaults(hbase),
         ...redisFaults(redis),
+        ...(disk === undefined ? [] : [slowDiskFault(disk, () => pidsOf(hbase))]),
       ],
       heal: async () => {
-        await untilAllRun(hbase);
+        await Promise.all([untilAllRun(hbase), restartEnded(redis)]);
         await cluster.heal();
         await operator.heal(ringHealTimeoutMs);
       },
@@ -63,19 +70,21 @@ export async function startHBaseStand({ nodes, folder, onProgress }: StandOption
   }
 }
 
+function pidsOf(hbase: DistributedHBase): number[] {
+  return hbase.processNames.flatMap((name) => hbase.pid(name) ?? []);
+}
+
 function portOf(address: string): number {
   return Number(address.split(':').at(-1));
 }
 
-/** Starts what has ended, until nothing has for a while. */
+/** Starts what has ended, until nothing has for a while. @throws Error where that does not come about in time */
 async function untilAllRun(hbase: DistributedHBase): Promise<void> {
+  const deadline = performance.now() + servicesHealTimeoutMs;
   let sinceMs = performance.now();
   while (performance.now() - sinceMs < quietMs) {
-    for (const name of hbase.processNames) {
-      if (hbase.pid(name) !== undefined) continue;
-      await hbase.restart(name);
-      sinceMs = performance.now();
-    }
+    if ((await restartEnded(hbase)) > 0) sinceMs = performance.now();
+    if (performance.now() > deadline) throw new Error('HBase does not come back');
     await sleep(pollMs);
   }
 }

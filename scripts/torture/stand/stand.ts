@@ -15,11 +15,16 @@ export interface StandOptions {
   /** For data and logs; exists. */
   readonly folder: string;
   readonly seed: number;
+  /** Groups with more members are large ones. */
+  readonly smallMembersMax: number;
   readonly onProgress: (line: string) => void;
 }
 
-/** Leases short enough that nodes come and go while a run of minutes lasts. */
-export const ringSettings = ['--ring-lease-ms', '2000', '--ring-removal-window-ms', '5000'] as const;
+/** Flags of all nodes; leases so short that nodes come and go while a run of minutes lasts. */
+export function nodeSettings({ smallMembersMax }: StandOptions): readonly string[] {
+  const ring = ['--ring-lease-ms', '2000', '--ring-removal-window-ms', '5000'];
+  return [...ring, '--groups-fan-out-members-max', String(smallMembersMax)];
+}
 
 /** When all faults are over, nodes that were taken out of the ring or weighed can be put right within this time. */
 export const ringHealTimeoutMs = 60_000;

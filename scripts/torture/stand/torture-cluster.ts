@@ -103,6 +103,11 @@ export class TortureCluster {
     return this.nodes.map(({ clients }) => `ws://127.0.0.1:${clients.port}/v1/ws`);
   }
 
+  /** Of the nodes that run. */
+  get pids(): number[] {
+    return this.nodes.flatMap(({ process }) => process.process.pid ?? []);
+  }
+
   /** All links of the cluster, those between clients and nodes as well. */
   get links(): LinkProxy[] {
     return this.nodes.flatMap(({ clients, links }) => [clients, ...links.values()]);

@@ -3,6 +3,7 @@ import { checkHistory } from '../../../scripts/torture/checker/check-history.ts'
 import { describeViolation } from '../../../scripts/torture/checker/describe-violation.ts';
 import type { RuleName } from '../../../scripts/torture/checker/violation.ts';
 import type { FinalView } from '../../../scripts/torture/history.ts';
+import { plantedSocial } from '../../support/planted-social.ts';
 import { planted } from '../../support/planted-violations.ts';
 import { chat, SmallHistory } from '../../support/small-history.ts';
 
@@ -56,7 +57,7 @@ describe('the checker of the torture', () => {
     expect(rulesBroken(small, views)).toEqual([]);
   });
 
-  it.each(planted)('$rule: finds that $what', ({ rule, plant, views }) => {
+  it.each([...planted, ...plantedSocial])('$rule: finds that $what', ({ rule, plant, views }) => {
     const small = quiet();
     plant?.(small);
     expect(rulesBroken(small, views?.(small))).toContain(rule);

@@ -1,5 +1,6 @@
 import type { CallOf } from '../../history.ts';
-import { type Evidence, keyOf, mayHaveHappened } from '../evidence.ts';
+import { type Evidence, keyOf } from '../evidence.ts';
+import { mayHaveHappened } from '../outcome.ts';
 import { Findings, type Violation } from '../violation.ts';
 
 /** Acknowledged edits and deletions stay; those that were refused did not happen; the last edit wins. */

@@ -43,12 +43,9 @@ function checkFinal(evidence: Evidence, found: Findings): void {
 
 /** For who came later or again, counting begins where they came; clients are not told where that was. */
 function isLateMember(evidence: Evidence, userId: string, conversationId: string): boolean {
-  if (isDm(conversationId)) return false;
   return (
-    evidence.hasLeft(userId, conversationId) ||
-    evidence.history
-      .callsOf('addMembers')
-      .some(({ params }) => params.conversationId === conversationId && params.members.includes(userId))
+    !isDm(conversationId) &&
+    (evidence.hasLeft(userId, conversationId) || evidence.isLate(userId, conversationId))
   );
 }
 

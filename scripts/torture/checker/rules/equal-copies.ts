@@ -57,6 +57,7 @@ function checkMarks(evidence: Evidence, found: Findings): void {
     for (const { conversationId, peerReadSeq, peerDeliveredSeq } of conversations) {
       if (!isDm(conversationId)) continue;
       const peer = dmUsers(conversationId).find((user) => user !== userId) ?? '';
+      if (!evidence.blocks.areFree(userId, peer)) continue; // Then neither is told of the other's marks.
       const theirs = evidence.views
         .get(peer)
         ?.conversations.find((one) => one.conversationId === conversationId);

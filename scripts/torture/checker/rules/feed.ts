@@ -1,44 +1,69 @@
 import type { Change } from '../../client/protocol-shapes.ts';
-import type { CallOf, Feed, PushRecord } from '../../history.ts';
+import type { Feed, PushRecord } from '../../history.ts';
 import type { Evidence } from '../evidence.ts';
+import { type Opening, openingsOf } from '../openings.ts';
 import { Findings, type Violation } from '../violation.ts';
 
 /** G8: every connection heard the feed without a gap from where it began, and the feed tells of everything. */
 export function checkFeed(evidence: Evidence): readonly Violation[] {
   const found = new Findings('G8');
   const pushes = Map.groupBy(evidence.history.pushes, ({ connection }) => connection);
-  for (const open of evidence.history.callsOf('session.open')) {
-    if (open.outcome.kind !== 'ok') continue;
-    const feed = evidence.history.feedOf(open.userId);
-    if (!feed.wasReset) checkConnection(evidence, feed, open, pushes.get(open.connection) ?? [], found);
+  const places = new Map<string, Places>();
+  for (const open of openingsOf(evidence.history)) {
+    const { userId, connection, cursor } = open;
+    const feed = evidence.history.feedOf(userId);
+    if (feed.wasReset) continue;
+    const known = places.get(userId) ?? placesOf(feed);
+    places.set(userId, known);
+    const state = { feed, places: known, open, start: known.get(cursor) };
+    checkConnection(evidence, state, pushes.get(connection) ?? [], found);
   }
   for (const userId of evidence.views.keys()) checkAgainstView(evidence, userId, found);
   return found.violations;
 }
 
+/** Where each cursor is in the feed; the one before the first change is at -1. */
+type Places = Map<string, number>;
+
+interface Connected {
+  readonly feed: Feed;
+  readonly places: Places;
+  readonly open: Opening;
+  /** The place of the cursor that it began with. */
+  readonly start: number | undefined;
+}
+
+/** Large groups' messages have no fixed place among the other changes: `checkLargeFeed` judges them. */
+function isLarge(evidence: Evidence, change: Change): boolean {
+  return evidence.circles.isMaybeLarge(conversationOf(change) ?? '');
+}
+
 /** Group entries are no longer shown to who left the group, even for the time before. */
-function isHidden(evidence: Evidence, userId: string, change: Change): boolean {
-  return evidence.hasLeft(userId, conversationOf(change) ?? '');
+function isApart(evidence: Evidence, userId: string, change: Change): boolean {
+  return isLarge(evidence, change) || evidence.hasLeft(userId, conversationOf(change) ?? '');
 }
 
 function checkConnection(
   evidence: Evidence,
-  feed: Feed,
-  open: CallOf<'session.open'>,
+  { feed, places, open, start }: Connected,
   pushes: readonly PushRecord[],
   found: Findings,
 ): void {
-  const { userId, connection, outcome } = open;
-  if (outcome.kind !== 'ok') return;
-  const places = placesOf(feed);
-  let place = places.get(outcome.result.cursor);
+  const { userId, connection } = open;
+  let place = start;
   let last: PushRecord | undefined;
   const missed = (from: number, to: number): Change | undefined =>
-    feed.changes.slice(from, to).find((change) => !isHidden(evidence, userId, change));
+    feed.changes.slice(from, to).find((change) => !isApart(evidence, userId, change));
   for (const push of pushes) {
-    const at = places.get(push.change.cursor);
+    if (isLarge(evidence, push.change)) {
+      // Whoever comes back with this cursor goes on from here.
+      if (place !== undefined && !places.has(push.change.cursor)) places.set(push.change.cursor, place);
+      continue;
+    }
+    const at = places.get(push.change.cursor) ?? placeByContent(evidence, feed, push, place);
+    if (at !== undefined) places.set(push.change.cursor, at);
     if (at === undefined) {
-      if (place !== undefined && !isHidden(evidence, userId, push.change))
+      if (place !== undefined && !isApart(evidence, userId, push.change))
         found.addUnlessHealed(`${userId} was pushed what is not in the feed`, [open, push]);
       continue;
     }
@@ -59,18 +84,22 @@ function checkConnection(
     found.addUnlessHealed(`${userId} is connected and was not pushed ${JSON.stringify(gap)}`, [open, last]);
 }
 
-const knownPlaces = new WeakMap<
-  Feed,
-  { readonly size: number; readonly places: ReadonlyMap<string, number> }
->();
+/** Cursors also say how far one's large groups were by then: in the feed the same change has another one. */
+function placeByContent(
+  { circles }: Evidence,
+  { changes }: Feed,
+  { userId, change }: PushRecord,
+  after: number | undefined,
+): number | undefined {
+  // From an unknown place on only messages can be told from each other.
+  if (!circles.hasMaybeLarge(userId) || (after === undefined && change.kind !== 'message')) return undefined;
+  const at = changes.findIndex((one, place) => place > (after ?? -1) && isSame(change, one));
+  return at === -1 ? undefined : at;
+}
 
-/** Where each cursor is in the feed; the one before the first change is at -1. */
-function placesOf(feed: Feed): ReadonlyMap<string, number> {
-  const known = knownPlaces.get(feed);
-  if (known?.size === feed.changes.length) return known.places;
-  const places = new Map(feed.changes.map(({ cursor }, place) => [cursor, place]));
+function placesOf(feed: Feed): Places {
+  const places: Places = new Map(feed.changes.map(({ cursor }, place) => [cursor, place]));
   if (feed.startCursor !== undefined) places.set(feed.startCursor, -1);
-  knownPlaces.set(feed, { size: feed.changes.length, places });
   return places;
 }
 
@@ -126,7 +155,8 @@ function checkAgainstView(evidence: Evidence, userId: string, found: Findings): 
     } else if (change.kind === 'read') marks.set(change.conversationId, change.readSeq);
   }
   for (const [conversationId, messages] of view.messages) {
-    if (evidence.hasLeft(userId, conversationId) || wasAdded(evidence, userId, conversationId)) continue;
+    // Who came later finds the messages from before in the history, not in the feed.
+    if (evidence.hasLeft(userId, conversationId) || evidence.isLate(userId, conversationId)) continue;
     for (const { seq, messageId } of messages) {
       const count = times.get(`${conversationId} ${seq}`) ?? 0;
       if (count === 1) continue;
@@ -141,11 +171,4 @@ function checkAgainstView(evidence: Evidence, userId: string, found: Findings): 
     if (told !== undefined && told !== readSeq && !evidence.hasLeft(userId, conversationId))
       found.addUnlessHealed(`${userId} has read ${conversationId} to ${readSeq}, the feed says ${told}`, []);
   }
-}
-
-/** Who came later finds the messages from before in the history, not in the feed. */
-function wasAdded({ history }: Evidence, userId: string, conversationId: string): boolean {
-  return history
-    .callsOf('addMembers')
-    .some(({ params }) => params.conversationId === conversationId && params.members.includes(userId));
 }

@@ -1,4 +1,5 @@
-import { type Evidence, keyOf, mayHaveHappened } from '../evidence.ts';
+import { type Evidence, keyOf } from '../evidence.ts';
+import { mayHaveHappened } from '../outcome.ts';
 import type { CallRecord } from '../../history.ts';
 import { Findings, type Violation } from '../violation.ts';
 
@@ -32,7 +33,27 @@ export function checkMembership(evidence: Evidence): readonly Violation[] {
         found.add(`${userId} read ${conversationId} after having gone`, [last.call, call]);
     }
   }
+  checkLists(evidence, found);
   return found.violations;
+}
+
+/** All who are in have the same list of members, themselves in it, with one owner. */
+function checkLists(evidence: Evidence, found: Findings): void {
+  const first = new Map<string, string>();
+  for (const { userId, members } of evidence.views.values()) {
+    for (const [conversationId, list] of members) {
+      const text = list
+        .map((member) => `${member.userId} ${member.role}`)
+        .toSorted()
+        .join(', ');
+      const other = first.get(conversationId) ?? text;
+      first.set(conversationId, other);
+      const is = `${userId}'s list of the members of ${conversationId} is ${text}`;
+      if (text !== other) found.addUnlessHealed(`${is}; another one's is ${other}`, []);
+      if (!list.some((member) => member.userId === userId)) found.addUnlessHealed(`${is}, without them`, []);
+      if (list.filter(({ role }) => role === 'owner').length !== 1) found.add(`${is}: not one owner`, []);
+    }
+  }
 }
 
 function stepsOf({ history }: Evidence): Map<string, Step[]> {

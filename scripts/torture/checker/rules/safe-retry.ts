@@ -1,4 +1,5 @@
-import { type Evidence, mayHaveHappened } from '../evidence.ts';
+import type { Evidence } from '../evidence.ts';
+import { mayHaveHappened } from '../outcome.ts';
 import { Findings, type Violation } from '../violation.ts';
 
 /** G4: what was refused for good did not happen, and what may be retried succeeds in the end. */
