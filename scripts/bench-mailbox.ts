@@ -88,7 +88,12 @@ function openRegistry(table: RowTable): { registry: EntityRegistry; commits: () 
         commitChangesMax: 512,
         commitDeadlineMs: deadlineMs,
       },
-      mailboxLimits: { conversationsMax: 10_000, outboxPendingMax: 1_000, dedupWindowMs: 86_400_000 },
+      mailboxLimits: {
+        largeGroupsMax: 100,
+        conversationsMax: 10_000,
+        outboxPendingMax: 1_000,
+        dedupWindowMs: 86_400_000,
+      },
       sendingLimits: { waitingMax: 1_024, envelopeMax: 128, backgroundDeadlineMs: deadlineMs },
       outboxTiming: {
         settleAfterMs: 2_000,

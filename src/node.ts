@@ -127,6 +127,7 @@ function mailboxSettings(settings: Settings): MemberNodeParts['mailboxes'] {
     },
     mailboxLimits: {
       conversationsMax: limits.conversationsMax,
+      largeGroupsMax: groups.largePerUserMax,
       outboxPendingMax: outbox.pendingMax,
       dedupWindowMs: dedup.windowMs,
     },
@@ -138,6 +139,7 @@ function mailboxSettings(settings: Settings): MemberNodeParts['mailboxes'] {
     outboxTiming,
     groupLimits: {
       membersMax: limits.membersMax,
+      membersPerCallMax: limits.membersPerCallMax,
       fanOutMembersMax: groups.fanOutMembersMax,
       pendingMax: groups.pendingMax,
       dedupWindowMs: dedup.windowMs,

@@ -1,7 +1,7 @@
 import { LoadedRanges } from '../row/loaded-ranges.ts';
 import type { RowCopy } from '../row/row-snapshot.ts';
 import { StoreError } from '../row/row-store.ts';
-import { sameVersion } from '../row/row-version.ts';
+import { sameVersion, type RowVersion } from '../row/row-version.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { Behaviour, EntityTypes } from './behaviour.ts';
 import { DurableState, type DurableStatePorts } from './durable-state.ts';
@@ -32,6 +32,11 @@ interface Ticket<T extends EntityTypes> {
   readonly deadline: number;
   readonly resolve: (result: T['result']) => void;
   readonly reject: (error: ProtocolError) => void;
+}
+
+/** An input was stepped, and nothing had to be written for it. */
+export interface Passed<Result> {
+  readonly result: Result;
 }
 
 const conflictTriesMax = 6;
@@ -138,6 +143,27 @@ export class Actor<T extends EntityTypes> {
     });
   }
 
+  /**
+   * Steps an input that turns out to write nothing at once, without a place in the inbox: so what is told to many costs
+   * each of them little. @param stored the version that the store was just found to have, where it was asked
+   * @returns undefined: it has to be submitted, as something is under way, not known, or to be written
+   */
+  passAtOnce(input: T['input'], stored: RowVersion | undefined): Passed<T['result']> | undefined {
+    if (this.#committing !== undefined || this.#inbox.size > 0) return undefined;
+    const state = this.#durable.provenBy(stored);
+    if (state === undefined) return undefined;
+    const draft = this.#behaviour.draft(state, this.#ports.time.wallMs());
+    const step = this.#behaviour.step(draft, input, new LoadedRanges());
+    if (step.kind === 'need' || draft.cells((state.version?.number ?? 0) + 1).length > 0) return undefined;
+    this.#pass(state, draft);
+    return { result: step.result };
+  }
+
+  #pass(state: T['state'], draft: T['draft']): void {
+    const effects = this.#behaviour.pass?.(state, draft);
+    if (effects !== undefined) this.#ports.changed(state, effects);
+  }
+
   /** A read of the durable state that reflects every acknowledged write (G7). Rejects with ProtocolError. */
   async query(query: T['query'], deadline: number): Promise<T['answer']> {
     this.#users++;
@@ -229,8 +255,7 @@ export class Actor<T extends EntityTypes> {
       if (cells.length === 0) {
         // A reply that changes nothing is a read.
         if (!(await this.#durable.isFresh(state, deadline))) continue;
-        const effects = this.#behaviour.pass?.(state, draft);
-        if (effects !== undefined) this.#ports.changed(state, effects);
+        this.#pass(state, draft);
       } else {
         const outcome = await this.#durable.commit(state, draft, cells, deadline);
         if (outcome.kind === 'conflict') {

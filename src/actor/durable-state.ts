@@ -208,6 +208,18 @@ export class DurableState<T extends EntityTypes> {
     throw new ProtocolError('unavailable', 'the mailbox is being moved; try again', { retryAfterMs: 200 });
   }
 
+  /**
+   * What is in memory, where it may be shown without a look at the store; or after one, which has found `stored`.
+   * undefined: it may not, or not at once.
+   */
+  provenBy(stored: RowVersion | undefined): T['state'] | undefined {
+    const state = this.current;
+    if (state === undefined || this.#writing !== undefined) return undefined;
+    if (this.#isOwnHeld) return state;
+    if (stored === undefined || !sameVersion(stored, state.version)) return undefined;
+    return this.#ports.tenure.mayServe(this.#entityId, stored).kind === 'yes' ? state : undefined;
+  }
+
   /** Is `state` what the store has, and may it be shown? Where another node has written, it is dropped. */
   async isFresh(state: T['state'], deadline: number): Promise<boolean> {
     return (await this.#isLatest(state, deadline)) && (await this.#isClear(state, deadline));

@@ -69,8 +69,9 @@ export class EntityRegistry {
     this.#policy = new EvictionPolicy(limits.budgetBytes);
     this.loads = new LoadGate({ limits, time: host.time, random: host.random });
     this.followers = new GroupFollowers({
-      ...{ groups: host.groups, time: host.time, random: host.random, timing: host.followTiming },
-      follower: (userId) => this.mailbox(userId),
+      ...{ groups: host.groups, store: host.store, time: host.time },
+      ...{ random: host.random, timing: host.followTiming },
+      follower: (userId) => this.mailbox(userId).groups,
       alarm: host.alarm,
     });
     this.#host = {

@@ -1,5 +1,7 @@
 import type { Bulletin, Told } from '../conversation/bulletin.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import { StoreError, type RowStore } from '../row/row-store.ts';
+import type { RowVersion } from '../row/row-version.ts';
 import { backoffDelayMs, jitteredMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { FollowTiming } from './group-host.ts';
@@ -7,6 +9,8 @@ import type { FollowPort, GroupPort } from './mailbox-host.ts';
 
 /** A member's mailbox on this node, on whose feed somebody listens. */
 interface Follower {
+  /** @returns false: it has to be told by `hear` */
+  hearAtOnce(bulletin: Bulletin, stored: RowVersion | undefined): boolean;
   hear(bulletin: Bulletin): void;
   askSoon(): void;
 }
@@ -14,6 +18,7 @@ interface Follower {
 export interface FollowerParts {
   readonly groups: GroupPort;
   readonly follower: (userId: string) => Follower;
+  readonly store: Pick<RowStore, 'versions'>;
   readonly time: Time;
   /** 0 ≤ x < 1, for jitter. */
   readonly random: () => number;
@@ -34,6 +39,9 @@ interface Topic {
 }
 
 const nothing: Cancel = () => undefined;
+const nobody: ReadonlySet<string> = new Set();
+/** Mailboxes in one look at the store. */
+const comparedAtOnce = 256;
 
 /**
  * Large groups tell nodes, not mailboxes: this node asks each of them once for all of its users, again from time to
@@ -77,13 +85,39 @@ export class GroupFollowers implements FollowPort {
     const topic = this.#topics.get(bulletin.groupId);
     if (topic === undefined) return false;
     note(topic, bulletin);
-    const apart = new Set(except);
+    this.#tell(topic, bulletin, new Set(except));
+    return true;
+  }
+
+  #tell(topic: Topic, bulletin: Bulletin, except: ReadonlySet<string>): void {
+    const unproven: string[] = [];
     for (const userId of topic.users) {
       const follower = this.#parts.follower(userId);
-      if (apart.has(userId)) follower.askSoon();
-      else follower.hear(bulletin);
+      if (except.has(userId)) follower.askSoon();
+      else if (!follower.hearAtOnce(bulletin, undefined)) unproven.push(userId);
     }
-    return true;
+    void this.#compareAndTell(topic, unproven, bulletin);
+  }
+
+  /** Those whose mailboxes may have been written elsewhere: the store is asked once for many of them. */
+  async #compareAndTell(topic: Topic, userIds: readonly string[], bulletin: Bulletin): Promise<void> {
+    const { store, time, timing, follower, alarm } = this.#parts;
+    for (let from = 0; from < userIds.length; from += comparedAtOnce) {
+      const some = userIds.slice(from, from + comparedAtOnce);
+      let stored: readonly (RowVersion | undefined)[] = [];
+      try {
+        stored = await store.versions(some, time.monotonicMs() + timing.askMs);
+      } catch (error) {
+        // Each finds out for itself, and has its own way to go on.
+        if (!(error instanceof StoreError)) alarm(error, `telling of ${topic.groupId}`);
+      }
+      some.forEach((userId, index) => {
+        // Who has stopped listening meanwhile is told nothing.
+        if (!topic.users.has(userId)) return;
+        const mailbox = follower(userId);
+        if (!mailbox.hearAtOnce(bulletin, stored[index])) mailbox.hear(bulletin);
+      });
+    }
   }
 
   /** Groups may have moved, or may have forgotten this node. */
@@ -136,9 +170,7 @@ export class GroupFollowers implements FollowPort {
       note(topic, bulletin);
       // Of what the group told in the meantime the followers have heard, or are about to.
       const known = wasLive ? before : bulletin;
-      for (const userId of topic.users) {
-        if (known !== undefined) this.#parts.follower(userId).hear(known);
-      }
+      if (known !== undefined) this.#tell(topic, known, nobody);
       this.#next(topic, jitteredMs(timing.renewMs, random));
     } catch (error) {
       if (!(error instanceof ProtocolError) || error.kind === 'internal') {

@@ -35,6 +35,7 @@ import { Actor } from './actor.ts';
 import type { Entity } from './entity.ts';
 import { groupBehaviour, type GroupTypes } from './group-entity.ts';
 import { GroupBroadcast } from './group-broadcast.ts';
+import { checkNamed, checkNewcomers, checkSize } from './newcomers.ts';
 import { GroupFanOut } from './group-fan-out.ts';
 import type { GroupHost } from './group-host.ts';
 
@@ -46,8 +47,6 @@ function unexpected(kind: string): ProtocolError {
 }
 
 const noMarks = { deliveredSeq: 0, readSeq: 0 };
-/** Newcomers that are asked for at once. */
-const cardsAtOnce = 32;
 
 const served: {
   readonly [Name in GroupCallName]: (
@@ -173,23 +172,33 @@ export class Group implements Entity {
   }
 
   async create(from: string, params: CreateGroupParams, deadline: number): Promise<CreateGroupResult> {
-    const others = [...new Set(params.members)].filter((userId) => userId !== from);
+    const { groupLimits } = this.#host;
+    checkNamed(params.members, this.#host);
     const { requestId } = params;
     const { isMade } = await this.#query({ kind: 'made', from, requestId }, 'made', deadline);
     // Who asks again finds the group, whatever has become of those who were to be in it.
-    if (!isMade) await this.#checkNewcomers(from, [from, ...others], deadline);
+    if (!isMade) {
+      const userIds = [...new Set([from, ...params.members])];
+      checkSize(userIds.length, groupLimits);
+      const isLarge = userIds.length > groupLimits.fanOutMembersMax;
+      const newcomers = { groupId: this.entityId, from, userIds, isLarge, growing: [] };
+      await checkNewcomers(newcomers, this.#host, deadline);
+    }
     await this.#changeMembers({ kind: 'create', from, ...params }, deadline);
     return { conversationId: this.entityId };
   }
 
   async add(from: string, { members }: MembersParams, deadline: number): Promise<MembersResult> {
+    checkNamed(members, this.#host);
     const asked = { kind: 'newcomers', from, members } as const;
-    const newcomers = await this.#query(asked, 'newcomers', deadline);
-    await this.#checkNewcomers(from, newcomers.members, deadline);
+    const { members: userIds, ...size } = await this.#query(asked, 'newcomers', deadline);
+    checkSize(userIds.length, this.#host.groupLimits);
+    await checkNewcomers({ groupId: this.entityId, from, userIds, ...size }, this.#host, deadline);
     return this.#changeMembers({ kind: 'add', from, members }, deadline);
   }
 
-  remove(from: string, { members }: MembersParams, deadline: number): Promise<MembersResult> {
+  async remove(from: string, { members }: MembersParams, deadline: number): Promise<MembersResult> {
+    checkNamed(members, this.#host);
     return this.#changeMembers({ kind: 'remove', from, members }, deadline);
   }
 
@@ -289,28 +298,6 @@ export class Group implements Entity {
   /** @returns when it was done, epoch ms */
   async #operate(from: string, operation: OutgoingOperation, deadline: number): Promise<number> {
     return (await this.#submit({ kind: 'operate', from, operation }, 'operated', deadline)).at;
-  }
-
-  /** All of them have to be users with room for one more conversation, who have not blocked the one who asks. */
-  async #checkNewcomers(from: string, userIds: readonly string[], deadline: number): Promise<void> {
-    if (userIds.length > this.#host.groupLimits.membersMax) {
-      const why = `a group has at most ${this.#host.groupLimits.membersMax} members`;
-      throw new ProtocolError('too_large', why, { path: 'members' });
-    }
-    // Whoever names a thousand that don't exist makes nodes look for a few of them.
-    for (let start = 0; start < userIds.length; start += cardsAtOnce) {
-      const some = userIds.slice(start, start + cardsAtOnce);
-      const asked = { userIds: some, about: [from] };
-      const cards = await this.#host.members.cards(this.entityId, asked, deadline);
-      cards.forEach((card, index) => {
-        const userId = some[index] ?? '';
-        if (card === undefined) throw new ProtocolError('not_found', `no such user: ${userId}`);
-        if (card.isFull || card.blocks.length > 0) {
-          // Which of the two it is, is that user's business.
-          throw new ProtocolError('forbidden', `${userId} takes no new conversations`);
-        }
-      });
-    }
   }
 
   /** Answers when the mailboxes of those who come or go know of it, or after a while all the same. */

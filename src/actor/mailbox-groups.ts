@@ -8,7 +8,9 @@ import type {
 import type { MailboxState } from '../mailbox/mailbox-state.ts';
 import type { GetChangesParams, GetChangesResult } from '../protocol/calls.ts';
 import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
+import type { RowVersion } from '../row/row-version.ts';
 import { backoffDelayMs } from '../std/backoff.ts';
+import type { Passed } from './actor.ts';
 import { expandFeed } from './expand-feed.ts';
 import type { MailboxHost } from './mailbox-host.ts';
 import { markGroup } from './mark-group.ts';
@@ -18,6 +20,7 @@ export interface GroupMember {
   readonly userId: string;
   readonly state: MailboxState | undefined;
   submit(input: MailboxInput, deadline: number): Promise<Exclude<MailboxResult, Refusal>>;
+  passAtOnce(input: MailboxInput, stored: RowVersion | undefined): Passed<MailboxResult> | undefined;
   query(query: MailboxQuery, deadline: number): Promise<Exclude<MailboxAnswer, Refusal>>;
 }
 
@@ -86,7 +89,23 @@ export class MailboxGroups {
     return this.#whileHere(() => this.#upToDate(ask, () => this.#catchUp(deadline)));
   }
 
-  /** What a large group tells those who listen. */
+  /**
+   * What a large group tells those who listen, where nothing has to be written, waited for or asked for that.
+   * @param stored as in `Actor.passAtOnce` @returns false: it has to be told by `hear`
+   */
+  hearAtOnce(bulletin: Bulletin, stored: RowVersion | undefined): boolean {
+    try {
+      const passed = this.#member.passAtOnce({ kind: 'liveNews', bulletin }, stored);
+      if (passed === undefined) return false;
+      if ('isBehind' in passed.result && (passed.result.isBehind ?? false)) this.askSoon();
+    } catch (error) {
+      this.#failed(error);
+      this.askSoon();
+    }
+    return true;
+  }
+
+  /** The same in its turn. */
   hear(bulletin: Bulletin): void {
     const deadline = this.#host.time.monotonicMs() + backgroundMs;
     const told = this.#whileHere(() => this.#member.submit({ kind: 'liveNews', bulletin }, deadline));

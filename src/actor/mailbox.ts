@@ -1,4 +1,3 @@
-import type { Bulletin } from '../conversation/bulletin.ts';
 import { outgoing } from '../conversation/outgoing-message.ts';
 import { noteConfirmed } from '../mailbox/apply-draft.ts';
 import type {
@@ -34,8 +33,9 @@ import type {
 import { dmIdOf, isGroupId, peerInDm } from '../protocol/conversation-id.ts';
 import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
 import type { RowCopy } from '../row/row-snapshot.ts';
+import type { RowVersion } from '../row/row-version.ts';
 import { accepted } from './accepted.ts';
-import { Actor } from './actor.ts';
+import { Actor, type Passed } from './actor.ts';
 import type { ChangeBatch } from './change-batch.ts';
 import type { Entity } from './entity.ts';
 import { MailboxGroups } from './mailbox-groups.ts';
@@ -192,14 +192,13 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     return this.#lane(conversationId, peer).send(outgoing(params), deadline);
   }
 
-  /** What a large group tells those who listen on the feed. */
-  hear(bulletin: Bulletin): void {
-    this.#groups.hear(bulletin);
+  /** Hears what large groups tell those who listen on the feed. */
+  get groups(): MailboxGroups {
+    return this.#groups;
   }
 
-  /** A large group may have something for those who listen: the mailbox asks. */
-  askSoon(): void {
-    this.#groups.askSoon();
+  passAtOnce(input: MailboxInput, stored: RowVersion | undefined): Passed<MailboxResult> | undefined {
+    return this.#actor.passAtOnce(input, stored);
   }
 
   async #edit(params: EditMessageParams, deadline: number): Promise<EditMessageResult> {

@@ -104,5 +104,7 @@ export interface Session {
     readonly frameBytesMax: number;
     readonly batchMax: number;
     readonly membersMax: number;
+    /** Missing: the server is older, and has no such limit. */
+    readonly membersPerCallMax?: number;
   };
 }

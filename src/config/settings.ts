@@ -240,6 +240,7 @@ export const settingsSchema = group('Settings of a node.', {
       million,
       'Messages of a group that the mailbox of some member does not know of; beyond it sends get `overloaded`.',
     ),
+    largePerUserMax: amount(100, 1, 10_000, 'Large groups of a user: all are asked when the list is read.'),
     receiptMembersMax: amount(
       100,
       0,
@@ -290,7 +291,8 @@ export const settingsSchema = group('Settings of a node.', {
     textBytesMax: amount(8 * kib, 1, 1 * mib, 'Bytes (UTF-8) in the text of a message.'),
     frameBytesMax: amount(64 * kib, 1 * kib, 16 * mib, 'Bytes in a frame or a request body.'),
     batchMax: amount(64, 1, 1000, 'Calls in a batch.'),
-    membersMax: amount(1000, 2, million, 'Members of a group.'),
+    membersMax: amount(100_000, 2, million, 'Members of a group.'),
+    membersPerCallMax: amount(1000, 1, 10_000, 'Users named in one call about the members of a group.'),
     conversationsMax: amount(10_000, 1, million, 'Conversations of a user.'),
     connectionsMax: amount(50_000, 1, million, 'Client connections of this node.'),
     connectionsPerUserMax: amount(32, 1, 100_000, 'Connections of one user.'),

@@ -84,6 +84,8 @@ export interface MemberCard {
   readonly readSeq: number;
   /** The user has as many conversations as there may be, and is in no group more. */
   readonly isFull: boolean;
+  /** The user is in as many other large groups as there may be. */
+  readonly isInManyLarge: boolean;
   /** Of the users it was asked about, those whom this one has blocked. */
   readonly blocks: readonly string[];
 }

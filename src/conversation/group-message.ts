@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { senderOf } from '../protocol/message-id.ts';
 import type { MediaRef, Message } from '../protocol/message.ts';
 
@@ -14,6 +15,19 @@ export interface GroupMessage {
   readonly deletedAt?: number;
   /** Number of its last edit or deletion in the group; missing: it is as it was sent. */
   readonly op?: number;
+}
+
+/** As many as one bulletin has: it is told to all members of a node, one after the other. */
+const shared = new LRUCache<GroupMessage, Message>({ max: 256 });
+
+/** The same, one object for all members that are told of it: so it is encoded once for all of them. */
+export function sharedWireMessage(conversationId: string, message: GroupMessage): Message {
+  let wired = shared.get(message);
+  if (wired === undefined) {
+    wired = wireGroupMessage(conversationId, message);
+    shared.set(message, wired);
+  }
+  return wired;
 }
 
 /** What clients see of it. */

@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import { LRUCache } from 'lru-cache';
 import type { SendMessageResult } from '../protocol/calls.ts';
 import { errorObjectOf } from '../protocol/error-object.ts';
 import type { RequestId } from '../protocol/json-rpc.ts';
-import type { Change } from '../protocol/message.ts';
+import { isGroupId } from '../protocol/conversation-id.ts';
+import type { Change, Message } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import type { Payload } from '../session/device-connection.ts';
 import { unanswerable, unparsable } from './frame-encoding.ts';
@@ -36,6 +38,7 @@ export const jsonEncoding: FrameEncoding = {
   },
 
   change(change: Change): string {
+    if ('message' in change && isGroupId(change.message.conversationId)) return groupMessagePush(change);
     return `{"jsonrpc":"2.0","method":"change","params":${JSON.stringify(change)}}`;
   },
 };
@@ -48,6 +51,18 @@ export function parseJson(text: Buffer): unknown {
     if (error instanceof SyntaxError) return unparsable;
     throw error;
   }
+}
+
+/** Texts of messages that were pushed to a member of their group: others get the same object, with another cursor. */
+const messageTexts = new LRUCache<Message, string>({ max: 256 });
+
+function groupMessagePush({ cursor, kind, message }: Extract<Change, { message: Message }>): string {
+  let text = messageTexts.get(message);
+  if (text === undefined) {
+    text = JSON.stringify(message);
+    messageTexts.set(message, text);
+  }
+  return `{"jsonrpc":"2.0","method":"change","params":{"cursor":"${cursor}","kind":"${kind}","message":${text}}}`;
 }
 
 function idText(id: RequestId): string {

@@ -112,16 +112,14 @@ export class WriteQueue {
   }
 
   /** The first entries, up to `writeBytes`, as one run of frames. */
-  #takeFrames(): Buffer {
+  #takeFrames(): Uint8Array {
     let count = 0;
     let bytes = 0;
     while (count < this.#entries.length && (count === 0 || bytes < writeBytes)) {
       bytes += this.#bytesAt(count);
       count += 1;
     }
-    const frames = Buffer.allocUnsafe(bytes);
-    let at = 0;
-    for (let index = 0; index < count; index++) at = this.#writeEntry(frames, at, index);
+    const frames = this.#framesOf(count, bytes);
     if (count === this.#entries.length) {
       this.#entries = [];
       this.#sizes = [];
@@ -130,6 +128,16 @@ export class WriteQueue {
       this.#sizes.splice(0, count);
     }
     this.#bytes -= bytes;
+    return frames;
+  }
+
+  #framesOf(count: number, bytes: number): Uint8Array {
+    const [first] = this.#entries;
+    // As it is, so that what goes to many is not copied for each of them.
+    if (count === 1 && typeof first === 'object' && this.#sizes[0] === -1) return first;
+    const frames = Buffer.allocUnsafe(bytes);
+    let at = 0;
+    for (let index = 0; index < count; index++) at = this.#writeEntry(frames, at, index);
     return frames;
   }
 

@@ -28,13 +28,13 @@ export function applyGroupDraft(state: GroupState, draft: GroupDraft, version: R
     state.owed.set(userId, owed);
     state.confirmedEnrolments.delete(userId);
   }
+  if (draft.isRosterChanged) renewRoster(state, draft);
   for (const [userId, member] of draft.members) {
     state.bytes += memberBytes * (Number(member !== undefined) - Number(state.members.has(userId)));
     if (member === undefined) state.members.delete(userId);
     else state.members.set(userId, member);
     if ((member?.own ?? []).length === 0) state.ownKnown.delete(userId);
   }
-  if (draft.isRosterChanged) state.roster = undefined;
   for (const message of draft.added) {
     state.messages.push(message);
     state.bytes += groupMessageBytes(message);
@@ -45,6 +45,20 @@ export function applyGroupDraft(state: GroupState, draft: GroupDraft, version: R
     addChanges(state, draft.changes);
   }
   state.bytes += growDedup(state.dedup, draft.dedup, groupDedupMax) * dedupEntryBytes;
+}
+
+/** Who comes is the youngest, so nobody has to be sorted anew. Before the members of the draft are those of the state. */
+function renewRoster(state: GroupState, draft: GroupDraft): void {
+  if (state.roster === undefined) return;
+  const isMoved = (userId: string): boolean =>
+    draft.members.has(userId) &&
+    draft.members.get(userId)?.joinEvent !== state.members.get(userId)?.joinEvent;
+  const joined = [...draft.members].flatMap(([userId, member]) =>
+    member !== undefined && isMoved(userId) ? [{ userId, joinEvent: member.joinEvent }] : [],
+  );
+  joined.sort((a, b) => a.joinEvent - b.joinEvent);
+  const stayed = state.roster.filter((userId) => !isMoved(userId));
+  state.roster = [...stayed, ...joined.map(({ userId }) => userId)];
 }
 
 /** Mailboxes of all members know all up to here. Never goes back. */

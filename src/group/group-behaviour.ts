@@ -48,7 +48,14 @@ export type GroupAnswer =
   | { readonly kind: 'range'; readonly messages: readonly Message[] }
   | { readonly kind: 'roster'; readonly members: readonly RosterEntry[]; readonly hasMore: boolean }
   | { readonly kind: 'made'; readonly isMade: boolean }
-  | { readonly kind: 'newcomers'; readonly members: readonly string[] }
+  | {
+      readonly kind: 'newcomers';
+      readonly members: readonly string[];
+      /** With them the group is large. */
+      readonly isLarge: boolean;
+      /** Who is in now, where it is these that make it large. */
+      readonly growing: readonly string[];
+    }
   | { readonly kind: 'bulletin'; readonly bulletin: Bulletin | undefined }
   | { readonly kind: 'memberNews'; readonly news: MemberNews }
   | Refusal;
@@ -120,6 +127,20 @@ function queryRoster(
   return { kind: 'roster', members: page, hasMore: members.size > offset + page.length && page.length > 0 };
 }
 
+function queryNewcomers(
+  { members, large }: GroupState,
+  query: Extract<GroupQuery, { kind: 'newcomers' }>,
+  { fanOutMembersMax }: GroupLimits,
+): GroupAnswer {
+  const member = members.get(query.from);
+  if (member === undefined) return noSuchGroup();
+  if (!mayManage(member)) return notAllowed();
+  const fresh = [...new Set(query.members)].filter((userId) => !members.has(userId));
+  const isGrowing = large === undefined && members.size + fresh.length > fanOutMembersMax;
+  const growing = isGrowing ? [...members.keys()] : [];
+  return { kind: 'newcomers', members: fresh, isLarge: isGrowing || large !== undefined, growing };
+}
+
 /** One read of the durable state: pure, cannot wait. */
 export function queryGroup(
   state: GroupState,
@@ -141,13 +162,8 @@ export function queryGroup(
       if (state.info === undefined) return done({ kind: 'made', isMade: false });
       return done(isMadeBy(state.info, query) ? { kind: 'made', isMade: true } : otherGroup());
     }
-    case 'newcomers': {
-      const member = state.members.get(query.from);
-      if (member === undefined) return done(noSuchGroup());
-      if (!mayManage(member)) return done(notAllowed());
-      const members = query.members.filter((userId) => !state.members.has(userId));
-      return done({ kind: 'newcomers', members });
-    }
+    case 'newcomers':
+      return done(queryNewcomers(state, query, limits));
     case 'bulletin': {
       const step = queryBulletin(state, query.above, loaded, limits);
       return step.kind === 'need' ? step : done({ kind: 'bulletin', bulletin: step.result });

@@ -63,7 +63,7 @@ export interface GroupState {
   /** undefined: there is no such group. */
   info: GroupInfo | undefined;
   readonly members: Map<string, GroupMember>;
-  /** Members, the oldest first; undefined: to be sorted anew. */
+  /** Members, the oldest first; undefined: nobody has asked for them yet. */
   roster: readonly string[] | undefined;
   /** Where the group became large, for good; undefined: it is not. */
   large: FanOutMark | undefined;
@@ -95,6 +95,8 @@ export interface GroupState {
 /** Every limit of a group. */
 export interface GroupLimits {
   readonly membersMax: number;
+  /** Users named in one call that makes a group, or changes who is in it. */
+  readonly membersPerCallMax: number;
   /** A group that has more members than these is large from then on. */
   readonly fanOutMembersMax: number;
   /** Messages, their changes, and members come or gone, that mailboxes have not confirmed: so many of each. */

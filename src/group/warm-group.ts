@@ -26,6 +26,8 @@ const cellOverheadBytes = 40;
  */
 export function snapshotGroup(state: GroupState, bytesMax: number): RowSnapshot | undefined {
   const { info, large, mark, members, owed, dedup, messages, changes } = state;
+  // Of a very large group not even the members fit: no need to write them all down to find that out.
+  if (members.size * cellOverheadBytes > bytesMax) return undefined;
   const cells: Cell[] = [];
   let bytes = 0;
   const add = (cell: Cell): void => {

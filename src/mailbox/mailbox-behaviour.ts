@@ -171,11 +171,12 @@ function cardOf(
   limits: MailboxLimits,
 ): MemberCard | undefined {
   if (state.profile === undefined) return undefined;
-  const { conversations, groups } = state;
+  const { conversations, groups, large } = state;
   const { deliveredSeq = 0, readSeq = 0 } = groups.get(groupId) ?? {};
   const isFull = !groups.has(groupId) && conversations.size + groups.size >= limits.conversationsMax;
   const blocks = about.filter((userId) => state.people.get(userId)?.isBlocked === true);
-  return { name: state.profile.name, deliveredSeq, readSeq, isFull, blocks };
+  const isInManyLarge = !large.has(groupId) && large.size >= limits.largeGroupsMax;
+  return { name: state.profile.name, deliveredSeq, readSeq, isFull, isInManyLarge, blocks };
 }
 
 /** One read of the durable state: pure, cannot wait. */

@@ -182,6 +182,8 @@ export interface MailboxState {
 export interface MailboxLimits {
   /** Conversations in one mailbox; copies that were under way when it filled up may come on top. */
   readonly conversationsMax: number;
+  /** Large groups that the user may be in: each of them is asked whenever the mailbox is read. */
+  readonly largeGroupsMax: number;
   /** Received messages of one conversation whose copies are not confirmed. */
   readonly outboxPendingMax: number;
   /** How far back a messageId may lie, ms. */

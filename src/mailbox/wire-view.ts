@@ -1,4 +1,4 @@
-import { wireGroupMessage } from '../conversation/group-message.ts';
+import { sharedWireMessage, wireGroupMessage } from '../conversation/group-message.ts';
 import { isGroupId } from '../protocol/conversation-id.ts';
 import { formatCursor, type Ahead } from '../protocol/cursor.ts';
 import type { Change, Conversation, Message } from '../protocol/message.ts';
@@ -186,7 +186,7 @@ function wireTail(
       if (message === undefined) return undefined;
       ahead.set(local, seq);
       const cursor = formatCursor(version, undefined, undefined, ahead);
-      changes.push({ cursor, kind: 'message', message: wireGroupMessage(conversationId, message) });
+      changes.push({ cursor, kind: 'message', message: sharedWireMessage(conversationId, message) });
     }
   }
   return changes;

@@ -51,7 +51,9 @@ export function unpackMemberNews(body: unknown): MemberNews {
 }
 
 export function packCard(card: MemberCard | undefined): readonly unknown[] | null {
-  return card === undefined ? null : [card.name, card.deliveredSeq, card.readSeq, card.isFull, card.blocks];
+  if (card === undefined) return null;
+  const { name, deliveredSeq, readSeq, isFull, blocks, isInManyLarge } = card;
+  return [name, deliveredSeq, readSeq, isFull, blocks, isInManyLarge];
 }
 
 /** @throws PeerFault */
@@ -60,7 +62,8 @@ export function unpackCard(value: unknown): MemberCard | undefined {
   const items = new Items(value);
   const [name, deliveredSeq, readSeq] = [items.text(), items.count(), items.count()];
   const isFull = items.flag();
-  return { name, deliveredSeq, readSeq, isFull, blocks: items.isAtEnd ? [] : items.list(textOf) };
+  const blocks = items.isAtEnd ? [] : items.list(textOf);
+  return { name, deliveredSeq, readSeq, isFull, blocks, isInManyLarge: items.isAtEnd ? false : items.flag() };
 }
 
 export function packBulletin(bulletin: Bulletin): readonly unknown[] {

@@ -48,14 +48,16 @@ function aheadOf(text: string): Ahead {
 }
 
 export function formatCursor(version: number, index?: number, seq?: number, ahead: Ahead = none): string {
-  const parts = seq === undefined ? [version, index] : [version, index, seq];
-  const position = parts.flatMap((part) => (part === undefined ? [] : [part.toString(36)])).join('.');
+  let position = version.toString(36);
+  if (index !== undefined) position += `.${index.toString(36)}`;
+  if (seq !== undefined) position += `.${seq.toString(36)}`;
   return position + formatAhead(ahead);
 }
 
 /** The end of a cursor. In one order, so that the same position is always the same text. */
 export function formatAhead(ahead: Ahead): string {
   if (ahead.size === 0) return '';
-  const inOrder = [...ahead].sort(([a], [b]) => a - b);
+  const inOrder = [...ahead];
+  if (inOrder.length > 1) inOrder.sort(([a], [b]) => a - b);
   return inOrder.map(([local, last]) => `~${local.toString(36)}.${last.toString(36)}`).join('');
 }

@@ -31,6 +31,7 @@ export const sessionOpenResult = Type.Object({
     frameBytesMax: count('Bytes in a frame or a request body.'),
     batchMax: count('Calls in a batch.'),
     membersMax: count('Members of a group.'),
+    membersPerCallMax: count('Users named in one call about the members of a group.'),
   }),
 });
 

@@ -277,7 +277,7 @@ export class Session {
   #opened(request: CallRequest, batch: ReplyBatch | undefined, opened: Opened, startedMs: number): void {
     const { id } = request;
     const { settings, time } = this.#host.options;
-    const { textBytesMax, frameBytesMax, batchMax, membersMax } = settings.limits;
+    const { textBytesMax, frameBytesMax, batchMax, membersMax, membersPerCallMax } = settings.limits;
     this.#state = opened.open;
     this.#host.admit(opened.open.userId, this);
     this.#connection.opened();
@@ -288,7 +288,7 @@ export class Session {
       ...(opened.feed.reset && { reset: true }),
       serverTime: time.wallMs(),
       heartbeatMs: settings.session.heartbeatMs,
-      limits: { textBytesMax, frameBytesMax, batchMax, membersMax },
+      limits: { textBytesMax, frameBytesMax, batchMax, membersMax, membersPerCallMax },
     };
     this.#openTally.succeeded(time.monotonicMs() - startedMs);
     const payload = this.#connection.encoding.result(id ?? null, 'session.open', result);

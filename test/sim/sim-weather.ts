@@ -59,11 +59,13 @@ export class SimClimate {
     };
     this.mailboxLimits = {
       conversationsMax: 1_000,
+      largeGroupsMax: 100,
       outboxPendingMax: random.pick([8, 1_000]),
       dedupWindowMs: 86_400_000,
     };
     this.groupLimits = {
       membersMax: 100,
+      membersPerCallMax: 100,
       fanOutMembersMax: later.pick([100, 1, this.users - 1]),
       pendingMax: random.pick([6, 1_000]),
       dedupWindowMs: 86_400_000,

@@ -7,6 +7,7 @@ import type { GroupLimits } from '../../src/group/group-state.ts';
 
 export const ordinaryGroupLimits: GroupLimits = {
   membersMax: 1_000,
+  membersPerCallMax: 1_000,
   fanOutMembersMax: 500,
   pendingMax: 10_000,
   dedupWindowMs: 86_400_000,

@@ -86,6 +86,7 @@ function limitsOf(options: RigOptions) {
     },
     mailboxLimits: {
       conversationsMax: 10_000,
+      largeGroupsMax: 100,
       outboxPendingMax: 1_000,
       dedupWindowMs: 24 * hour,
       ...options.mailboxLimits,

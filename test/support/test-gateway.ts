@@ -30,6 +30,7 @@ const settingsFor = (change: Groups): SessionSettings => ({
     frameBytesMax: 65_536,
     batchMax: 64,
     membersMax: 1000,
+    membersPerCallMax: 1000,
     conversationsMax: 10_000,
     connectionsMax: 1000,
     connectionsPerUserMax: 32,

@@ -43,7 +43,13 @@ function describeSessions({ coverage, node, standOf, outcomeOf }: CoverageParts,
     const { token } = standOf(transport).ann;
     const client = await connect();
     const { cursor, limits } = await client.result('session.open', { token, deviceId });
-    expect(limits).toMatchObject({ textBytesMax: 8192, frameBytesMax: 65_536, batchMax: 64, membersMax: 6 });
+    expect(limits).toMatchObject({
+      textBytesMax: 8192,
+      frameBytesMax: 65_536,
+      batchMax: 64,
+      membersMax: 6,
+      membersPerCallMax: 1000,
+    });
     coverage.note('session.open', 'good', transport);
     expect(await client.errorOf('session.open', { token, deviceId })).toBe('invalid_request');
     coverage.note('session.open', 'invalid_request', transport);

@@ -25,7 +25,13 @@ describe.each(['mailring.v1.json', 'mailring.v1.msgpack'] as const)('a session i
       cursor: expect.any(String) as string,
       serverTime: expect.any(Number) as number,
       heartbeatMs: 30_000,
-      limits: { textBytesMax: 8192, frameBytesMax: 65_536, batchMax: 64, membersMax: 1000 },
+      limits: {
+        textBytesMax: 8192,
+        frameBytesMax: 65_536,
+        batchMax: 64,
+        membersMax: 100_000,
+        membersPerCallMax: 1000,
+      },
     });
     client.close();
   });

@@ -70,6 +70,43 @@ describe('limits of groups', () => {
     expect(rig.node.registry.stats.mailboxes).toBeLessThanOrEqual(before + 1);
   });
 
+  test('G10: one call names so many members; more of them come by further calls', async () => {
+    const rig = new GroupRig({ groupLimits: { membersPerCallMax: 2 } });
+    await rig.users(...trio, 'dan', 'eve');
+    await expect(rig.made('ann', ['bob', 'cat', 'dan'])).rejects.toMatchObject({ kind: 'too_large' });
+    const conversationId = await rig.made('ann', ['bob', 'cat']);
+    const call = (name: 'addMembers' | 'removeMembers', members: readonly string[]): Promise<object> => {
+      const asked = rig.group(conversationId).call(name, 'ann', { conversationId, members }, rig.deadline());
+      return rig.time.drive(asked);
+    };
+    expect(await call('addMembers', ['dan', 'eve'])).toEqual({ members: 5 });
+    const three = ['bob', 'dan', 'eve'];
+    await expect(call('addMembers', three)).rejects.toMatchObject({ kind: 'too_large' });
+    await expect(call('removeMembers', three)).rejects.toMatchObject({ kind: 'too_large' });
+    expect(await call('removeMembers', ['dan', 'eve'])).toEqual({ members: 3 });
+  });
+
+  test('G10: nobody gets into more large groups than a user may be in, named or not', async () => {
+    const rig = new GroupRig({ groupLimits: { fanOutMembersMax: 2 }, mailboxLimits: { largeGroupsMax: 1 } });
+    await rig.users(...trio, 'dan', 'eve', 'fay');
+    const large = await rig.made('ann', ['bob', 'cat']);
+    const refused = { kind: 'forbidden', message: 'cat takes no new conversations' };
+    await expect(rig.made('dan', ['eve', 'cat'], { requestId: 'r2' })).rejects.toMatchObject(refused);
+    const small = await rig.made('dan', ['cat'], { requestId: 'r3' });
+    const add = (groupId: string, from: string, userId: string): Promise<object> => {
+      const params = { conversationId: groupId, members: [userId] };
+      return rig.time.drive(rig.group(groupId).call('addMembers', from, params, rig.deadline()));
+    };
+    // It would become a large one for `cat` too.
+    await expect(add(small, 'dan', 'eve')).rejects.toMatchObject(refused);
+    expect(await add(large, 'ann', 'dan')).toEqual({ members: 4 });
+    const out = { conversationId: large, members: ['cat', 'dan'] };
+    await rig.time.drive(rig.group(large).call('removeMembers', 'ann', out, rig.deadline()));
+    expect(await add(small, 'dan', 'eve')).toEqual({ members: 3 });
+    await expect(add(large, 'ann', 'cat')).rejects.toMatchObject(refused);
+    expect(await add(large, 'ann', 'fay')).toEqual({ members: 3 });
+  });
+
   test('the request is well-formed before an id is made of it', async () => {
     const asked: string[] = [];
     const mailbox = {

@@ -204,6 +204,31 @@ describe('members', () => {
     expect(await rig.feed('cat')).toEqual(['=Group', 'left', 'seen', '=Group']);
   });
 
+  test('members are listed in the order in which they came, whoever came and went in between', async () => {
+    const [rig, groupId] = await GroupRig.with(['ann', 'cat', 'bob']);
+    await rig.users('dan', 'eve');
+    const listed = async (): Promise<readonly string[]> => {
+      const params = { conversationId: groupId, limit: 9, offset: 0 };
+      const page = await rig.time.drive(rig.group(groupId).members('ann', params, rig.deadline()));
+      return page.members.map(({ userId }) => userId);
+    };
+    const call = (name: 'addMembers' | 'removeMembers', ...members: readonly string[]): Promise<object> => {
+      const params = { conversationId: groupId, members };
+      return rig.time.drive(rig.group(groupId).call(name, 'ann', params, rig.deadline()));
+    };
+    expect(await listed()).toEqual(['ann', 'cat', 'bob']);
+    await call('addMembers', 'eve', 'dan');
+    expect(await listed()).toEqual(['ann', 'cat', 'bob', 'eve', 'dan']);
+    await call('removeMembers', 'cat', 'eve');
+    expect(await listed()).toEqual(['ann', 'bob', 'dan']);
+    // In one commit.
+    await Promise.all([call('removeMembers', 'bob'), call('addMembers', 'cat'), call('addMembers', 'bob')]);
+    const order = ['ann', 'dan', 'bob', 'cat'];
+    expect(await listed()).toEqual(order);
+    rig.restart();
+    expect(await listed()).toEqual(order);
+  });
+
   test('names and read marks of members come from their mailboxes', async () => {
     const [rig, groupId] = await GroupRig.with(trio);
     await rig.say('ann', groupId, 'a');

@@ -180,6 +180,34 @@ describe('reading a large group', () => {
     expect(await rig.entry('cat', groupId)).toBeUndefined();
   });
 
+  test('G7: those who listen share one look at the store; a mailbox that is not as the store has it tells nothing', async () => {
+    const [rig, groupId] = await GroupRig.with(trio, { ...tiny, isLeaseCurrent: false });
+    const listeners = trio.map((userId) => {
+      return new FeedListener('0', { mailbox: rig.mailbox(userId), time: rig.time, limit: 2 });
+    });
+    await rig.settle(30_000);
+    let looks = 0;
+    rig.faultOf = ({ kind }) => {
+      if (kind === 'versions') looks++;
+      return undefined;
+    };
+    await rig.say('ann', groupId, 'one');
+    await rig.settle();
+    // One for the group's bulletin, one for all three mailboxes.
+    expect(looks).toBeLessThanOrEqual(2);
+    // Another node has put `cat` out.
+    const other = rig.startNode();
+    const members = { conversationId: groupId, members: ['cat'] };
+    await rig.time.drive(rig.group(groupId, other).remove('ann', members, rig.deadline()));
+    await rig.say('ann', groupId, 'two');
+    await rig.settle(60_000);
+    const told = listeners.map(({ changes }) =>
+      changes.flatMap((change) => ('message' in change ? change.message.text : [])),
+    );
+    expect(told).toEqual([['one', 'two'], ['one', 'two'], ['one']]);
+    expect(rig.alarms).toEqual([]);
+  });
+
   test('G9: away for 10,000 messages: the list and the first page take two reads of the store', async () => {
     const [rig, groupId] = await GroupRig.with(trio, tiny);
     await rig.settle(30_000);

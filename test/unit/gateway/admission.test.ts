@@ -7,6 +7,7 @@ const limits = {
   frameBytesMax: 1,
   batchMax: 1,
   membersMax: 1,
+  membersPerCallMax: 1,
   conversationsMax: 1,
   connectionsMax: 100_000,
   connectionsPerUserMax: 1,

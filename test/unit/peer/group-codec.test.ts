@@ -80,8 +80,12 @@ it('the news of one member, and cards', () => {
     enrolment: { kind: 'joined', event: 6, seq: 1, sinceJoin: false, own: [4, 2] },
   };
   expect(unpackMemberNews(packMemberNews(large))).toEqual(large);
-  const card = { name: 'ANN', deliveredSeq: 4, readSeq: 3, isFull: false, blocks: ['bob'] };
+  const known = { name: 'ANN', deliveredSeq: 4, readSeq: 3, isFull: false, blocks: ['bob'] };
+  const card = { ...known, isInManyLarge: true };
+  expect(packCard(card)).toEqual(['ANN', 4, 3, false, ['bob'], true]);
   expect(unpackCard(packCard(card))).toEqual(card);
+  // Of nodes that count no large groups.
+  expect(unpackCard(['ANN', 4, 3, false, ['bob']])).toEqual({ ...known, isInManyLarge: false });
   expect(unpackCard(packCard(undefined))).toBeUndefined();
 });
 
