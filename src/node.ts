@@ -14,6 +14,9 @@ import { Gateway } from './gateway/gateway.ts';
 import { defaultHandoffLimits } from './handoff/handoff-limits.ts';
 import { observeMember, observePush } from './member-metrics.ts';
 import { MemberEvents } from './member-events.ts';
+import { MailboxDraft } from './mailbox/mailbox-draft.ts';
+import { emptyMailbox } from './mailbox/mailbox-state.ts';
+import { stepCreateAccount } from './mailbox/step-create-account.ts';
 import { MemberNode, type MemberNodeParts } from './member-node.ts';
 import type { LeaseBoard } from './membership/lease-board.ts';
 import { claimNode } from './membership/node-claim.ts';
@@ -113,6 +116,38 @@ export async function withSchema(
       show: async () => (await schema.show(deadline)).join('\n'),
     }),
   );
+}
+
+/** Rows that are written at once: they share a sync of the disk. */
+const seedsAtOnce = 512;
+const seedMaxMs = 60_000;
+
+/**
+ * Writes accounts that nobody can log in to into the embedded store of a cluster that does not run: members of a bench
+ * who are never there. Rejects with StoreError.
+ */
+export async function seedAccounts(settings: Settings, userIds: readonly string[]): Promise<void> {
+  const folder = join(settings.data, 'rows');
+  await mkdir(folder, { recursive: true });
+  const store = new VersionedStore({
+    table: openTable(settings, folder, tablePorts(createLogger(settings.log.level, settings.id))),
+    versions: new RowVersionSource(randomBytes(8)),
+    ...{ time, random },
+  });
+  const profile = { createdAt: time.wallMs(), passwordHash: '', tokensValidFrom: 0 };
+  try {
+    for (let from = 0; from < userIds.length; from += seedsAtOnce) {
+      const deadline = time.monotonicMs() + seedMaxMs;
+      const some = userIds.slice(from, from + seedsAtOnce).map(async (userId) => {
+        const draft = new MailboxDraft(emptyMailbox(userId), time.wallMs());
+        stepCreateAccount(draft, { name: userId, ...profile });
+        await store.commit(userId, { base: undefined, epoch: 0, cells: draft.cells(1) }, deadline);
+      });
+      await Promise.all(some);
+    }
+  } finally {
+    await store.close();
+  }
 }
 
 function mailboxSettings(settings: Settings): MemberNodeParts['mailboxes'] {

@@ -1,12 +1,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { wsUrlOf } from '../client/account-api.ts';
 import { reportText, scenarios } from './bench/bench-report.ts';
-import type { Scenario } from './bench/bench-report.ts';
-import { runBench } from './bench/bench-run.ts';
+import type { BenchReport, Scenario } from './bench/bench-report.ts';
+import { runBench, type BenchOptions } from './bench/bench-run.ts';
+import { absentAccounts } from './bench/load-account.ts';
+import { startOwnCluster } from './bench/own-cluster.ts';
 import { opsUrlOf } from './bench/node-cpu.ts';
 
 interface BenchFlags {
-  readonly url: readonly string[];
+  readonly url?: readonly string[];
   readonly ops?: readonly string[];
   readonly scenario: Scenario;
   readonly pairs: number;
@@ -46,7 +48,11 @@ const eachAddress =
 export function benchCommand(): Command {
   const command = new Command('bench')
     .description('load generator: registers users, lets them chat and reports rates, latencies and CPU')
-    .requiredOption('--url <ws-url>', 'a node to load; repeat for more', eachAddress(['ws:']))
+    .option(
+      '--url <ws-url>',
+      'a node to load; repeat for more (default: three nodes on this machine, for this run only)',
+      eachAddress(['ws:']),
+    )
     .option(
       '--ops <http-url>',
       "a node's operations address, for its CPU (default: port + 100); repeat for more",
@@ -80,26 +86,56 @@ async function bench(command: Command, flags: BenchFlags): Promise<void> {
   if (scenario === 'connect' && flags.rate !== undefined) {
     command.error('error: --rate does not go with the connect scenario', { exitCode: usageExitCode });
   }
-  const wsUrls = flags.url.map(wsUrlOf);
   try {
-    const report = await runBench({
-      wsUrls,
-      opsUrls: flags.ops ?? wsUrls.map(opsUrlOf),
-      scenario,
-      pairs: flags.pairs,
-      members: flags.members,
-      online: flags.online ?? flags.members,
-      inflight: flags.inflight,
-      seconds: flags.seconds,
-      warmUpSeconds: flags.warmup,
-      rate: flags.rate,
-      fill: flags.fill,
-      onProgress: (line) => process.stderr.write(`${line}\n`),
-    });
+    const report = await (flags.url === undefined ? benchOfOwn(flags) : benchOf(flags, flags.url));
     process.stdout.write(`${json === true ? JSON.stringify(report) : reportText(report)}\n`);
     if (report.ackedPerSecond === 0) process.exitCode = 1;
   } catch (error) {
     process.stderr.write(`bench failed: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
   }
+}
+
+function onProgress(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function benchOf(flags: BenchFlags, urls: readonly string[]): Promise<BenchReport> {
+  const wsUrls = urls.map(wsUrlOf);
+  const opsUrls = flags.ops ?? wsUrls.map(opsUrlOf);
+  return runBench({ ...optionsOf(flags, newRun()), wsUrls, opsUrls, hasAbsent: false });
+}
+
+async function benchOfOwn(flags: BenchFlags): Promise<BenchReport> {
+  const { scenario, members, online = members } = flags;
+  const run = newRun();
+  onProgress('starting three nodes');
+  const absent = scenario === 'group' ? absentAccounts(run, online, members - online) : [];
+  const { wsUrls, opsUrls, stop } = await startOwnCluster(absent.map(({ userId }) => userId));
+  try {
+    return await runBench({ ...optionsOf(flags, run), wsUrls, opsUrls, hasAbsent: true });
+  } finally {
+    await stop();
+  }
+}
+
+function newRun(): string {
+  return `b${Date.now().toString(36)}`;
+}
+
+function optionsOf(flags: BenchFlags, run: string): Omit<BenchOptions, 'wsUrls' | 'opsUrls' | 'hasAbsent'> {
+  const { scenario } = flags;
+  return {
+    run,
+    scenario,
+    pairs: flags.pairs,
+    members: flags.members,
+    online: flags.online ?? flags.members,
+    inflight: flags.inflight,
+    seconds: flags.seconds,
+    warmUpSeconds: flags.warmup,
+    rate: flags.rate,
+    fill: flags.fill,
+    onProgress,
+  };
 }

@@ -28,7 +28,13 @@ export class DevCluster {
   readonly #children = new Map<string, ChildProcess>();
   /** Resolves with the exit code of a node that could not be started (again). */
   readonly failed = Promise.withResolvers<number>();
+  readonly #output: number | 'inherit';
   #isStopping = false;
+
+  /** @param output where what the nodes print goes: a file descriptor of this process */
+  constructor(output: number | 'inherit' = 'inherit') {
+    this.#output = output;
+  }
 
   /** Resolves when all are ready; a node that ends before that resolves `failed`. */
   async start(plans: readonly DevNodePlan[]): Promise<void> {
@@ -44,7 +50,8 @@ export class DevCluster {
   async #start(plan: DevNodePlan, restarts: number): Promise<void> {
     const startedMs = performance.now();
     // stdin stays free, the log goes where ours goes; the channel ends when we do, which ends the node.
-    const child = fork(mainPath, ['node', ...plan.args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const stdio = ['ignore', this.#output, 'inherit', 'ipc'] as const;
+    const child = fork(mainPath, ['node', ...plan.args], { stdio: [...stdio] });
     this.#children.set(plan.id, child);
     let isReady = false;
     const ready = new Promise<void>((resolve) => {

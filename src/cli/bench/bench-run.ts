@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchReport, Scenario } from './bench-report.ts';
 import { ConnectLoop } from './connect-loop.ts';
-import { registerAccounts } from './load-account.ts';
+import { absentAccounts, registerAccounts } from './load-account.ts';
 import type { LoadAccount } from './load-account.ts';
 import { LoadTally } from './load-tally.ts';
 import { LoadUser } from './load-user.ts';
@@ -12,6 +12,10 @@ import { conversationLists, groupMessages, historyPages, pairMessages, spreadMes
 import type { Workload } from './workload.ts';
 
 export interface BenchOptions {
+  /** What its users' names begin with. */
+  readonly run: string;
+  /** Members of the group who are not connected exist already. */
+  readonly hasAbsent: boolean;
   readonly wsUrls: readonly string[];
   readonly opsUrls: readonly string[];
   readonly scenario: Scenario;
@@ -37,11 +41,12 @@ const listConversations = 20;
 
 /** Registers users, loads the nodes with them and measures. Rejects with Error where it cannot begin. */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
-  const { members, online, pairs, scenario, wsUrls, onProgress } = options;
-  const count = scenario === 'group' ? members : pairs * 2;
-  const run = `b${Date.now().toString(36)}`;
+  const { run, members, online, pairs, scenario, wsUrls, onProgress } = options;
+  const all = scenario === 'group' ? members : pairs * 2;
+  const count = options.hasAbsent && scenario === 'group' ? online : all;
   onProgress(`registering ${count} users`);
-  const accounts = await registerAccounts(run, count, wsUrls);
+  const registered = await registerAccounts(run, count, wsUrls, onProgress);
+  const accounts = [...registered, ...absentAccounts(run, count, all - count)];
   if (scenario === 'connect') {
     const tally = new LoadTally();
     const loops = accounts.filter(({ index }) => index % 2 === 0).map((one) => new ConnectLoop(one, tally));
@@ -63,7 +68,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     await prepare(options, accounts, users);
     const workload =
       scenario === 'group'
-        ? groupMessages(await makeLoadGroup(run, accounts))
+        ? groupMessages(await makeLoadGroup(run, accounts, onProgress))
         : workloadOf(scenario, accounts);
     return await load(options, workload, users, tally);
   } finally {

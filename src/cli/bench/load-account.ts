@@ -9,9 +9,22 @@ export interface LoadAccount {
   readonly wsUrl: string;
 }
 
+const progressMs = 2_000;
 const registrationsAtOnce = 8;
 const triesMax = 20;
 const retryPauseMs = 500;
+
+export function loadUserId(run: string, index: number): string {
+  return `${run}-${index}`;
+}
+
+/** Users of a run who exist already and never come: `count` of them, from `first` on. */
+export function absentAccounts(run: string, first: number, count: number): LoadAccount[] {
+  return Array.from({ length: count }, (_, place) => {
+    const index = first + place;
+    return { index, userId: loadUserId(run, index), token: '', wsUrl: '' };
+  });
+}
 
 /**
  * Registers `count` users `<run>-<index>`, spread over the nodes in pairs (0 and 1 together, 2 and 3 …), a few
@@ -21,16 +34,21 @@ export async function registerAccounts(
   run: string,
   count: number,
   wsUrls: readonly string[],
+  onProgress: (line: string) => void,
 ): Promise<LoadAccount[]> {
   const accounts: LoadAccount[] = [];
   let next = 0;
+  let toldMs = performance.now();
   const work = async (): Promise<void> => {
     while (next < count) {
       const index = next++;
       const wsUrl = wsUrls[Math.floor(index / 2) % wsUrls.length] ?? '';
-      const userId = `${run}-${index}`;
+      const userId = loadUserId(run, index);
       const token = await register(httpUrlOf(wsUrl), userId);
       accounts[index] = { index, userId, token, wsUrl };
+      if (performance.now() - toldMs < progressMs) continue;
+      toldMs = performance.now();
+      onProgress(`${index} of ${count} users are registered`);
     }
   };
   await Promise.all(Array.from({ length: registrationsAtOnce }, work));
