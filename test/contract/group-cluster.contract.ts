@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { NodeCluster } from '../../cluster/mailring/node-cluster.ts';
-import { errorText, messageId, type Json, WireClient } from '../support/wire-client.ts';
+import { errorText, messageId, type Json, type Subprotocol, WireClient } from '../support/wire-client.ts';
 
 const testMaxMs = 240_000;
 
@@ -79,10 +79,10 @@ class HttpUser {
   }
 
   /** A session on the node that serves the user. */
-  async open(): Promise<WireClient> {
+  async open(subprotocol: Subprotocol = 'mailring.v1.json'): Promise<WireClient> {
     let url = this.#cluster.nodes[0]!.wsUrl;
     for (;;) {
-      const client = await WireClient.connect(url);
+      const client = await WireClient.connect(url, subprotocol);
       const reply = await client.call('session.open', { token: this.#token, deviceId: 'd2', since: '0' });
       if (reply['error'] === undefined) return client;
       client.close();
@@ -158,12 +158,13 @@ function writesAndReads(clusterOf: () => NodeCluster): void {
 
 function changesMessages(clusterOf: () => NodeCluster): void {
   it(
-    'G1, G2, G7, G8: edits and deletions reach every member on every node, in lists, pages and pushes',
+    'G1, G2, G7, G8: edits and deletions reach every member on every node, in lists, pages and pushes of both subprotocols',
     async () => {
       const { users, groupId } = await group(clusterOf(), 'edits', 5);
       const [author, other] = users as [HttpUser, HttpUser];
       const conversationId = groupId;
-      const sessions = await Promise.all(users.map((user) => user.open()));
+      const subprotocols = ['mailring.v1.json', 'mailring.v1.msgpack'] as const;
+      const sessions = await Promise.all(users.map((user, index) => user.open(subprotocols[index % 2])));
       for (const text of ['a', 'b', 'c']) await author.say(groupId, text);
       const edit = { conversationId, seq: 3, text: 'C', messageId: messageId('edits0', 'edit') };
       const edited = await author.insist('editMessage', edit);
@@ -201,6 +202,51 @@ function changesMessages(clusterOf: () => NodeCluster): void {
         ]);
       }
       for (const session of sessions) session.close();
+    },
+    testMaxMs,
+  );
+}
+
+function tellsReceipts(clusterOf: () => NodeCluster): void {
+  it(
+    'G8: members of a small group are told how far each other has read, in pushes of both subprotocols',
+    async () => {
+      const { users, groupId } = await group(clusterOf(), 'marks', 3);
+      const [author, reader, third] = users as [HttpUser, HttpUser, HttpUser];
+      const sessions = [await author.open(), await third.open('mailring.v1.msgpack')];
+      for (const text of ['a', 'b']) await author.say(groupId, text);
+      const read = { conversationId: groupId, seq: 2 };
+      expect(await reader.insist('markRead', read)).toEqual({ seq: 2, unread: 0 });
+      for (const session of sessions) {
+        let change = await session.change();
+        while (change['kind'] !== 'receipt') change = await session.change();
+        const told = { conversationId: groupId, userId: 'marks1', deliveredSeq: 2, readSeq: 2 };
+        expect(change).toMatchObject(told);
+        session.close();
+      }
+    },
+    testMaxMs,
+  );
+}
+
+function keepsBlocks(clusterOf: () => NodeCluster): void {
+  it(
+    'who has blocked the one who asks is brought into no group, and nobody else of that call is',
+    async () => {
+      const { users, groupId } = await group(clusterOf(), 'block', 2);
+      const [owner] = users as [HttpUser, HttpUser];
+      const others = ['block-x', 'block-y'];
+      const [blocker] = await Promise.all(others.map((userId) => HttpUser.register(clusterOf(), userId)));
+      await blocker!.call('blockUser', { userId: 'block0' });
+      const add = { conversationId: groupId, members: ['block-y', 'block-x'] };
+      expect(await owner.errorOf('addMembers', add)).toBe('forbidden');
+      const create = { name: 'New', members: others, requestId: 'block-new' };
+      expect(await owner.errorOf('createGroup', create)).toBe('forbidden');
+      const roster = await owner.insist('getMembers', { conversationId: groupId });
+      expect((roster['members'] as Json[]).map(({ userId }) => userId)).toEqual(['block0', 'block1']);
+      expect(await blocker!.entry(groupId)).toBeUndefined();
+      await blocker!.call('unblockUser', { userId: 'block0' });
+      expect(await owner.insist('addMembers', add)).toEqual({ members: 4 });
     },
     testMaxMs,
   );
@@ -343,6 +389,8 @@ const largeMembers = 10;
 export function itKeepsGroups(clusterOf: () => NodeCluster): void {
   writesAndReads(clusterOf);
   changesMessages(clusterOf);
+  tellsReceipts(clusterOf);
+  keepsBlocks(clusterOf);
   comesAndGoes(clusterOf);
   readsLarge(clusterOf);
   survivesKills(clusterOf);

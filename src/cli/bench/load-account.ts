@@ -34,7 +34,7 @@ export async function registerAccounts(
   run: string,
   count: number,
   wsUrls: readonly string[],
-  onProgress: (line: string) => void,
+  onProgress: (line: string) => void = () => undefined,
 ): Promise<LoadAccount[]> {
   const accounts: LoadAccount[] = [];
   let next = 0;

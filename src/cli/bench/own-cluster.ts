@@ -13,7 +13,7 @@ export interface OwnCluster {
   readonly wsUrls: readonly string[];
   readonly opsUrls: readonly string[];
   /** Ends the nodes and removes what they have stored. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 const nodes = 3;
