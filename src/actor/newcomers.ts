@@ -13,8 +13,11 @@ export interface Newcomers {
   readonly growing: readonly string[];
 }
 
-/** Users that are asked for at once: whoever names a thousand that don't exist makes nodes look for a few of them. */
-const cardsAtOnce = 32;
+/**
+ * Users that are asked for first, and at least; after them as many at once as were found: so whoever names a thousand
+ * that don't exist makes nodes look for a few of them.
+ */
+const cardsFirst = 32;
 
 /** Rejects with `too_large` where one call names more users than it may. */
 export function checkNamed(
@@ -44,8 +47,9 @@ export async function checkNewcomers(
 ): Promise<void> {
   const named = new Set(userIds);
   const asked = [...userIds, ...growing];
-  for (let start = 0; start < asked.length; start += cardsAtOnce) {
-    const some = asked.slice(start, start + cardsAtOnce);
+  for (let start = 0; start < asked.length;) {
+    const some = asked.slice(start, start + Math.max(cardsFirst, start));
+    start += some.length;
     const cards = await members.cards(groupId, { userIds: some, about: [from] }, deadline);
     cards.forEach((card, index) => {
       const userId = some[index] ?? '';

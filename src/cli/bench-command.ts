@@ -50,7 +50,7 @@ export function benchCommand(): Command {
     .description('load generator: registers users, lets them chat and reports rates, latencies and CPU')
     .option(
       '--url <ws-url>',
-      'a node to load; repeat for more (default: three nodes on this machine, for this run only)',
+      'a node to load; repeat for more (scenario group, by default: three nodes on this machine, for this run only)',
       eachAddress(['ws:']),
     )
     .option(
@@ -82,6 +82,9 @@ async function bench(command: Command, flags: BenchFlags): Promise<void> {
   const { scenario, json } = flags;
   if (flags.online !== undefined && flags.online > flags.members) {
     command.error('error: --online is at most --members', { exitCode: usageExitCode });
+  }
+  if (flags.url === undefined && scenario !== 'group') {
+    command.error('error: --url is needed but for the group scenario', { exitCode: usageExitCode });
   }
   if (scenario === 'connect' && flags.rate !== undefined) {
     command.error('error: --rate does not go with the connect scenario', { exitCode: usageExitCode });

@@ -29,7 +29,7 @@ describe.each(['mailring.v1.json', 'mailring.v1.msgpack'] as const)('a session i
         textBytesMax: 8192,
         frameBytesMax: 65_536,
         batchMax: 64,
-        membersMax: 100_000,
+        membersMax: 1000,
         membersPerCallMax: 1000,
       },
     });

@@ -6,6 +6,8 @@ import { loadDeviceId } from './load-session.ts';
 const timeoutMs = 60_000;
 /** Members in one call: as long as a busy machine can be, it comes to its end within the call's deadline. */
 const membersPerCall = 500;
+/** So that while mailboxes are told of one call the next ones are looked up. */
+const callsAtOnce = 4;
 /** A call is made again where the nodes are too busy: it changes nothing for those who are in already. */
 const triesMax = 8;
 const pauseMs = 500;
@@ -29,13 +31,17 @@ export async function makeLoadGroup(
   const { conversationId } = await call(owner, 'createGroup', first);
   if (typeof conversationId !== 'string') throw new Error('createGroup gave no conversationId');
   let toldMs = performance.now();
-  for (let from = membersPerCall; from < ids.length; from += membersPerCall) {
-    const members = ids.slice(from, from + membersPerCall);
-    await call(owner, 'addMembers', { conversationId, members });
-    if (performance.now() - toldMs < progressMs) continue;
-    toldMs = performance.now();
-    onProgress(`${from + members.length + 1} of ${accounts.length} members are in`);
-  }
+  let from = membersPerCall;
+  const work = async (): Promise<void> => {
+    while (from < ids.length) {
+      const members = ids.slice(from, (from += membersPerCall));
+      await call(owner, 'addMembers', { conversationId, members });
+      if (performance.now() - toldMs < progressMs) continue;
+      toldMs = performance.now();
+      onProgress(`about ${Math.min(from, ids.length)} of ${accounts.length} members are in`);
+    }
+  };
+  await Promise.all(Array.from({ length: callsAtOnce }, work));
   return conversationId;
 }
 

@@ -120,7 +120,7 @@ describe('mailring bench', () => {
     [['--url', 'ws://127.0.0.1:1', '--scenario', 'group', '--members', '2', '--online', '3'], 2],
     [['--url', 'http://127.0.0.1:1'], 1],
     [['--url', 'ws://127.0.0.1:1', '--pairs', '0'], 1],
-    [[], 1],
+    [[], 2],
   ])('refuses %j', async (args, exitCode) => {
     // Commander's own usage errors carry 1; the program's root turns them into 2.
     const refused = benchCommand().exitOverride().parseAsync(args, { from: 'user' });

@@ -31,7 +31,7 @@ const golden: readonly { readonly ask: PeerAsk; readonly bytes: string }[] = [
   {
     ask: { kind: 'announce', announcement: { bulletin, except: ['cat'] } },
     bytes:
-      '930ddc000da56772703a67a14707031ea3626f62a26869919403a7322e626f622e64a268691e05919902a7312e616e6e2e64a014c0c0c0320509' +
+      '930d9ea56772703a67a14707031ea3626f62a26869919403a7322e626f622e64a268691e05919902a7312e616e6e2e64a014c0c0c0320509' +
       '90c20491a3636174',
   },
 ];
