@@ -76,7 +76,8 @@ async function untilServed({ member, process }: SimNode): Promise<number> {
         await member.router.mailbox(userId).call('sendMessage', message, deadline);
         return;
       } catch (error) {
-        if (!(error instanceof ProtocolError) || error.kind !== 'unavailable') throw error;
+        if (!(error instanceof ProtocolError) || !['unavailable', 'overloaded'].includes(error.kind))
+          throw error;
         await new Promise<void>((resolve) => void world.after(50, resolve));
       }
     }
@@ -99,6 +100,17 @@ describe.each(['held', 'verified'] as const)('reads are %s, and a node', (readRu
     expect(namesIn(a)).toEqual(['n1', 'n2']);
     expect(namesIn(b)).toEqual(['n1', 'n2']);
     expect(servedMs).toBeGreaterThan(expiryMs);
+    expect(servedMs).toBeLessThan(expiryMs + 1_000);
+    expect(log.violations).toEqual([]);
+  });
+
+  it('is killed for good, and then a second one: that is no reason to wait for the removal window', async () => {
+    const [a, b, c] = await threeNodes(readRule);
+    cluster.kill(c);
+    await untilServed(a);
+    cluster.kill(b);
+    const servedMs = await untilServed(a);
+    expect(namesIn(a)).toEqual(['n1']);
     expect(servedMs).toBeLessThan(expiryMs + 1_000);
     expect(log.violations).toEqual([]);
   });
