@@ -187,13 +187,6 @@ export const mutants: readonly Mutant[] = [
     '',
   ),
   edit(
-    'held sends wait in turn after a failure',
-    'src/router/ordered-sends.ts',
-    `    this.#refusedRuns = 0;
-    this.#releaseSoon();`,
-    '    if (isOwners(outcome)) this.#refusedRuns = 0;\n    this.#releaseSoon();',
-  ),
-  edit(
     'hand-off: a copy is shown without comparing its version',
     'src/actor/durable-state.ts',
     `    this.#phase = { kind: 'ready', state, heldSince: undefined };

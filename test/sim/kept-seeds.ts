@@ -98,4 +98,9 @@ export const keptSeeds: readonly KeptSeed[] = [
     steps: 150,
     found: 'G5: a large group that was loaded anew with an older mark owed it for ever, and told nobody',
   },
+  {
+    seed: 2_000_759,
+    steps: 150,
+    found: 'G5: a large group that was loaded anew with an older mark owed it for ever, with three users',
+  },
 ];

@@ -94,7 +94,7 @@ export class SimClimate {
       keepMs: random.pick([300, 5_000]),
     };
     this.misses = later.chance(0.3);
-    this.bursts = later.chance(0.2) ? [1, 1, 3, 20] : [1, 1, 1, 3];
+    this.bursts = later.chance(this.misses ? 0.5 : 0.1) ? [1, 1, 3, 20] : [1, 1, 1, 3];
   }
 }
 

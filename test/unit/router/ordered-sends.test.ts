@@ -123,4 +123,18 @@ describe('the sends of one connection', () => {
     for (let tries = 0; tries < 20; tries++) await sends.answer({ kind: 'wrongOwner', epoch: 6 });
     expect(sends.outcomes).toEqual(['1: unavailable', '2: unavailable', '3: unavailable']);
   });
+
+  test('G4: when one fails those after it go on at once, however long the pauses were: they would add up', async () => {
+    const sends = new SendsRig();
+    const texts = Array.from({ length: 20 }, (_, index) => String(index));
+    sends.send(...texts);
+    for (let tries = 0; tries < 6; tries++) await sends.answer({ kind: 'wrongOwner', epoch: 6 });
+    await sends.rig.time.run(500);
+    for (const text of texts) {
+      expect(sends.asked).toMatchObject([{ text }]);
+      sends.asked.pop()?.answer(unavailable);
+      await sends.rig.time.run(1);
+    }
+    expect(sends.outcomes).toEqual(texts.map((text) => `${text}: unavailable`));
+  });
 });
