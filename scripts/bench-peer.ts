@@ -26,7 +26,7 @@ type Answer =
   | { readonly kind: 'listening'; readonly address: PeerAddress }
   | { readonly kind: 'cpu'; readonly micros: number };
 
-const inFlightCounts = [1, 8, 64, 256];
+const inFlightCounts = [1, 16, 64, 256];
 const warmUpSeconds = 1;
 const deadlineMs = 10_000;
 

@@ -43,7 +43,7 @@ export class SimFaults {
     this.#operator = this.#newOperator();
     const share = this.#random.pick([0.2, 0.5, 1]);
     const kinds = all.filter(() => this.#random.chance(share)).flat();
-    if (cluster.climate.misses) kinds.push(() => this.#freeze());
+    for (let more = cluster.climate.misses ? 3 : 0; more > 0; more--) kinds.push(() => this.#freeze());
     this.#kinds = kinds.length > 0 ? kinds : this.#random.pick(all);
     if (this.#random.chance(0.3)) this.#keepMoving();
   }
