@@ -180,6 +180,24 @@ describe('reading a large group', () => {
     expect(await rig.entry('cat', groupId)).toBeUndefined();
   });
 
+  test('who is put out, and cannot be told, is shown nothing at whatever time it comes', async () => {
+    const [rig, groupId] = await GroupRig.with(trio, tiny);
+    const listener = new FeedListener('0', { mailbox: rig.mailbox('cat'), time: rig.time, limit: 2 });
+    await rig.settle();
+    rig.faultOf = ({ kind, entityId }) =>
+      kind === 'compareAndPut' && entityId === 'cat' ? { kind: 'unavailable' } : undefined;
+    const members = { conversationId: groupId, members: ['cat'] };
+    await rig.time.drive(rig.group(groupId).remove('ann', members, rig.deadline()));
+    // Between two tries to tell it, too.
+    for (let index = 0; index < 100; index++) {
+      await rig.say('ann', groupId, `after ${index}`);
+      await rig.settle(400);
+    }
+    rig.faultOf = () => undefined;
+    await rig.settle(60_000);
+    expect(listener.changes.map(({ kind }) => kind)).toEqual(['conversation', 'conversation']);
+  });
+
   test('G7: those who listen share one look at the store; a mailbox that is not as the store has it tells nothing', async () => {
     const [rig, groupId] = await GroupRig.with(trio, { ...tiny, isLeaseCurrent: false });
     const listeners = trio.map((userId) => {
@@ -199,6 +217,10 @@ describe('reading a large group', () => {
     const other = rig.startNode();
     const members = { conversationId: groupId, members: ['cat'] };
     await rig.time.drive(rig.group(groupId, other).remove('ann', members, rig.deadline()));
+    // So that the group's row says nothing of it any more.
+    other.registry.group(groupId).settleSoon();
+    await rig.settle();
+    expect(other.registry.group(groupId).state?.owed.size).toBe(0);
     await rig.say('ann', groupId, 'two');
     await rig.settle(60_000);
     const told = listeners.map(({ changes }) =>
