@@ -53,7 +53,7 @@ export class Availability {
       return [kind, shareOf(answered, all).toFixed(3), alone, ...[all, acked, failed, unknown].map(String)];
     });
     return [head, ...rows].map((cells) =>
-      cells.map((cell, place) => (place === 0 ? cell.padEnd(20) : cell.padStart(8))).join(''),
+      cells.map((cell, place) => (place === 0 ? cell.padEnd(20) : cell.padStart(10))).join(''),
     );
   }
 

@@ -33,6 +33,9 @@ interface Sent {
 }
 
 const underWayMax = 8;
+const burstMax = 6;
+/** With pauses the first ones are under way when the last ones are sent. */
+const burstPausesMs = [0, 20, 300];
 const rememberedMax = 200;
 const pageLimits = [1, 5, 20, 50];
 const feedPageLimit = 200;
@@ -162,7 +165,7 @@ export class Person {
     ];
     return [
       does(38, () => this.#send()),
-      [8, () => this.#burst()],
+      does(8, () => this.#burst()),
       does(5, () => this.#sendTwiceAtOnce()),
       does(4, () => this.#repeat()),
       does(5, () => this.#edit()),
@@ -248,16 +251,18 @@ export class Person {
     return this.#deliver(this.#newMessage(this.#anyDevice()));
   }
 
-  /** Several messages to one conversation on one line, none waiting for the one before. */
-  #burst(): void {
+  /** Several messages to one conversation on one line, at once or one after the other, none waiting for one before. */
+  async #burst(): Promise<void> {
     const device = this.#anyDevice();
     const line = this.#random.pick(device.lines);
     const conversationId = this.#anyConversation();
-    for (let left = 2 + this.#random.below(4); left > 0; left--) {
+    const pauseMs = this.#random.pick(burstPausesMs);
+    for (let left = 2 + this.#random.below(burstMax); left > 0 && this.#isActive; left--) {
       const sent = this.#newMessage(device, conversationId);
       const first = line.call('sendMessage', sent.params);
       if (first === undefined) return;
       this.#start(first.then(({ kind }) => (kind === 'ok' ? this.#remember(sent) : this.#deliver(sent))));
+      if (pauseMs > 0) await sleep(pauseMs * this.#random.next());
     }
   }
 

@@ -16,6 +16,8 @@ function quiet(): SmallHistory {
   return small;
 }
 
+const refusal = { kind: 'error', error: 'forbidden', retryable: false } as const;
+
 function rulesBroken(small: SmallHistory, views: FinalView[] = small.views()): RuleName[] {
   return [...new Set(checkHistory(small.history, views).map(({ rule }) => rule))];
 }
@@ -55,6 +57,27 @@ describe('the checker of the torture', () => {
       ),
     }));
     expect(rulesBroken(small, views)).toEqual([]);
+  });
+
+  it('accepts what is taken while a block is on its way, and what is refused under one', () => {
+    const small = quiet();
+    const message = { conversationId: chat, text: 'text of m3', messageId: 'm3' };
+    const during = { startMs: small.nowMs + 1, endMs: small.nowMs + 10 };
+    small.call('blockUser', 'bob', { userId: 'ann' }, { kind: 'ok', result: {} }, during);
+    small.send('ann', 'm3', 3);
+    for (let wait = 0; wait < 10; wait++)
+      small.call('typing', 'ann', { conversationId: chat, on: true }, refusal);
+    small.call('sendMessage', 'ann', { ...message, messageId: 'm4' }, refusal);
+    const views = small.views().map((view) => ({ ...view, blocked: view.userId === 'bob' ? ['ann'] : [] }));
+    expect(rulesBroken(small, views)).toEqual([]);
+  });
+
+  it('accepts what is taken when the end of a block was asked for, and perhaps came', () => {
+    const small = quiet();
+    small.call('blockUser', 'bob', { userId: 'ann' }, { kind: 'ok', result: {} });
+    small.call('unblockUser', 'bob', { userId: 'ann' }, { kind: 'unknown' });
+    small.send('ann', 'm3', 3);
+    expect(rulesBroken(small)).toEqual([]);
   });
 
   it.each([...planted, ...plantedSocial])('$rule: finds that $what', ({ rule, plant, views }) => {
