@@ -11,6 +11,7 @@ const gauge = (name: string, help: string, read: () => number) =>
 /** What Prometheus hears of mailboxes, links, the ring, and of users that move. */
 export function observeMember(metrics: NodeMetrics, node: MemberNode): void {
   observeHandoff(metrics, node);
+  observePresence(metrics, node);
   const { registry, tally, peerTally } = node;
   observeMetrics(metrics.registry, [
     gauge('cache_bytes', 'Memory taken by mailboxes (estimated).', () => registry.stats.bytes),
@@ -65,6 +66,23 @@ export function observePush(metrics: NodeMetrics, push: PushService): void {
     counter('push_delivered', 'Notices that the receiver has taken.', () => tally.delivered),
     counter('push_dropped', 'Notices refused, given up, or too many.', () => tally.dropped),
     counter('push_failed_requests', 'Requests to the receiver that failed.', () => tally.failedRequests),
+  ]);
+}
+
+function observePresence(metrics: NodeMetrics, { presence }: MemberNode): void {
+  observeMetrics(metrics.registry, [
+    gauge('presence_watches', 'Sessions here that watch who is there.', () => presence.stats.watches),
+    gauge(
+      'presence_watched',
+      'Users of this node who are watched, once for each who watches.',
+      () => presence.stats.watched,
+    ),
+    counter(
+      'presence_changes_told',
+      'Who came or went, pushed to sessions here.',
+      () => presence.stats.changesTold,
+    ),
+    counter('typing_told', 'Who writes, told to users with devices here.', () => presence.stats.typingTold),
   ]);
 }
 

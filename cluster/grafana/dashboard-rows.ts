@@ -351,6 +351,20 @@ const sessions: DashboardRow = {
       rateOfAll('mailring_changes_pushed_total', 'pushed'),
       rateOfAll('mailring_changes_caught_up_total', 'caught up'),
     ),
+    graph(
+      'Who is there',
+      'Sessions that watch, and users who are watched, once for each who watches.',
+      'short',
+      lines(`sum(mailring_presence_watches{${chosen}})`, 'sessions'),
+      lines(`sum(mailring_presence_watched{${chosen}})`, 'watched'),
+    ),
+    graph(
+      'Presence and typing a second',
+      'Who came, went or writes, told to sessions.',
+      'ops',
+      rateOfAll('mailring_presence_changes_told_total', 'presence'),
+      rateOfAll('mailring_typing_told_total', 'typing'),
+    ),
   ],
 };
 

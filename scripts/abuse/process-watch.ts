@@ -30,8 +30,11 @@ export class ProcessWatch {
     }, 250);
   }
 
-  end(): Usage {
+  end(): void {
     clearInterval(this.#timer);
+  }
+
+  usage(): Usage {
     const after = counted(this.#pid);
     const seconds = (after.atMs - this.#before.atMs) / 1_000;
     return {

@@ -50,9 +50,13 @@ export class Stand {
 
   async observe(goesOn: () => boolean): Promise<Observed> {
     const watch = new ProcessWatch(this.pid);
-    await this.#loopStopMaxMs(); // begins anew with each reading
-    const others = await this.#others.chat(goesOn);
-    return { others, ...watch.end(), loopStopMaxMs: await this.#loopStopMaxMs() };
+    try {
+      await this.#loopStopMaxMs(); // begins anew with each reading
+      const others = await this.#others.chat(goesOn);
+      return { others, ...watch.usage(), loopStopMaxMs: await this.#loopStopMaxMs() };
+    } finally {
+      watch.end();
+    }
   }
 
   async stop(): Promise<void> {

@@ -41,10 +41,11 @@ const drainMs = 5_000;
 const goodbyeMs = 2_000;
 const pollMs = 20;
 const tickMostMs = 1_000;
-/** Connections looked after before others may have their turn. */
-const tickedAtOnce = 16;
-/** Time for new connections, and for looking after the old ones, between two looks at what else there is to do. */
-const turnMs = 2;
+/** Part of the connections looked after at once, and how many of them are closed at once: 2,000 a second. */
+const sliceMs = 20;
+const closedAtOnce = 40;
+/** Time for new connections between two looks at what else there is to do. */
+const greetingTurnMs = 2;
 
 export interface GatewayOptions extends SessionHostOptions {
   /** Folder of the built web client; without it nothing is served at `/`. */
@@ -60,13 +61,15 @@ export class Gateway {
   readonly #admission: Admission;
   readonly #waiting = new WaitingRoom();
   readonly #round: FlushRound;
-  readonly #turns: FairTurns;
+  readonly #greetings: FairTurns;
   readonly #connections = new Set<SocketConnection>();
   readonly #encodings: ReadonlyMap<string, FrameEncoding>;
   readonly #pushFrames: ReadonlyMap<FrameEncoding, PushFrames>;
   readonly #webSockets: WebSocketServer;
   #server: Server | undefined;
   #cancelTick: Cancel = () => undefined;
+  /** Where looking after the connections has got to. */
+  #untended: Iterator<SocketConnection> = [].values();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -74,7 +77,7 @@ export class Gateway {
     this.#host = new SessionHost(options);
     this.#admission = new Admission(settings.limits, time.monotonicMs());
     this.#round = new FlushRound(time);
-    this.#turns = new FairTurns(time, turnMs);
+    this.#greetings = new FairTurns(time, greetingTurnMs);
     const encodings = [jsonEncoding, msgpackEncoding];
     this.#encodings = new Map(encodings.map((encoding) => [encoding.subprotocol, encoding]));
     this.#pushFrames = new Map(encodings.map((encoding) => [encoding, new PushFrames(encoding)]));
@@ -171,7 +174,7 @@ export class Gateway {
     }
     socket.once('close', entered.leave);
     socket.on('error', () => socket.destroy());
-    this.#turns.run(address, () => {
+    this.#greetings.run(address, () => {
       if (socket.destroyed) return;
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         this.#accept(webSocket, socket, encoding, entered.leave);
@@ -213,31 +216,30 @@ export class Gateway {
     return count;
   }
 
-  /** Often enough for the shortest of the times that it looks after. */
+  /** Each connection often enough for the shortest of the times that are looked after here. */
   #scheduleTick(): void {
     const { settings, time } = this.#options;
     const { openTimeoutMs, heartbeatMs, stalledMs } = settings.session;
     const tickMs = Math.min(tickMostMs, Math.min(openTimeoutMs, heartbeatMs, stalledMs) / 4);
-    this.#cancelTick = time.after(tickMs, () => {
-      this.#tick(this.#connections.values());
+    this.#cancelTick = time.after(Math.min(sliceMs, tickMs), () => {
+      this.#tick(Math.ceil((this.#connections.size * sliceMs) / tickMs));
+      this.#scheduleTick();
     });
   }
 
-  /** Many may be due to be closed at once. */
-  #tick(left: Iterator<SocketConnection>): void {
+  /** Some of them at a time: when thousands are due to be closed, others are served in between. */
+  #tick(most: number): void {
     const { time } = this.#options;
-    this.#turns.run('tick', () => {
-      const [nowMs, wallMs] = [time.monotonicMs(), time.wallMs()];
-      for (let count = 0; count < tickedAtOnce; count++) {
-        const next = left.next();
-        if (next.done === true) {
-          if (!this.#admission.isStopping) this.#scheduleTick();
-          return;
-        }
-        next.value.tick(nowMs, wallMs);
+    const [nowMs, wallMs] = [time.monotonicMs(), time.wallMs()];
+    let closed = 0;
+    for (let count = 0; count < most && closed < closedAtOnce; count++) {
+      const next = this.#untended.next();
+      if (next.done === true) {
+        this.#untended = this.#connections.values();
+        return;
       }
-      this.#tick(left);
-    });
+      if (next.value.tick(nowMs, wallMs)) closed += 1;
+    }
   }
 
   async #until(condition: () => boolean, mostMs: number): Promise<void> {

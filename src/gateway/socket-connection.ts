@@ -82,7 +82,7 @@ export class SocketConnection implements DeviceConnection {
   }
 
   send(payload: Payload): void {
-    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (!this.#isOpen()) return;
     this.#queue.push(payload);
     // A client that asks and does not read is not read either.
     if (!this.#isFull && !this.#queue.hasRoom()) {
@@ -121,9 +121,9 @@ export class SocketConnection implements DeviceConnection {
     this.#webSocket.terminate();
   }
 
-  /** Called now and then. */
-  tick(nowMs: number, wallMs: number): void {
-    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+  /** Called now and then; true where it had to be closed. */
+  tick(nowMs: number, wallMs: number): boolean {
+    if (!this.#isOpen()) return false;
     this.session.tick(nowMs, wallMs);
     if (this.#queue.blockedMs(nowMs) >= this.#stalledMs) {
       this.session.close(closeCodes.slowConsumer, 'the connection takes no data');
@@ -131,6 +131,11 @@ export class SocketConnection implements DeviceConnection {
       this.#nextPingMs = nowMs + this.#heartbeatMs;
       this.#beat(nowMs);
     }
+    return !this.#isOpen();
+  }
+
+  #isOpen(): boolean {
+    return this.#webSocket.readyState === WebSocket.OPEN;
   }
 
   #beat(nowMs: number): void {
@@ -150,7 +155,7 @@ export class SocketConnection implements DeviceConnection {
     this.#traffic.framesReceived += 1;
     this.#traffic.bytesReceived += data.length;
     // Who was told to go and goes on sending is neither decoded nor served.
-    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (!this.#isOpen()) return;
     try {
       this.#handle(this.encoding.decode(data, isBinary));
     } catch (err) {

@@ -32,6 +32,16 @@ export interface PresenceDeskParts {
   readonly alarm: (error: unknown, what: string) => void;
 }
 
+/** For Prometheus. */
+export interface PresenceStats {
+  /** Sessions of this node that watch somebody. */
+  readonly watches: number;
+  /** Users of this node who are watched, counted once for each who does, at whichever node. */
+  readonly watched: number;
+  readonly changesTold: number;
+  readonly typingTold: number;
+}
+
 /** Who is there and who writes, on this node and between nodes (docs/adr/0012-presence-and-typing.md). */
 export class PresenceDesk implements PeerHandler, PresencePort {
   readonly #parts: PresenceDeskParts;
@@ -39,6 +49,7 @@ export class PresenceDesk implements PeerHandler, PresencePort {
   readonly #watches: PresenceWatches;
   readonly #typing: TypingDesk;
   #typed: (userId: string, typing: Typing) => void = () => undefined;
+  #typingTold = 0;
 
   constructor(parts: PresenceDeskParts) {
     const { registry, router, ring, time, random, alarm } = parts;
@@ -68,8 +79,13 @@ export class PresenceDesk implements PeerHandler, PresencePort {
       sendToDevices: (nodeId, userId, typing) => {
         this.#note(nodeId, { kind: 'typed', typing }, userId);
       },
-      typed: (userId, typing) => this.#typed(userId, typing),
+      typed: (userId, typing) => this.#tellTyping(userId, typing),
     });
+  }
+
+  get stats(): PresenceStats {
+    const { count: watches, changesTold } = this.#watches;
+    return { watches, watched: this.#board.entries, changesTold, typingTold: this.#typingTold };
   }
 
   watch(
@@ -135,13 +151,18 @@ export class PresenceDesk implements PeerHandler, PresencePort {
         this.#typing.toOwn(news.typing, news.userIds);
         return;
       case 'typed':
-        this.#typed(to, news.typing);
+        this.#tellTyping(to, news.typing);
     }
   }
 
   reset({ nodeId, incarnation }: PeerIdentity): void {
     this.#board.forget(incarnation);
     this.#watches.linkReset(nodeId);
+  }
+
+  #tellTyping(userId: string, typing: Typing): void {
+    this.#typingTold += 1;
+    this.#typed(userId, typing);
   }
 
   get #view(): RingView {

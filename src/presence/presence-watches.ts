@@ -54,9 +54,20 @@ export class PresenceWatches {
   readonly #lives = new Map<number, Live>();
   #lastId = 0;
   #entries = 0;
+  #changesTold = 0;
 
   constructor(parts: PresenceWatchesParts) {
     this.#parts = parts;
+  }
+
+  /** Sessions of this node that watch somebody. */
+  get count(): number {
+    return this.#lives.size;
+  }
+
+  /** Changes pushed to them so far. */
+  get changesTold(): number {
+    return this.#changesTold;
   }
 
   async watch(
@@ -68,7 +79,11 @@ export class PresenceWatches {
     if (this.#entries + userIds.length > entriesMax) {
       throw new ProtocolError('overloaded', 'too many users are watched here', { retryAfterMs: 30_000 });
     }
-    const live = this.#begin(new PeopleWatch(++this.#lastId, watcher, [...new Set(userIds)], push));
+    const tell = (presence: Presence): void => {
+      this.#changesTold += 1;
+      push(presence);
+    };
+    const live = this.#begin(new PeopleWatch(++this.#lastId, watcher, [...new Set(userIds)], tell));
     const end = (): void => this.#end(live);
     try {
       await this.#ask(live, deadline);

@@ -6,6 +6,7 @@ import type { RingRequest } from '../../src/admin/control-api.ts';
 import { RingApi } from '../../src/cli/ring/ring-api.ts';
 import { describeMessenger } from './messenger.contract.ts';
 import { itKeepsGroups } from './group-cluster.contract.ts';
+import { itKeepsPresence } from './presence-cluster.contract.ts';
 import { errorText, messageId, WireClient } from '../support/wire-client.ts';
 import type { Json } from '../support/wire-client.ts';
 
@@ -250,5 +251,6 @@ export function describeNodeCluster(name: string, start: () => Promise<ContractC
     );
 
     itKeepsGroups(() => cluster);
+    itKeepsPresence(() => ({ cluster, changed }));
   });
 }

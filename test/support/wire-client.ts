@@ -39,8 +39,12 @@ export class WireClient {
     });
   }
 
-  static async connect(url: string, subprotocol: Subprotocol = 'mailring.v1.json'): Promise<WireClient> {
-    const socket = new WebSocket(url, subprotocol, { perMessageDeflate: false });
+  static async connect(
+    url: string,
+    subprotocol: Subprotocol = 'mailring.v1.json',
+    autoPong = true,
+  ): Promise<WireClient> {
+    const socket = new WebSocket(url, subprotocol, { perMessageDeflate: false, autoPong });
     const client = new WireClient(socket, subprotocol);
     await new Promise((resolve, reject) => {
       socket.on('open', resolve);
@@ -101,8 +105,8 @@ export class WireClient {
   }
 
   /** The first message in the inbox that matches, waiting for it. */
-  async take(matches: (message: unknown) => boolean = () => true): Promise<Json> {
-    const deadline = Date.now() + waitMs;
+  async take(matches: (message: unknown) => boolean = () => true, forMs = waitMs): Promise<Json> {
+    const deadline = Date.now() + forMs;
     for (;;) {
       if (this.#fault !== undefined) throw new Error(this.#fault);
       const index = this.inbox.findIndex(matches);
