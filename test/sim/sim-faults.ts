@@ -43,7 +43,7 @@ export class SimFaults {
     this.#operator = this.#newOperator();
     const share = this.#random.pick([0.2, 0.5, 1]);
     const kinds = all.filter(() => this.#random.chance(share)).flat();
-    for (let more = cluster.climate.misses ? 3 : 0; more > 0; more--) kinds.push(() => this.#freeze());
+    for (let more = cluster.climate.misses ? 3 : 0; more > 0; more--) kinds.push(() => this.#oversleep());
     this.#kinds = kinds.length > 0 ? kinds : this.#random.pick(all);
     if (this.#random.chance(0.3)) this.#keepMoving();
   }
@@ -277,22 +277,43 @@ export class SimFaults {
   #freeze(): void {
     const node = this.#someNode();
     if (node === undefined) return;
-    const { weather, label } = node;
-    const { climate, log } = this.#cluster;
-    const { nodeId } = climate.misses ? (this.#someNode() ?? node) : node;
+    const { weather, nodeId, label } = node;
     const forMs = 200 + this.#random.below(this.#random.pick([600, 3_000]));
-    log.trace(`${label} keeps its view for ${forMs} ms`);
+    this.#cluster.log.trace(`${label} keeps its view for ${forMs} ms`);
     if (this.#random.chance(0.3)) weather.storeSlowness = 60;
     else weather.isStoreCut = true;
     weather.isBoardCut = true;
-    this.#weighTo(nodeId, 0);
-    if (this.#random.chance(0.5)) {
-      this.#later(forMs * this.#random.next(), () => {
-        this.#weighTo(nodeId, 100);
-      });
-    }
+    this.#moveAway(nodeId, forMs);
     this.#later(forMs, () => {
       weather.clear();
+    });
+  }
+
+  /**
+   * A node misses views, and goes on with what it has in memory: it stands still while it loses its users, so that what
+   * clients ask meanwhile is the first thing that it sees afterwards; or it hears nothing while another one loses them.
+   */
+  #oversleep(): void {
+    const node = this.#someNode();
+    if (node?.process.isRunning !== true) return;
+    const { weather, process, label } = node;
+    const forMs = 200 + this.#random.below(4_000);
+    this.#cluster.log.trace(`${label} misses what happens in ${forMs} ms`);
+    const mover = this.#random.chance(0.5) ? node : (this.#someNode() ?? node);
+    if (mover === node) process.time.pause();
+    else weather.isStoreCut = weather.isBoardCut = true;
+    this.#moveAway(mover.nodeId, forMs);
+    this.#later(forMs, () => {
+      weather.clear();
+      process.resume();
+    });
+  }
+
+  #moveAway(nodeId: string, forMs: number): void {
+    this.#weighTo(nodeId, 0);
+    if (!this.#random.chance(0.5)) return;
+    this.#later(forMs * this.#random.next(), () => {
+      this.#weighTo(nodeId, 100);
     });
   }
 

@@ -25,7 +25,7 @@ export class SimClimate {
   /** At the end all nodes but one are down for minutes. */
   readonly hasOutage: boolean;
   readonly removal: RemovalTerms;
-  /** Who keeps an old view does so while another node loses its users. */
+  /** Nodes often miss views in which users move away and back. */
   readonly misses: boolean;
   /** Of messages that a device sends at once. */
   readonly bursts: readonly number[];
