@@ -5,19 +5,40 @@ import { pushList } from '../../src/protocol/shape-schemas.ts';
 import { transports } from './protocol-stand.ts';
 import type { Transport } from './protocol-stand.ts';
 
-/** What three nodes cannot be brought to within a test; where it is shown instead. */
-const elsewhere = new Map([
-  ['addContact forbidden', 'test/unit/actor/people.test.ts'],
-  ['blockUser forbidden', 'test/unit/actor/people.test.ts'],
-  ['any call overloaded', 'test/unit/session/call-desk.test.ts, test/unit/actor/limits.test.ts'],
-  ['any call internal', 'test/wire/limits.test.ts'],
-  ['close code 4001', 'test/wire/session.test.ts'],
-  ['close code 4002', 'test/wire/limits.test.ts'],
-  ['close code 4003', 'test/wire/limits.test.ts'],
-  ['push moved', 'test/contract/node-cluster.contract.ts'],
-  ['push typing', 'test/contract/messenger-presence.contract.ts'],
-  ['push presence', 'test/contract/messenger-presence.contract.ts'],
+interface Elsewhere {
+  readonly place: string;
+  readonly why: string;
+}
+
+const fullList = {
+  place: 'test/unit/actor/people.test.ts',
+  why: 'a list of contacts is full with 5,000 people, who would all have to be registered',
+};
+
+/** What three nodes cannot be brought to within a test, or what there is not; where it is shown instead. */
+const elsewhere = new Map<string, Elsewhere>([
+  ['addContact forbidden', fullList],
+  ['blockUser forbidden', fullList],
+  [
+    'any call overloaded',
+    {
+      place: 'test/unit/session/call-desk.test.ts, test/unit/actor/limits.test.ts',
+      why: 'a node has to be brought to its limits: 2,048 calls under way on a connection, or a mailbox with a full queue',
+    },
+  ],
+  ['any call internal', { place: 'test/wire/limits.test.ts', why: 'it takes a mistake in the code' }],
+  [
+    'frame parse_error msgpack',
+    {
+      place: 'close code 4500',
+      why: 'what is no MessagePack cannot be told from the middle of something: the connection ends',
+    },
+  ],
 ]);
+
+function elsewhereOf({ what, outcome }: Row, transport: Transport): Elsewhere | undefined {
+  return elsewhere.get(`${what} ${outcome}`) ?? elsewhere.get(`${what} ${outcome} ${transport}`);
+}
 
 export const changeKinds: readonly string[] = Object.keys({
   message: true,
@@ -31,7 +52,13 @@ export const changeKinds: readonly string[] = Object.keys({
 
 /** What belongs to sessions and frames, not to one call; over HTTP some of it has no counterpart. */
 const sessionRows = [
-  ['session.open', ['good', 'good since', 'moved', 'unauthenticated', 'invalid_params', 'invalid_request']],
+  [
+    'session.open',
+    [
+      ...['good', 'good since', 'moved', 'unauthenticated', 'invalid_params', 'invalid_request'],
+      'rate_limited',
+    ],
+  ],
   ['close code', Object.values(closeCodes).map(String)],
 ] as const;
 const frameRows = [
@@ -88,8 +115,11 @@ export class ProtocolCoverage {
   missing(): readonly string[] {
     return sections
       .flatMap(([, rows]) => rows)
-      .filter(({ what, outcome }) => !elsewhere.has(`${what} ${outcome}`))
-      .flatMap((row) => row.transports.map((transport) => `${row.what} ${row.outcome} ${transport}`))
+      .flatMap((row) =>
+        row.transports
+          .filter((transport) => elsewhereOf(row, transport) === undefined)
+          .map((transport) => `${row.what} ${row.outcome} ${transport}`),
+      )
       .filter((combination) => !this.#seen.has(combination));
   }
 
@@ -103,6 +133,8 @@ export class ProtocolCoverage {
         'who is asked about and the node that takes HTTP are on three different nodes. All that comes back is held ' +
         'against the schemas of [docs/api](api). A row without its cases fails the test.',
       ...sections.map(([title, rows]) => `## ${title}\n\n${this.#table(rows)}`),
+      '## Why not here',
+      [...elsewhere].map(([row, { place, why }]) => `- ${row} (${place}): ${why}.`).join('\n'),
     ].join('\n\n');
   }
 
@@ -112,11 +144,11 @@ export class ProtocolCoverage {
       '| --- | --- | --- | --- | --- |',
       ...rows.map((row) => {
         const { what, outcome } = row;
-        const place = elsewhere.get(`${what} ${outcome}`);
         const cells = transports.map((transport) => {
           if (this.#seen.has(`${what} ${outcome} ${transport}`)) return 'yes';
           if (!row.transports.includes(transport)) return '';
-          return place === undefined ? '**no**' : `in ${place}`;
+          const other = elsewhereOf(row, transport);
+          return other === undefined ? '**no**' : `in ${other.place}`;
         });
         return `| \`${what}\` | ${outcome} | ${cells.join(' | ')} |`;
       }),

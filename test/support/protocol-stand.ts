@@ -22,6 +22,7 @@ export const deviceId = 'd1';
 export const membersMax = 6;
 export const conversationsMax = 60;
 export const connectionsPerUserMax = 12;
+export const openingsPerMinute = 60;
 
 async function post(node: NodeProcess, path: string, body: unknown, token?: string): Promise<Response> {
   const headers = {

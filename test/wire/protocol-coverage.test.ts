@@ -12,6 +12,7 @@ import {
   fullUser,
   httpLine,
   membersMax,
+  openingsPerMinute,
   Person,
   ProtocolStand,
   socketLine,
@@ -25,6 +26,7 @@ import { describeHttpRoutes } from './protocol-http-routes.ts';
 import { protocolCases } from './protocol-cases.ts';
 
 const methods = Object.keys(callList);
+const sockets = ['json', 'msgpack'] as const;
 const settings = {
   ...{ store: 'lmdb', 'limits-members-max': membersMax, 'limits-conversations-max': conversationsMax },
   // Calls of a node that is away fail after this; the others have to be answered within it.
@@ -36,6 +38,9 @@ const settings = {
     'log-level': 'warn',
   },
   'limits-connections-per-user-max': connectionsPerUserMax,
+  'limits-openings-per-minute-per-user': openingsPerMinute,
+  // Soon enough for a test, and late enough for a busy machine.
+  ...{ 'session-heartbeat-ms': 4_000, 'session-stalled-ms': 4_000 },
   // The cases have to get through, a flood not.
   ...{ 'limits-requests-per-second-per-user': 100, 'limits-accounts-per-minute-per-address': 400 },
   'limits-logins-per-minute-per-address': 20,
@@ -160,6 +165,14 @@ describeFrames({ coverage, node, standOf, outcomeOf });
 describeHttpRoutes({ coverage, node, standOf, outcomeOf });
 
 describe('with a node that has stopped', () => {
+  const leaving: { client: WireClient; transport: Transport }[] = [];
+  beforeAll(async () => {
+    for (const transport of sockets) {
+      const person = await Person.ownedBy(node(2), node(0), `last-${transport}`);
+      leaving.push({ client: await person.open(transport), transport });
+    }
+  });
+
   it('any call: unavailable where it needs that node, within the deadline', async () => {
     const bobsNode = node(1).process;
     bobsNode.signal('SIGSTOP');
@@ -183,12 +196,29 @@ describe('with a node that has stopped', () => {
     }
   }, 60_000);
 
-  it('close code 4000: a node that stops says so', async () => {
-    for (const transport of ['json', 'msgpack'] as const) {
-      const client = await WireClient.connect(node(2).wsUrl, subprotocolOf(transport));
-      void client.closed.then(({ code }) => coverage.note('close code', String(code), transport));
+  it('moved, then close code 4001: a node that stops gives its users away first', async () => {
+    const stopped = node(2).process.stop();
+    for (const { client, transport } of leaving) {
+      const moved = await client.take((message) => (message as Json)['method'] === 'moved');
+      expect(moved['params']).toMatchObject({ url: expect.any(String) as string });
+      coverage.note('push', 'moved', transport);
+      expect((await client.closed).code).toBe(4001);
+      coverage.note('close code', '4001', transport);
     }
-    await node(2).process.stop();
+    await stopped;
+  }, 60_000);
+
+  it('close code 4000: a node that stops says so', async () => {
+    const closed = sockets.map(async (transport) => {
+      const client = await WireClient.connect(node(1).wsUrl, subprotocolOf(transport));
+      return async (): Promise<void> => {
+        expect((await client.closed).code).toBe(4000);
+        coverage.note('close code', '4000', transport);
+      };
+    });
+    const told = await Promise.all(closed);
+    await node(1).process.stop();
+    for (const isTold of told) await isTold();
   }, 60_000);
 });
 
