@@ -40,8 +40,10 @@ interface Topic {
 
 const nothing: Cancel = () => undefined;
 const nobody: ReadonlySet<string> = new Set();
-/** Mailboxes in one look at the store. */
-const comparedAtOnce = 256;
+/** Mailboxes that are told in one turn of the event loop, and share one look at the store. */
+const toldAtOnce = 256;
+/** For such a look: a mailbox that has to wait for longer waits alone. */
+const comparisonMs = 1_000;
 
 /**
  * Large groups tell nodes, not mailboxes: this node asks each of them once for all of its users, again from time to
@@ -79,44 +81,59 @@ export class GroupFollowers implements FollowPort {
 
   /**
    * A group tells what it has. @param except members who may have come or gone: they ask
-   * @returns false: nobody here wants to know
+   * @returns when all have heard of it, so that what comes meanwhile is told as one; false: nobody here wants to know
    */
-  announce(bulletin: Bulletin, except: readonly string[]): boolean {
+  async announce(bulletin: Bulletin, except: readonly string[]): Promise<boolean> {
     const topic = this.#topics.get(bulletin.groupId);
     if (topic === undefined) return false;
     note(topic, bulletin);
-    this.#tell(topic, bulletin, new Set(except));
+    const apart = new Set(except);
+    for (const userId of topic.users) if (apart.has(userId)) this.#parts.follower(userId).askSoon();
+    await this.#tell(topic, bulletin, apart);
     return true;
   }
 
-  #tell(topic: Topic, bulletin: Bulletin, except: ReadonlySet<string>): void {
-    const unproven: string[] = [];
-    for (const userId of topic.users) {
-      const follower = this.#parts.follower(userId);
-      if (except.has(userId)) follower.askSoon();
-      else if (!follower.hearAtOnce(bulletin, undefined)) unproven.push(userId);
+  /**
+   * A few at a time: what others wait for (the answer to who has sent it, the other nodes' bulletins, the sockets of
+   * those who were told first) goes out in between.
+   */
+  async #tell(topic: Topic, bulletin: Bulletin, except: ReadonlySet<string>): Promise<void> {
+    const { time, alarm } = this.#parts;
+    const userIds = [...topic.users].filter((userId) => !except.has(userId));
+    try {
+      let isComparing = true;
+      for (let from = 0; from < userIds.length; from += toldAtOnce) {
+        await new Promise<void>((resolve) => {
+          time.soon(resolve);
+        });
+        // Who has stopped listening meanwhile is told nothing.
+        const some = userIds.slice(from, from + toldAtOnce).filter((userId) => topic.users.has(userId));
+        const unproven = some.filter(
+          (userId) => !this.#parts.follower(userId).hearAtOnce(bulletin, undefined),
+        );
+        if (unproven.length === 0) continue;
+        const stored: readonly (RowVersion | undefined)[] = isComparing ? await this.#versions(unproven) : [];
+        // Each finds out for itself then, and has its own way to go on.
+        isComparing = stored.length > 0;
+        unproven.forEach((userId, index) => {
+          if (!topic.users.has(userId)) return;
+          const mailbox = this.#parts.follower(userId);
+          if (!mailbox.hearAtOnce(bulletin, stored[index])) mailbox.hear(bulletin);
+        });
+      }
+    } catch (error) {
+      alarm(error, `telling of ${topic.groupId}`);
     }
-    void this.#compareAndTell(topic, unproven, bulletin);
   }
 
-  /** Those whose mailboxes may have been written elsewhere: the store is asked once for many of them. */
-  async #compareAndTell(topic: Topic, userIds: readonly string[], bulletin: Bulletin): Promise<void> {
-    const { store, time, timing, follower, alarm } = this.#parts;
-    for (let from = 0; from < userIds.length; from += comparedAtOnce) {
-      const some = userIds.slice(from, from + comparedAtOnce);
-      let stored: readonly (RowVersion | undefined)[] = [];
-      try {
-        stored = await store.versions(some, time.monotonicMs() + timing.askMs);
-      } catch (error) {
-        // Each finds out for itself, and has its own way to go on.
-        if (!(error instanceof StoreError)) alarm(error, `telling of ${topic.groupId}`);
-      }
-      some.forEach((userId, index) => {
-        // Who has stopped listening meanwhile is told nothing.
-        if (!topic.users.has(userId)) return;
-        const mailbox = follower(userId);
-        if (!mailbox.hearAtOnce(bulletin, stored[index])) mailbox.hear(bulletin);
-      });
+  /** Those whose mailboxes may have been written elsewhere share one look at the store. @returns none: it fails */
+  async #versions(userIds: readonly string[]): Promise<readonly (RowVersion | undefined)[]> {
+    const { store, time } = this.#parts;
+    try {
+      return await store.versions(userIds, time.monotonicMs() + comparisonMs);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return [];
     }
   }
 
@@ -170,7 +187,7 @@ export class GroupFollowers implements FollowPort {
       note(topic, bulletin);
       // Of what the group told in the meantime the followers have heard, or are about to.
       const known = wasLive ? before : bulletin;
-      if (known !== undefined) this.#tell(topic, known, nobody);
+      if (known !== undefined) void this.#tell(topic, known, nobody);
       this.#next(topic, jitteredMs(timing.renewMs, random));
     } catch (error) {
       if (!(error instanceof ProtocolError) || error.kind === 'internal') {

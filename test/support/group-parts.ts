@@ -50,8 +50,7 @@ export function localGroups(
     members: {
       nodeOf: () => 'n1',
       tell: (_nodeId, circular, deadline) => local().tell(circular, deadline),
-      announce: (_nodeId, { bulletin, except }) =>
-        Promise.resolve(registry().followers.announce(bulletin, except)),
+      announce: (_nodeId, { bulletin, except }) => registry().followers.announce(bulletin, except),
       cards: (groupId, asked, deadline) => local().cards(groupId, asked, deadline),
     },
   };
