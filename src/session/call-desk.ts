@@ -39,6 +39,7 @@ export class CallDesk {
   #readsRunning = 0;
   #isCrowded = false;
   #isResting = false;
+  #isPaying = false;
   #ended = false;
 
   constructor(service: CallService, caller: Caller, bucket: TokenBucket, outlet: ReplyOutlet) {
@@ -109,7 +110,21 @@ export class CallDesk {
   }
 
   #mayRead(): boolean {
-    return this.#readsRunning < this.#service.limits.readsMax && this.#outlet.hasRoom();
+    return this.#readsRunning < this.#service.limits.readsMax && this.#outlet.hasRoom() && this.#isPaid();
+  }
+
+  /** Reads that were let in together learn what they cost one after the other: the rest waits for what is owed. */
+  #isPaid(): boolean {
+    const { time } = this.#service;
+    const debtMs = this.#bucket.debtMs(time.monotonicMs());
+    if (debtMs > 0 && !this.#isPaying) {
+      this.#isPaying = true;
+      time.after(debtMs, () => {
+        this.#isPaying = false;
+        this.resume();
+      });
+    }
+    return debtMs === 0;
   }
 
   #startWaitingReads(): void {

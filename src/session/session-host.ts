@@ -54,7 +54,7 @@ const watchRates = { tokensPerSecond: 1, burst: 10, keysMax: usersMax };
 /** Calls of a user that may be refused at once for their rate; sustained, as many as are served. */
 const refusalsBurst = 5_000;
 /** Time for replies to reads between two looks at what else there is to do. */
-const replyTurnMs = 2;
+const replyTurnMs = 1;
 
 /** What the sessions of a node share: whom they ask, what they may, and who is there. */
 export class SessionHost {

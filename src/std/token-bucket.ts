@@ -34,6 +34,12 @@ export class TokenBucket {
     return this.#tokens >= wholeToken ? 0 : Math.max(1, Math.ceil((1 - this.#tokens) / this.#tokensPerMs));
   }
 
+  /** 0, or the ms until what was charged beyond what there was has come in. */
+  debtMs(nowMs: number): number {
+    this.#fill(nowMs);
+    return this.#tokens >= 0 ? 0 : Math.ceil(-this.#tokens / this.#tokensPerMs);
+  }
+
   /** A full bucket is like a new one: it may be forgotten. */
   isFull(nowMs: number): boolean {
     this.#fill(nowMs);

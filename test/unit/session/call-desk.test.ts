@@ -142,6 +142,19 @@ describe('CallDesk', () => {
     expect(answers).toHaveLength(2);
   });
 
+  it('G10: reads that were let in wait until the replies to others are paid for', async () => {
+    const { submit, time, answers, replies, replyWith } = setUp({ readsMax: 1 }, new TokenBucket(1, 4, 0));
+    replyWith('x'.repeat(8 * 65_536), 0);
+    for (let id = 1; id <= 3; id++) submit('read', id);
+    answers[0]!();
+    await settle();
+    expect([replies.length, answers.length]).toEqual([1, 1]);
+    time.advance(6_000);
+    expect(answers).toHaveLength(1);
+    time.advance(2_000);
+    expect(answers).toHaveLength(2);
+  });
+
   it('G10: replies to reads that take long are made one a turn, and writes do not wait for them', async () => {
     const { submit, turn, answers, replies, replyWith } = setUp({ readsMax: 4 });
     replyWith('ok', replyTurnMs);
