@@ -272,7 +272,8 @@ export class GroupFanOut {
     const enrolments = enrolmentsFor(state, userIds, bulletin);
     const failed = new Set(await members.tell(lane.nodeId, { bulletin, userIds, enrolments }, deadline));
     const isDone = failed.size === 0 || this.#part(lane, failed);
-    if (isDone && !isNamedOnly) lane.through = markOfGroup(bulletin);
+    // Who knows that the group is large takes no more from a bulletin than that, whatever it has.
+    if (isDone && !isNamedOnly) lane.through = leastMark([markOfGroup(bulletin), markOfState(state)]);
     this.#confirm(lane, bulletin.lastSeq, enrolments, failed);
     return isDone;
   }
