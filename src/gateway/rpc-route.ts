@@ -4,6 +4,7 @@ import { readRequest } from '../protocol/json-rpc.ts';
 import { CallDesk } from '../session/call-desk.ts';
 import type { Caller } from '../session/call-table.ts';
 import type { Payload, ReplyOutlet } from '../session/device-connection.ts';
+import { Intake } from '../session/intake.ts';
 import { ReplyBatch } from '../session/reply-batch.ts';
 import type { SessionHost } from '../session/session-host.ts';
 import { unanswerable, unparsable } from './frame-encoding.ts';
@@ -69,7 +70,7 @@ export class RpcRoute {
     };
     const refuse = (why: Refusal): void => settle(jsonEncoding.error(null, why));
     const bucket = this.#host.userBuckets.of(caller.userId, time.monotonicMs());
-    const desk = new CallDesk(this.#host.service, caller, bucket, outlet);
+    const desk = new CallDesk(this.#host.service, caller, bucket, outlet, new Intake(outlet, time));
     if (value === unparsable || value === unanswerable) {
       refuse(refusal('parse_error', 'the body is not JSON'));
     } else if (!Array.isArray(value)) {

@@ -8,6 +8,7 @@ import type { CallTally } from '../telemetry/node-metrics.ts';
 import type { CallService, ServedCall } from './call-service.ts';
 import type { Call, Caller } from './call-table.ts';
 import type { Payload, ReplyOutlet } from './device-connection.ts';
+import type { Intake } from './intake.ts';
 import type { ReplyBatch } from './reply-batch.ts';
 import { chargeReply } from './reply-price.ts';
 
@@ -33,20 +34,26 @@ export class CallDesk {
   readonly #caller: Caller;
   readonly #bucket: TokenBucket;
   readonly #outlet: ReplyOutlet;
+  readonly #intake: Intake;
   /** In the order of their start, which is that of their deadlines. */
   readonly #pending = new Set<PendingCall>();
   #waitingReads: PendingCall[] = [];
   #readsRunning = 0;
-  #isCrowded = false;
-  #isResting = false;
   #isPaying = false;
   #ended = false;
 
-  constructor(service: CallService, caller: Caller, bucket: TokenBucket, outlet: ReplyOutlet) {
+  constructor(
+    service: CallService,
+    caller: Caller,
+    bucket: TokenBucket,
+    outlet: ReplyOutlet,
+    intake: Intake,
+  ) {
     this.#service = service;
     this.#caller = caller;
     this.#bucket = bucket;
     this.#outlet = outlet;
+    this.#intake = intake;
   }
 
   get inFlight(): number {
@@ -60,7 +67,7 @@ export class CallDesk {
     const retryAfterMs = this.#bucket.take(nowMs);
     if (retryAfterMs > 0) {
       const tooFast = refusal('rate_limited', 'too many calls', { retryAfterMs });
-      this.#rest();
+      this.#intake.rest(restMs);
       this.#refuse(request.id, batch, served?.tally ?? unknownTally, tooFast);
       if (refusals.take(this.#caller.userId, nowMs) > 0)
         this.#outlet.close(closeCodes.rate, 'too many calls');
@@ -80,7 +87,7 @@ export class CallDesk {
     this.#pending.add(pending);
     const surcharge = served.call.surcharge?.(params) ?? 0;
     if (surcharge > 0) this.#bucket.charge(surcharge, nowMs);
-    if (this.#pending.size >= limits.inFlightBusy) this.#setCrowded(true);
+    if (this.#pending.size >= limits.inFlightBusy) this.#intake.setCrowded(true);
     if (served.call.kind === 'write')
       void this.#start(pending); // it settles the call itself, either way
     else if (this.#waitingReads.length === 0 && this.#mayRead()) this.#startRead(pending);
@@ -213,23 +220,7 @@ export class CallDesk {
   }
 
   #settled(): void {
-    if (this.#pending.size < this.#service.limits.inFlightBusy / 2) this.#setCrowded(false);
-  }
-
-  #setCrowded(isCrowded: boolean): void {
-    if (this.#isCrowded === isCrowded) return;
-    this.#isCrowded = isCrowded;
-    if (!this.#isResting) this.#outlet.setBusy(isCrowded);
-  }
-
-  #rest(): void {
-    if (this.#isResting) return;
-    this.#isResting = true;
-    if (!this.#isCrowded) this.#outlet.setBusy(true);
-    this.#service.time.after(restMs, () => {
-      this.#isResting = false;
-      if (!this.#isCrowded && !this.#ended) this.#outlet.setBusy(false);
-    });
+    if (this.#pending.size < this.#service.limits.inFlightBusy / 2) this.#intake.setCrowded(false);
   }
 
   #explain(pending: PendingCall, error: unknown): Refusal {

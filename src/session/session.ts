@@ -17,6 +17,7 @@ import type { DeviceConnection } from './device-connection.ts';
 import { FeedFollower } from './feed-follower.ts';
 import type { OpenedFeed } from './feed-follower.ts';
 import type { TokenWatch } from './token-watch.ts';
+import { Intake } from './intake.ts';
 import { ReplyBatch } from './reply-batch.ts';
 import type { SessionHost } from './session-host.ts';
 
@@ -27,7 +28,10 @@ const wrongAttemptsMax = 5;
 /** Attempts that may fail for whatever reason: each costs a look-up. */
 const failedAttemptsMax = 20;
 /** Frames that are no calls, or calls of nobody, before the connection is closed. */
-const faultsMax = 10_000;
+const faultsMax = 2_000;
+/** A client may be wrong that often; with each further frame of that kind it is not read for a while. */
+const faultsFree = 100;
+const faultRestMs = 250;
 
 /** A device that is to go to another node is served from there through this one, for so long after its time. */
 const leaveGraceMs = 1_000;
@@ -66,6 +70,7 @@ interface Opened {
 export class Session {
   readonly #host: SessionHost;
   readonly #connection: DeviceConnection;
+  readonly #intake: Intake;
   readonly #openTally: CallTally;
   /** Until when a session has to be open, however often that was tried. */
   readonly #openUntilMs: number;
@@ -80,6 +85,7 @@ export class Session {
     this.#connection = connection;
     this.#openTally = host.options.metrics.call('session.open');
     const { time, settings } = host.options;
+    this.#intake = new Intake(connection, time);
     this.#openUntilMs = time.monotonicMs() + settings.session.openTimeoutMs;
   }
 
@@ -167,6 +173,7 @@ export class Session {
   end(): void {
     const state = this.#state;
     this.#state = { kind: 'closing' };
+    this.#intake.end();
     if (state.kind !== 'open') return;
     this.#cancelMove?.();
     state.feed.stop();
@@ -268,7 +275,7 @@ export class Session {
     const company = this.#host.company(mailbox, (news) => this.push('presence', news));
     const caller = { userId, deviceId: params.deviceId, mailbox, mailboxOf, company };
     const bucket = this.#host.userBuckets.of(userId, startedMs);
-    const desk = new CallDesk(this.#host.service, caller, bucket, this.#connection);
+    const desk = new CallDesk(this.#host.service, caller, bucket, this.#connection, this.#intake);
     const ended = (): void => this.close(closeCodes.tokenEnded, 'the token was revoked');
     const tokenWatch = this.#host.watchToken({ bearer: params.token, mailbox }, ended);
     return { open: { kind: 'open', userId, expiresAtMs, feed, tokenWatch, desk, company }, feed: opened };
@@ -320,6 +327,7 @@ export class Session {
     this.#host.service.unknownTally.failed(why.error);
     this.#refuse(id, batch, why);
     this.#faults += 1;
+    if (this.#faults > faultsFree) this.#intake.rest(faultRestMs);
     if (this.#faults >= faultsMax) this.close(closeCodes.rate, 'too many frames that cannot be served');
   }
 

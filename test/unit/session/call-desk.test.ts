@@ -7,6 +7,7 @@ import { CallDesk } from '../../../src/session/call-desk.ts';
 import type { CallLimits } from '../../../src/session/call-service.ts';
 import type { Call } from '../../../src/session/call-table.ts';
 import type { ReplyOutlet } from '../../../src/session/device-connection.ts';
+import { Intake } from '../../../src/session/intake.ts';
 import { FairTurns } from '../../../src/std/fair-turns.ts';
 import { TokenBucket } from '../../../src/std/token-bucket.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
@@ -91,6 +92,7 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
     { userId: 'ann', deviceId: 'd1', mailbox: mailboxOf('ann'), mailboxOf, company },
     bucket,
     outlet,
+    new Intake(outlet, time),
   );
   const submit = (method: string, id: number): void => {
     const request: CallRequest = { kind: 'call', id, method, params: {} };

@@ -24,6 +24,7 @@ let tokens: TokenService;
 let host: SessionHost;
 let session: Session;
 let closed: number[];
+let isRead: boolean;
 
 beforeEach(async () => {
   time = new ManualTime();
@@ -44,8 +45,10 @@ beforeEach(async () => {
     ...{ logger: createLogger('silent', 'n1'), metrics: new NodeMetrics() },
   });
   closed = [];
+  isRead = true;
   const connection: DeviceConnection = {
-    ...{ encoding: jsonEncoding, send: () => undefined, hasRoom: () => true, setBusy: () => undefined },
+    ...{ encoding: jsonEncoding, send: () => undefined, hasRoom: () => true },
+    setBusy: (busy) => (isRead = !busy),
     ...{ pushBatch: () => true, pushChange: () => true, opened: () => undefined },
     close: (code) => closed.push(code),
   };
@@ -79,6 +82,23 @@ it('G10: after twenty attempts that failed the connection is closed, also where 
   expect(closed).toEqual([]);
   await open();
   expect(closed).toEqual([4502]);
+});
+
+it('G10: who sends frames that cannot be served is read less and less, and shown out in the end', () => {
+  const nobody = (): void => session.receive({ jsonrpc: '2.0', id: 1, method: 'getProfile', params: {} });
+  for (let count = 0; count < 100; count++) nobody();
+  expect(isRead).toBe(true);
+  nobody();
+  expect(isRead).toBe(false);
+  time.advance(250);
+  expect(isRead).toBe(true);
+
+  // What came in one piece is answered all the same.
+  for (let count = 101; count < 1_999; count++) nobody();
+  expect(isRead).toBe(false);
+  expect(closed).toEqual([]);
+  nobody();
+  expect(closed).toEqual([4004]);
 });
 
 it('a device that was to go stays where its user has come back to before it went', async () => {
