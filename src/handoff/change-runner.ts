@@ -60,6 +60,8 @@ export class ChangeRunner {
   #finishedAt: number | undefined;
   #outcome: RingOutcome | undefined;
   #abortReason: string | undefined;
+  /** Who had not sent all ahead when the time for that was over. */
+  #late = '';
   #isRecorded = true;
 
   constructor(parts: ChangeRunnerParts) {
@@ -142,7 +144,7 @@ export class ChangeRunner {
     return { kind: 'done', remark: this.#remark() };
   }
 
-  /** Resolves when all that moves has been sent ahead. @returns why nothing comes of it; undefined: go on */
+  /** Resolves when all that moves has been sent ahead, or the time for it is over. @returns why nothing comes of it; undefined: go on */
   async #prepare(deadline: number): Promise<RingOutcome | undefined> {
     const { change, epoch, limits, time } = this.#parts;
     const startMs = time.monotonicMs();
@@ -162,12 +164,14 @@ export class ChangeRunner {
       if (gone !== '') return { kind: 'failed', reason: `${gone} gave it up` };
       if ([...this.#records.values()].every(isReady)) return undefined;
       if (nowMs + pauseMs >= deadline) {
-        const silent = this.#idsOf(({ isTaker, isHeard }) => isTaker && !isHeard);
-        const reason =
-          silent === ''
-            ? 'the state could not be sent ahead in time'
-            : `${silent} did not answer: users that move there would not be served`;
-        return { kind: 'failed', reason };
+        const silent = this.#idsOf(({ isTaker, isHeard, hasBegun }) => isTaker && !(isHeard && hasBegun));
+        if (silent !== '') {
+          const reason = `${silent} did not answer: users that move there would not be served`;
+          return { kind: 'failed', reason };
+        }
+        // To fail would not help: with that much to send, or so little bandwidth, it would be the same the next time.
+        this.#late = this.#idsOf((record) => !isReady(record));
+        return undefined;
       }
       await this.#pause(pauseMs);
       pauseMs = Math.min(limits.pollMs, pauseMs * 2);
@@ -275,8 +279,13 @@ export class ChangeRunner {
 
   #remark(): string | undefined {
     const cold = this.#idsOf(({ status }) => status.state === 'cold');
-    if (cold === '') return undefined;
-    return `${cold} did not answer: users moved from there were not sent ahead`;
+    const remarks = [
+      ...(cold === '' ? [] : [`${cold} did not answer: users moved from there were not sent ahead`]),
+      ...(this.#late === ''
+        ? []
+        : [`${this.#late} did not send all ahead in time: the rest is loaded from the store`]),
+    ];
+    return remarks.length === 0 ? undefined : remarks.join('; ');
   }
 
   #pause(ms: number): Promise<void> {

@@ -84,6 +84,27 @@ describe('a change of the ring', () => {
     expect(outcome).toEqual({ kind: 'done', remark });
   });
 
+  test('goes on without what could not be sent ahead in time: it would be as much the next time', async () => {
+    const rig = new RunnerRig(200);
+    const { answer } = rig;
+    rig.answer = (nodeId) => {
+      const isOver = rig.document.view.epoch > 1;
+      return nodeId === 'n2' && !isOver ? 'sending' : answer(nodeId);
+    };
+    const { outcome } = await rig.time.drive(rig.runner.over);
+    const remark = 'n2 did not send all ahead in time: the rest is loaded from the store';
+    expect(outcome).toEqual({ kind: 'done', remark });
+    expect(rig.time.monotonicMs()).toBeGreaterThanOrEqual(defaultHandoffLimits.prepareMs - 1_000);
+  });
+
+  test('gives no users to a node that has not begun to take part', async () => {
+    const rig = new RunnerRig(200);
+    rig.answer = (nodeId) => (nodeId === 'n3' ? 'waiting' : 'ready');
+    const { outcome } = await rig.time.drive(rig.runner.over);
+    expect(outcome).toMatchObject({ kind: 'failed' });
+    expect(rig.document.view.epoch).toBe(1);
+  });
+
   test('fails where a node that took part has given it up', async () => {
     const rig = new RunnerRig(200);
     rig.answer = (nodeId) => {
