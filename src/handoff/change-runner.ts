@@ -144,7 +144,10 @@ export class ChangeRunner {
     return { kind: 'done', remark: this.#remark() };
   }
 
-  /** Resolves when all that moves has been sent ahead, or the time for it is over. @returns why nothing comes of it; undefined: go on */
+  /**
+   * Resolves when all that moves has been sent ahead, or the time for it is over.
+   * @returns why nothing comes of it; undefined: go on
+   */
   async #prepare(deadline: number): Promise<RingOutcome | undefined> {
     const { change, epoch, limits, time } = this.#parts;
     const startMs = time.monotonicMs();

@@ -1,8 +1,6 @@
-import type { Cell, CellRange } from '../../src/row/cell.ts';
-import { StoreError } from '../../src/row/row-store.ts';
-import type { OutboxPage, RowImage, RowSlice, StoreErrorCode } from '../../src/row/row-store.ts';
-import type { RowVersion } from '../../src/row/row-version.ts';
+import { StoreError, type StoreErrorCode } from '../../src/row/row-store.ts';
 import type { RowTable } from '../../src/store/row-table.ts';
+import { DetouredTable } from '../support/detoured-table.ts';
 import type { SimProcess } from './sim-process.ts';
 
 /** How one call to the store goes: how long each way takes, and what is done to it. Times in ms. */
@@ -16,7 +14,6 @@ export interface CallWeather {
   readonly fault?: 'refused' | 'lost' | 'reply_lost' | 'late';
 }
 
-const never = Number.POSITIVE_INFINITY;
 /** A client of a store gives up on a connection that does not answer for so long. */
 const silenceMaxMs = 900;
 
@@ -24,51 +21,21 @@ const silenceMaxMs = 900;
  * One process's way to the table that all share. What was sent lands, whatever becomes of its sender; what comes
  * back waits while the process is paused, and past the deadline nobody takes it.
  */
-export class SimTable implements RowTable {
-  readonly #table: RowTable;
+export class SimTable extends DetouredTable {
   readonly #process: SimProcess;
   readonly #weather: () => CallWeather;
 
   constructor(table: RowTable, process: SimProcess, weather: () => CallWeather) {
-    this.#table = table;
+    super(table);
     this.#process = process;
     this.#weather = weather;
   }
 
-  read(entityId: string, ranges: readonly CellRange[], deadline: number): Promise<RowImage> {
-    return this.#call(deadline, 'unavailable', () => this.#table.read(entityId, ranges, never));
-  }
-
-  versions(entityIds: readonly string[], deadline: number): Promise<readonly (RowVersion | undefined)[]> {
-    return this.#call(deadline, 'unavailable', () => this.#table.versions(entityIds, never));
-  }
-
-  scanOutbox(
-    slice: RowSlice,
-    after: string | undefined,
-    limit: number,
+  protected override call<T>(
     deadline: number,
-  ): Promise<OutboxPage> {
-    return this.#call(deadline, 'unavailable', () => this.#table.scanOutbox(slice, after, limit, never));
-  }
-
-  compareAndPut(
-    entityId: string,
-    base: RowVersion | undefined,
-    next: RowVersion,
-    cells: readonly Cell[],
-    deadline: number,
-  ): Promise<boolean> {
-    return this.#call(deadline, 'unknown_fate', () =>
-      this.#table.compareAndPut(entityId, base, next, cells, never),
-    );
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  #call<T>(deadline: number, inDoubt: StoreErrorCode, carryOut: () => Promise<T>): Promise<T> {
+    inDoubt: StoreErrorCode,
+    carryOut: () => Promise<T>,
+  ): Promise<T> {
     const { time, world } = this.#process;
     return new Promise((resolve, reject) => {
       const leftMs = deadline - time.monotonicMs();
