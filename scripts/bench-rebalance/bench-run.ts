@@ -49,9 +49,11 @@ export async function runScenario(
     await load.saturate(warmUpSeconds, inFlight);
     load.pace(messagesPerSecond);
     await sleep(settleMs);
+    // Looking at the counters costs the nodes something: before as after.
+    await watch.start();
     const beginMs = performance.now();
     await sleep(seconds * 500);
-    await watch.start();
+    await watch.restart();
     const [errorsBefore, disturbedMs] = [new Map(load.errors), performance.now()];
     if (errorsBefore.size > 0)
       onProgress(`${scenario.name}: errors before anything was done: ${text(errorsBefore)}`);

@@ -33,13 +33,9 @@ export class CounterWatch {
     this.#nodes = nodes;
   }
 
-  /** From now on. */
+  /** Counts from now on. */
   async start(): Promise<void> {
-    await this.#look();
-    for (const counter of counters) {
-      this.#totals[counter] = 0;
-      this.#greatest[counter] = 0;
-    }
+    await this.restart();
     let seenMs = performance.now();
     this.#timer = setInterval(() => {
       this.#looking = this.#looking.then(async () => {
@@ -53,6 +49,18 @@ export class CounterWatch {
         }
       });
     }, everyMs);
+  }
+
+  /** Counts from now on; what was counted so far is forgotten. */
+  async restart(): Promise<void> {
+    this.#looking = this.#looking.then(async () => {
+      await this.#look();
+      for (const counter of counters) {
+        this.#totals[counter] = 0;
+        this.#greatest[counter] = 0;
+      }
+    });
+    await this.#looking;
   }
 
   async stop(): Promise<void> {

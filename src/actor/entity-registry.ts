@@ -1,4 +1,5 @@
 import { isGroupId } from '../protocol/conversation-id.ts';
+import { headAt } from '../mailbox/feed-head.ts';
 import type { RowCopy } from '../row/row-snapshot.ts';
 import type { ChangeBatch, ChangeListener } from './change-batch.ts';
 import type { Entity } from './entity.ts';
@@ -187,6 +188,16 @@ export class EntityRegistry {
   /** Users on whose feed somebody listens. */
   get watchedUsers(): readonly string[] {
     return [...this.#listeners.keys()];
+  }
+
+  /**
+   * Head of the user's feed in a copy that a former owner has sent. It comes into memory soon, and whoever listens is told
+   * then where that stands. undefined: there is none, or there is no need of it.
+   */
+  headSentAhead(userId: string): string | undefined {
+    if (this.#entities.get(userId)?.state !== undefined) return undefined;
+    const version = this.#host.handoff.standsAt(userId);
+    return version && headAt(version);
   }
 
   subscribe(userId: string, listener: ChangeListener): () => void {

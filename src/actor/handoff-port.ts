@@ -9,6 +9,8 @@ export interface HandoffPort {
    * more than what was in memory all along: it is compared with the store before it is shown.
    */
   take(entityId: string): RowCopy | undefined;
+  /** Version of the copy that waits here to be taken; undefined: none does. */
+  standsAt(entityId: string): RowVersion | undefined;
   /** Resolves when the former owner's last commit of it is in the copy, or need not be waited for; undefined: it is. */
   lastWord(entityId: string): Promise<void> | undefined;
   /** A commit of this node is durable. */

@@ -18,8 +18,8 @@ export interface ClaimParts {
  * listens only now, and for those that could not be claimed.
  */
 const roundsMs = [250, 1_000, 3_000, 8_000, 20_000];
-/** Claims at once, beside the commits of those who chat. */
-const claimsAtOnce = 16;
+/** Claims at once, beside the commits of those who chat; what was sent ahead has to be unpacked for them as well. */
+const claimsAtOnce = 4;
 
 /** Until users on whom somebody listens only now are claimed: most commit something before, and need no claim. */
 const lateRoundMs = 5_000;

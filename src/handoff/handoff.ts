@@ -69,6 +69,10 @@ export class Handoff implements HandoffPort {
     return this.copies.take(entityId);
   }
 
+  standsAt(entityId: string): RowVersion | undefined {
+    return this.copies.standsAt(entityId);
+  }
+
   lastWord(entityId: string): Promise<void> | undefined {
     return this.copies.lastWord(entityId);
   }

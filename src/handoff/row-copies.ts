@@ -103,6 +103,11 @@ export class RowCopies {
     return { version: kept.version, marks: kept.marks, cells: [...kept.cells.values()] };
   }
 
+  /** Version of what is kept, as far as it has come. */
+  standsAt(entityId: string): RowVersion | undefined {
+    return this.#kept.get(entityId)?.version;
+  }
+
   lastWord(entityId: string): Promise<void> | undefined {
     const { tally, time } = this.#parts;
     const kept = this.#kept.get(entityId);

@@ -1,4 +1,5 @@
 import { formatCursor, type Ahead } from '../protocol/cursor.ts';
+import type { RowVersion } from '../row/row-version.ts';
 import { aheadOfTail } from './feed-tail.ts';
 import type { MailboxState } from './mailbox-state.ts';
 
@@ -10,6 +11,11 @@ export function stillAhead({ groups, groupIdByLocal }: MailboxState, ahead: Ahea
     return entry?.isIn === true && entry.lastSeq < seq;
   });
   return new Map(left);
+}
+
+/** The head of a feed of which nothing was told that is not in this version of its row. */
+export function headAt({ number }: RowVersion): string {
+  return formatCursor(number);
 }
 
 /** The head of the feed, behind all that was told of it. */

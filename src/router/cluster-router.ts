@@ -164,7 +164,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
         // This node would forget it at a view between its own and the peer's, and the peer would not ask again.
         if (epoch > this.#finder.view.epoch) throw new ProtocolError('moved', 'not in this view yet');
         this.#watched.watch(to, from);
-        return null;
+        return this.#parts.registry.headSentAhead(to) ?? null;
       case 'tell':
       case 'cards':
       case 'memberNews':

@@ -33,8 +33,14 @@ interface Feed {
   tries: number;
 }
 
-/** Continues at nobody's position: whoever hears it reads on from its own cursor (G8). */
-const somethingElse: ChangeBatch = { previous: '', head: '', changes: [], hasUnlisted: true };
+/**
+ * What was missed is not told. Whoever stands at `head` has missed nothing; all others read on from their own cursor (G8),
+ * as everybody does where it is not known.
+ */
+function missed(head = ''): ChangeBatch {
+  return { previous: head, head, changes: [], hasUnlisted: true };
+}
+
 const watchTimeoutMs = 5_000;
 const backoff = { baseMs: 50, maxMs: 2_000 };
 const nothing: Cancel = () => undefined;
@@ -96,7 +102,7 @@ export class FeedRelay {
       if (isUnbroken && isFrom(feed.source, owner)) continue;
       feed.tries = 0;
       this.#attach(feed);
-      if (owner.kind === 'here') this.#publish(feed, somethingElse);
+      if (owner.kind === 'here') this.#publish(feed, missed(this.#parts.registry.headSentAhead(feed.userId)));
     }
   }
 
@@ -116,10 +122,10 @@ export class FeedRelay {
     feed.source = source;
     const { calls, time } = this.#parts;
     calls.ask(owner, feed.userId, { kind: 'watch' }, time.monotonicMs() + watchTimeoutMs).then(
-      () => {
+      (head) => {
         if (feed.source !== source) return;
         feed.tries = 0;
-        this.#publish(feed, somethingElse);
+        this.#publish(feed, missed(typeof head === 'string' ? head : undefined));
       },
       () => {
         // Refused or out of reach: that is what retries are for. Sessions read from their cursor meanwhile.

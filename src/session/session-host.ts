@@ -148,9 +148,9 @@ export class SessionHost {
     { bearer: token, mailbox }: { readonly bearer: string; readonly mailbox: MailboxPort },
     ended: () => void,
   ): TokenWatch {
-    const { accounts, time, settings } = this.options;
+    const { accounts, time, random, settings } = this.options;
     const { deadlineMs: timeoutMs } = settings.request;
-    return new TokenWatch({ token, mailbox, accounts, time, timeoutMs, ended });
+    return new TokenWatch({ token, mailbox, accounts, time, random, timeoutMs, ended });
   }
 
   /** Has it written down that a device has come; who comes does not wait for that. */

@@ -8,13 +8,15 @@ export interface TokenWatchParts {
   readonly mailbox: MailboxPort;
   readonly accounts: Pick<Accounts, 'authenticate'>;
   readonly time: Time;
+  /** 0 ≤ x < 1 */
+  readonly random: () => number;
   /** For one check, ms. */
   readonly timeoutMs: number;
   /** The token is not good any more. */
   readonly ended: () => void;
 }
 
-/** What is heard of within this time is one check. */
+/** What is heard of within this time, or up to twice that, is one check: many sessions hear of a move at once. */
 const gatherMs = 250;
 /** After a check that could not be made. */
 const againMs = 5_000;
@@ -33,16 +35,20 @@ export class TokenWatch {
   constructor(parts: TokenWatchParts) {
     this.#parts = parts;
     this.#unsubscribe = parts.mailbox.subscribe(({ hasUnlisted }) => {
-      if (hasUnlisted) this.#checkIn(gatherMs);
+      if (hasUnlisted) this.#checkSoon();
     });
     // It may have been revoked between the check that let it in and this.
-    this.#checkIn(gatherMs);
+    this.#checkSoon();
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#unsubscribe();
     this.#cancel?.();
+  }
+
+  #checkSoon(): void {
+    this.#checkIn(gatherMs * (1 + this.#parts.random()));
   }
 
   #checkIn(delayMs: number): void {

@@ -68,6 +68,7 @@ function handoffOf({ copies, committed }: RigOptions): HandoffPort {
       copies?.delete(userId);
       return copy;
     },
+    standsAt: (userId) => copies?.get(userId)?.version,
     lastWord: () => undefined,
     committed: (userId, _base, version, cells) => committed?.(userId, version, cells),
   };

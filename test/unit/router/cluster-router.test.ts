@@ -3,6 +3,7 @@ import type { ViewChange } from '../../../src/membership/membership-event.ts';
 import type { PeerReply } from '../../../src/peer/peer-request.ts';
 import { refusal } from '../../../src/protocol/protocol-error.ts';
 import { packAsk, packNews } from '../../../src/router/peer-ask.ts';
+import { MailboxRig } from '../../support/mailbox-rig.ts';
 import { memberOf, viewOf } from '../../support/ring-parts.ts';
 import { RouterRig } from '../../support/router-rig.ts';
 
@@ -89,6 +90,37 @@ describe('the feeds that somebody listens on', () => {
     expect(asked({})).toEqual(again);
     router.view = viewOf(6, [memberOf(1, { weight: 0 }), memberOf(3)]);
     expect(asked({})).toEqual(['n2 unwatch ann', 'n3 watch ann']);
+  });
+
+  test('G8: who watches is told where a copy that is about to come into memory stands, and nothing once it is there', async () => {
+    const source = new MailboxRig();
+    await source.users('ann');
+    const copy = source.node.registry.snapshot('ann', 1 << 20);
+    if (copy === undefined) throw new Error('nothing of ann is in memory');
+    const router = new RouterRig({ copies: new Map([['ann', copy]]) });
+    const watch = (): Promise<PeerReply> => {
+      const request = {
+        to: 'ann',
+        epoch: 6,
+        deadline: router.rig.deadline(),
+        body: packAsk({ kind: 'watch' }),
+      };
+      return router.rig.time.drive(router.router.handle(request, memberOf(2)));
+    };
+    expect(await watch()).toEqual({ kind: 'ok', body: '1' });
+    await router.rig.time.drive(router.rig.node.registry.mailbox('ann').revive());
+    expect(router.sent).toEqual(['n2 changes ann']);
+    expect(await watch()).toEqual({ kind: 'ok', body: null });
+  });
+
+  test('G8: a new owner that tells where the feed stands makes only those read on who stand elsewhere', async () => {
+    const router = new RouterRig();
+    const heard: unknown[] = [];
+    router.view = viewOf(6, [memberOf(2)]);
+    router.answer = () => ({ kind: 'ok', body: 'z' });
+    router.router.mailbox('ann').subscribe((batch) => heard.push(batch));
+    await router.rig.time.run(5);
+    expect(heard).toEqual([{ previous: 'z', head: 'z', changes: [], hasUnlisted: true }]);
   });
 
   test('an owner that sends what nobody listens on is told to stop', async () => {

@@ -32,6 +32,7 @@ class Stand {
     };
     this.watch = new TokenWatch({
       ...{ token: 't', mailbox, accounts: { authenticate }, time: this.time, timeoutMs: 1_000 },
+      random: () => 0.5,
       ended: () => {
         this.endings++;
       },
