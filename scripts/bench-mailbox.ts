@@ -73,7 +73,12 @@ function openRegistry(table: RowTable): { registry: EntityRegistry; commits: () 
         mayServe: () => ({ kind: 'yes' }),
       },
       tally,
-      handoff: { take: () => undefined, standsAt: () => undefined, lastWord: () => undefined, committed: () => undefined },
+      handoff: {
+        take: () => undefined,
+        standsAt: () => undefined,
+        lastWord: () => undefined,
+        committed: () => undefined,
+      },
       ...localGroups(() => registry, alarm),
       groupLimits: ordinaryGroupLimits,
       fanOutTiming: ordinaryFanOutTiming,

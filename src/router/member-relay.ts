@@ -216,7 +216,9 @@ export class MemberRelay implements MemberPort, GroupPort {
     deadline: number,
   ): Promise<ReadonlyMap<string, Found>> {
     const found = new Map<string, Found>();
+    const { finder } = this.#calls;
     for (let tries = 1; ; tries++) {
+      const { view } = finder;
       const left = ids.filter((id) => !found.has(id));
       const byNode = [...this.#byNode(left)];
       const asked = await Promise.allSettled(byNode.map(([nodeId, some]) => askAt(nodeId, some)));
@@ -227,7 +229,7 @@ export class MemberRelay implements MemberPort, GroupPort {
         } else if (!isMoved(outcome.reason)) throw outcome.reason;
       });
       if (ids.every((id) => found.has(id))) return found;
-      await this.#calls.finder.pause(tries, deadline);
+      await finder.pause(tries, deadline, view);
     }
   }
 

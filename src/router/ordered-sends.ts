@@ -1,5 +1,6 @@
 import type { SendMessageParams, SendMessageResult } from '../protocol/calls.ts';
 import { errorKinds, ProtocolError } from '../protocol/protocol-error.ts';
+import type { RingView } from '../ring/ring-view.ts';
 import { isMoved } from './owner-finder.ts';
 import type { Owner, OwnerFinder } from './owner-finder.ts';
 
@@ -25,6 +26,8 @@ interface HeldSend {
 /** Sends that go to one owner, as a view has named it. */
 interface Run {
   readonly owner: Owner;
+  /** That view. */
+  readonly view: RingView;
   /** It has accepted one. Until then they go one by one: it may refuse this one and, in a later view, take the next. */
   isProven: boolean;
 }
@@ -49,8 +52,8 @@ export class OrderedSends {
   /** undefined: the next one begins a new run. */
   #run: Run | undefined;
   #isReleasing = false;
-  /** Runs in a row that were refused. */
-  #refusedRuns = 0;
+  /** Runs in a row that were refused: how many, and the view of the last of them. */
+  #refused: { readonly runs: number; readonly view: RingView } | undefined;
 
   constructor(target: SendTarget, finder: OwnerFinder) {
     this.#target = target;
@@ -77,13 +80,13 @@ export class OrderedSends {
     if (outcome.kind === 'moved') {
       if (this.#run === run) {
         this.#run = undefined;
-        this.#refusedRuns += 1;
+        this.#refused = { runs: 1 + (this.#refused?.runs ?? 0), view: run.view };
       }
       return this.#hold(number, params, deadline);
     }
     if (isOwners(outcome)) run.isProven = true;
     // Whoever fails otherwise tells its caller. Pauses that went on would make each of many wait past its deadline.
-    this.#refusedRuns = 0;
+    this.#refused = undefined;
     this.#releaseSoon();
     if (outcome.kind === 'failed') throw outcome.error;
     return outcome.answer;
@@ -95,7 +98,7 @@ export class OrderedSends {
     // What went to the former owner may still be on its way.
     if (this.#underWay > 0) return undefined;
     // This node refuses and accepts by the view that it has just looked at.
-    this.#run = { owner, isProven: owner.kind === 'here' };
+    this.#run = { owner, view: this.#finder.view, isProven: owner.kind === 'here' };
     return this.#run;
   }
 
@@ -130,7 +133,8 @@ export class OrderedSends {
     const latest = this.#held.reduce((time, { deadline }) => Math.max(time, deadline), 0);
     let failure: unknown;
     try {
-      if (this.#refusedRuns > 0) await this.#finder.pause(this.#refusedRuns, latest);
+      const refused = this.#refused;
+      if (refused !== undefined) await this.#finder.pause(refused.runs, latest, refused.view);
     } catch (error) {
       failure = error;
     }

@@ -62,17 +62,22 @@ export class OwnerFinder {
     act: (owner: Owner) => Promise<Answer>,
   ): Promise<Answer> {
     for (let tries = 1; ; tries++) {
+      const { view } = this;
       try {
         return await act(this.ownerOf(userId));
       } catch (error) {
         if (!isMoved(error)) throw error;
       }
-      await this.pause(tries, deadline);
+      await this.pause(tries, deadline, view);
     }
   }
 
-  /** Before try number `tries + 1`. Rejects with `unavailable` where the deadline comes first. */
-  async pause(tries: number, deadline: number): Promise<void> {
+  /**
+   * Before try number `tries + 1`; not at all where a view has come into force since the one by which the last try was made.
+   * Rejects with `unavailable` where the deadline comes first.
+   */
+  async pause(tries: number, deadline: number, asked: RingView): Promise<void> {
+    if (this.view !== asked) return;
     const { random, time } = this.#parts;
     const waitMs = backoffDelayMs(backoff, tries - 1, random);
     if (time.monotonicMs() + waitMs >= deadline) {

@@ -52,6 +52,20 @@ describe('a request of a peer that has adopted a later view', () => {
   });
 });
 
+test('what is refused while a view comes into force is asked of the owner in that one at once', async () => {
+  const router = new RouterRig();
+  router.view = viewOf(6, [memberOf(2)]);
+  router.answer = ({ epoch }) => {
+    if (epoch === 7) return { kind: 'ok', body: null };
+    router.adopt(viewOf(7, [memberOf(3)]));
+    return { kind: 'wrongOwner', epoch: 7 };
+  };
+  const answer = router.router.mailbox('ann').call('account', null, router.rig.deadline());
+  await router.rig.time.run(2);
+  expect(router.sent).toEqual(['n2 call ann', 'n3 call ann']);
+  await answer;
+});
+
 const change = packNews({
   kind: 'changes',
   batch: { previous: 'a', head: 'b', changes: [], hasUnlisted: true },
