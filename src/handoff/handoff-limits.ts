@@ -35,7 +35,7 @@ export const defaultHandoffLimits: HandoffLimits = {
   requestMs: 2_000,
   lastWordMs: 150,
   bytesPerSecond: 64 << 20,
-  batchBytes: 64 << 10,
+  batchBytes: 32 << 10,
   rowBytesMax: 2 << 20,
   deltaBytesMax: 256 << 10,
   deltaPauseMs: 10,

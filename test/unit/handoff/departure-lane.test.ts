@@ -151,9 +151,9 @@ describe('what leaves a node for another one', () => {
     const rig = new LaneRig(ids);
     await rig.time.run(1);
     const before = rig.sent.length;
-    for (const id of ids) rig.commit(id, 'x'.repeat(25 << 10));
+    for (const id of ids) rig.commit(id, 'x'.repeat(12 << 10));
     await rig.time.run(50);
-    for (const id of ids) rig.commit(id, 'y'.repeat(25 << 10));
+    for (const id of ids) rig.commit(id, 'y'.repeat(12 << 10));
     await rig.time.drive(rig.seal());
     const sizes = rig.sent.slice(before).map(({ length }) => length);
     expect(sizes).toHaveLength(12);
