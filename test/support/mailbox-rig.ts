@@ -5,7 +5,7 @@ import type { EnvelopePort, OutboxTiming, SendingLimits } from '../../src/actor/
 import { EntityRegistry, type CacheLimits } from '../../src/actor/entity-registry.ts';
 import { OutboxSweeper, type SweeperTiming } from '../../src/actor/outbox-sweeper.ts';
 import type { Tenure } from '../../src/actor/tenure.ts';
-import type { FanOutTiming } from '../../src/actor/group-host.ts';
+import type { FanOutTiming, MemberPort } from '../../src/actor/group-host.ts';
 import type { GroupLimits } from '../../src/group/group-state.ts';
 import type { MailboxLimits } from '../../src/mailbox/mailbox-state.ts';
 import type { SendMessageParams, SendMessageResult } from '../../src/protocol/calls.ts';
@@ -57,6 +57,8 @@ export interface RigOptions {
   readonly envelopeDelay?: Delay;
   /** Wraps what nodes reach each other by, to lose envelopes. */
   readonly envelopes?: (port: EnvelopePort) => EnvelopePort;
+  /** Wraps what groups reach the mailboxes of their members by. */
+  readonly members?: (port: MemberPort) => MemberPort;
 }
 
 const hour = 3_600_000;
@@ -137,6 +139,10 @@ export class RigNode {
       mayServe: () => ({ kind: 'yes' }),
       ...options.tenure,
     };
+    const { groups, members } = localGroups(
+      () => this.registry,
+      (error, what) => rig.alarms.push({ error, what }),
+    );
     this.registry = new EntityRegistry(
       {
         ...{ store: this.store, time, random },
@@ -145,10 +151,7 @@ export class RigNode {
         handoff: handoffOf(options),
         envelopes: this.process.envelopes(wrapped, options.envelopeDelay),
         ...limitsOf(options),
-        ...localGroups(
-          () => this.registry,
-          (error, what) => rig.alarms.push({ error, what }),
-        ),
+        ...{ groups, members: options.members?.(members) ?? members },
         alarm: (error, what) => {
           rig.alarms.push({ error, what });
         },

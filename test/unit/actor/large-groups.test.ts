@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { MemberPort } from '../../../src/actor/group-host.ts';
 import { FeedListener } from '../../support/feed-listener.ts';
 import { GroupRig } from '../../support/group-rig.ts';
 
@@ -199,6 +200,38 @@ describe('reading a large group', () => {
     rig.faultOf = () => undefined;
     await rig.settle(60_000);
     expect(listener.changes.map(({ kind }) => kind)).toEqual(['conversation', 'conversation']);
+  });
+
+  test('who is put out is shown nothing that comes after, though no word of it has come to their mailbox', async () => {
+    let isCut = false;
+    const members = (port: MemberPort): MemberPort => ({
+      ...port,
+      tell: (nodeId, circular, deadline) =>
+        isCut ? Promise.resolve(circular.userIds) : port.tell(nodeId, circular, deadline),
+    });
+    const [rig, groupId] = await GroupRig.with(trio, { ...tiny, members });
+    const listeners = ['bob', 'cat'].map((userId) => {
+      return new FeedListener('0', { mailbox: rig.mailbox(userId), time: rig.time, limit: 2 });
+    });
+    await rig.settle(30_000);
+    await rig.say('ann', groupId, 'before');
+    await rig.settle();
+    isCut = true;
+    const params = { conversationId: groupId, members: ['cat'] };
+    await rig.time.drive(rig.group(groupId).remove('ann', params, rig.deadline()));
+    await rig.say('ann', groupId, 'after');
+    await rig.settle(5_000);
+    expect(rig.node.registry.mailbox('cat').state?.groups.get(groupId)).toMatchObject({ isIn: true });
+    isCut = false;
+    await rig.settle(60_000);
+    const told = listeners.map(({ changes }) =>
+      changes.map((change) => ('message' in change ? change.message.text : change.kind)),
+    );
+    expect(told).toEqual([
+      ['conversation', 'before', 'after'],
+      ['conversation', 'before', 'conversation'],
+    ]);
+    expect(rig.alarms).toEqual([]);
   });
 
   test('G7: those who listen share one look at the store; a mailbox that is not as the store has it tells nothing', async () => {
