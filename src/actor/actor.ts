@@ -3,7 +3,7 @@ import type { RowCopy } from '../row/row-snapshot.ts';
 import { StoreError } from '../row/row-store.ts';
 import { sameVersion, type RowVersion } from '../row/row-version.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import type { Behaviour, EntityTypes } from './behaviour.ts';
+import type { Behaviour, EntityTypes, Passed } from './behaviour.ts';
 import { DurableState, type DurableStatePorts } from './durable-state.ts';
 import { LaneQueue } from '../std/lane-queue.ts';
 
@@ -32,11 +32,6 @@ interface Ticket<T extends EntityTypes> {
   readonly deadline: number;
   readonly resolve: (result: T['result']) => void;
   readonly reject: (error: ProtocolError) => void;
-}
-
-/** An input was stepped, and nothing had to be written for it. */
-export interface Passed<Result> {
-  readonly result: Result;
 }
 
 const conflictTriesMax = 6;
@@ -144,19 +139,17 @@ export class Actor<T extends EntityTypes> {
   }
 
   /**
-   * Steps an input that turns out to write nothing at once, without a place in the inbox: so what is told to many costs
-   * each of them little. @param stored the version that the store was just found to have, where it was asked
+   * Takes an input that writes nothing at once, without a place in the inbox: so what is told to many costs each of
+   * them little. @param stored the version that the store was just found to have, where it was asked
    * @returns undefined: it has to be submitted, as something is under way, not known, or to be written
    */
-  passAtOnce(input: T['input'], stored: RowVersion | undefined): Passed<T['result']> | undefined {
+  passAtOnce(input: T['input'], stored: RowVersion | undefined): Passed<T> | undefined {
     if (this.#committing !== undefined || this.#inbox.size > 0) return undefined;
     const state = this.#durable.provenBy(stored);
     if (state === undefined) return undefined;
-    const draft = this.#behaviour.draft(state, this.#ports.time.wallMs());
-    const step = this.#behaviour.step(draft, input, new LoadedRanges());
-    if (step.kind === 'need' || draft.cells((state.version?.number ?? 0) + 1).length > 0) return undefined;
-    this.#pass(state, draft);
-    return { result: step.result };
+    const passed = this.#behaviour.passAtOnce?.(state, input, this.#ports.time.wallMs());
+    if (passed?.effects !== undefined) this.#ports.changed(state, passed.effects);
+    return passed;
   }
 
   #pass(state: T['state'], draft: T['draft']): void {

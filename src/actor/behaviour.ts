@@ -29,10 +29,22 @@ export interface Behaviour<T extends EntityTypes> {
   apply(state: T['state'], draft: T['draft'], version: RowVersion): T['effects'];
   /** A draft that writes nothing has come to its end. @returns what follows from it all the same, if anything does */
   pass?(state: T['state'], draft: T['draft']): T['effects'] | undefined;
+  /**
+   * Takes an input that writes nothing without a draft, as it is told to many at once, and changes what memory has
+   * beside the durable state. @returns undefined: it has to be stepped
+   */
+  passAtOnce?(state: T['state'], input: T['input'], wallMs: number): Passed<T> | undefined;
   query(state: T['state'], query: T['query'], loaded: LoadedRanges): Step<T['answer']>;
   lane(input: T['input']): string;
   /** How it moves to another node without being read from the store there; undefined: it doesn't. */
   readonly moving?: Moving<T['state']>;
+}
+
+/** An input that was dealt with, and nothing had to be written for it. */
+export interface Passed<T extends Pick<EntityTypes, 'result' | 'effects'>> {
+  readonly result: T['result'];
+  /** undefined: nothing follows from it. */
+  readonly effects: T['effects'] | undefined;
 }
 
 interface Moving<State> {

@@ -70,7 +70,7 @@ export class EntityRegistry {
     this.#policy = new EvictionPolicy(limits.budgetBytes);
     this.loads = new LoadGate({ limits, time: host.time, random: host.random });
     this.followers = new GroupFollowers({
-      ...{ groups: host.groups, store: host.store, time: host.time },
+      ...{ groups: host.groups, store: host.store, tenure: host.tenure, time: host.time },
       ...{ random: host.random, timing: host.followTiming },
       follower: (userId) => this.mailbox(userId).groups,
       alarm: host.alarm,

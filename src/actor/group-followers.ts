@@ -6,6 +6,7 @@ import { backoffDelayMs, jitteredMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { FollowTiming } from './group-host.ts';
 import type { FollowPort, GroupPort } from './mailbox-host.ts';
+import type { Tenure } from './tenure.ts';
 
 /** A member's mailbox on this node, on whose feed somebody listens. */
 interface Follower {
@@ -19,6 +20,8 @@ export interface FollowerParts {
   readonly groups: GroupPort;
   readonly follower: (userId: string) => Follower;
   readonly store: Pick<RowStore, 'versions'>;
+  /** Without a current lease no mailbox is held: all are compared with the store. */
+  readonly tenure: Pick<Tenure, 'isLeaseCurrent'>;
   readonly time: Time;
   /** 0 ≤ x < 1, for jitter. */
   readonly random: () => number;
@@ -98,7 +101,7 @@ export class GroupFollowers implements FollowPort {
    * those who were told first) goes out in between.
    */
   async #tell(topic: Topic, bulletin: Bulletin, except: ReadonlySet<string>): Promise<void> {
-    const { time, alarm } = this.#parts;
+    const { tenure, time, alarm } = this.#parts;
     const userIds = [...topic.users].filter((userId) => !except.has(userId));
     try {
       let isComparing = true;
@@ -108,9 +111,9 @@ export class GroupFollowers implements FollowPort {
         });
         // Who has stopped listening meanwhile is told nothing.
         const some = userIds.slice(from, from + toldAtOnce).filter((userId) => topic.users.has(userId));
-        const unproven = some.filter(
-          (userId) => !this.#parts.follower(userId).hearAtOnce(bulletin, undefined),
-        );
+        const unproven = tenure.isLeaseCurrent()
+          ? some.filter((userId) => !this.#parts.follower(userId).hearAtOnce(bulletin, undefined))
+          : some;
         if (unproven.length === 0) continue;
         const stored: readonly (RowVersion | undefined)[] = isComparing ? await this.#versions(unproven) : [];
         // Each finds out for itself then, and has its own way to go on.

@@ -8,6 +8,7 @@ import {
   type MailboxQuery,
   type MailboxResult,
 } from '../mailbox/mailbox-behaviour.ts';
+import { passLiveNews } from '../mailbox/live-news.ts';
 import { MailboxDraft } from '../mailbox/mailbox-draft.ts';
 import type { CommittedChanges, MailboxLimits, MailboxState } from '../mailbox/mailbox-state.ts';
 import { restoreMailbox } from '../mailbox/restore-mailbox.ts';
@@ -34,6 +35,10 @@ export function mailboxBehaviour(limits: MailboxLimits): Behaviour<MailboxTypes>
     step: (draft, input, loaded) => stepMailbox(draft, input, loaded, limits),
     apply: applyDraft,
     pass: passDraft,
+    passAtOnce: (state, input, wallMs) => {
+      const passed = input.kind === 'liveNews' ? passLiveNews(state, input.bulletin, wallMs) : undefined;
+      return passed && { result: { kind: 'noted', isBehind: passed.isBehind }, effects: passed.changes };
+    },
     query: (state, query, loaded) => queryMailbox(state, query, loaded, limits),
     moving: {
       snapshot: snapshotMailbox,

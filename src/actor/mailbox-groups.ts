@@ -10,8 +10,9 @@ import type { GetChangesParams, GetChangesResult } from '../protocol/calls.ts';
 import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
 import type { RowVersion } from '../row/row-version.ts';
 import { backoffDelayMs } from '../std/backoff.ts';
-import type { Passed } from './actor.ts';
+import type { Passed } from './behaviour.ts';
 import { expandFeed } from './expand-feed.ts';
+import type { MailboxTypes } from './mailbox-entity.ts';
 import type { MailboxHost } from './mailbox-host.ts';
 import { markGroup } from './mark-group.ts';
 
@@ -20,7 +21,7 @@ export interface GroupMember {
   readonly userId: string;
   readonly state: MailboxState | undefined;
   submit(input: MailboxInput, deadline: number): Promise<Exclude<MailboxResult, Refusal>>;
-  passAtOnce(input: MailboxInput, stored: RowVersion | undefined): Passed<MailboxResult> | undefined;
+  passAtOnce(input: MailboxInput, stored: RowVersion | undefined): Passed<MailboxTypes> | undefined;
   query(query: MailboxQuery, deadline: number): Promise<Exclude<MailboxAnswer, Refusal>>;
 }
 

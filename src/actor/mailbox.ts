@@ -35,7 +35,8 @@ import { ProtocolError, type Refusal } from '../protocol/protocol-error.ts';
 import type { RowCopy } from '../row/row-snapshot.ts';
 import type { RowVersion } from '../row/row-version.ts';
 import { accepted } from './accepted.ts';
-import { Actor, type Passed } from './actor.ts';
+import { Actor } from './actor.ts';
+import type { Passed } from './behaviour.ts';
 import type { ChangeBatch } from './change-batch.ts';
 import type { Entity } from './entity.ts';
 import { MailboxGroups } from './mailbox-groups.ts';
@@ -197,7 +198,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     return this.#groups;
   }
 
-  passAtOnce(input: MailboxInput, stored: RowVersion | undefined): Passed<MailboxResult> | undefined {
+  passAtOnce(input: MailboxInput, stored: RowVersion | undefined): Passed<MailboxTypes> | undefined {
     return this.#actor.passAtOnce(input, stored);
   }
 
@@ -359,13 +360,14 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
   }
 
   #changed(state: MailboxState, commit: CommittedChanges | undefined): void {
-    const head = headCursor(state);
     if (this.#host.isWatched(this.userId)) {
-      this.#host.publish(this.userId, this.#batchOf(state, head, commit));
-    } else if (commit !== undefined && commit.ahead === undefined) {
-      this.#host.unheard(this.userId);
+      const batch = this.#batchOf(state, commit);
+      this.#published = batch.head;
+      this.#host.publish(this.userId, batch);
+    } else {
+      this.#published = headCursor(state);
+      if (commit !== undefined && commit.ahead === undefined) this.#host.unheard(this.userId);
     }
-    this.#published = head;
     // Nothing was written.
     if (commit?.ahead !== undefined) return;
     this.#account();
@@ -382,11 +384,15 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
    * A load, or a copy that slotted in below what is in memory, publishes the head without changes: whoever
    * stands lower reads on from its own cursor (G8).
    */
-  #batchOf(state: MailboxState, head: string, commit: CommittedChanges | undefined): ChangeBatch {
-    const readOn: ChangeBatch = { previous: head, head, changes: [], hasUnlisted: true };
-    if (commit === undefined || this.#published === undefined) return readOn;
-    const changes = wireCommit(state, commit);
-    if (changes === undefined) return readOn;
-    return { previous: this.#published, head, changes, hasUnlisted: commit.hasUnlisted };
+  #batchOf(state: MailboxState, commit: CommittedChanges | undefined): ChangeBatch {
+    const previous = this.#published;
+    const changes = commit && previous !== undefined ? wireCommit(state, commit) : undefined;
+    if (commit === undefined || previous === undefined || changes === undefined) {
+      const head = headCursor(state);
+      return { previous: head, head, changes: [], hasUnlisted: true };
+    }
+    // Behind what nothing was written for stands the last of it.
+    const last = commit.ahead === undefined ? undefined : changes.at(-1);
+    return { previous, head: last?.cursor ?? headCursor(state), changes, hasUnlisted: commit.hasUnlisted };
   }
 }

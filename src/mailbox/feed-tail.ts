@@ -27,7 +27,9 @@ export const emptyTail: FeedTail = { ranges: [], groups: new Map() };
 export const tailRangesMax = 64;
 
 export function aheadOfTail({ groups }: FeedTail): Ahead {
-  return new Map([...groups.values()].map(({ local, lastSeq }) => [local, lastSeq]));
+  const ahead = new Map<number, number>();
+  for (const { local, lastSeq } of groups.values()) ahead.set(local, lastSeq);
+  return ahead;
 }
 
 /** With more ranges behind it; those that go on where the last one ends become one with it. */

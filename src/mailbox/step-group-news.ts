@@ -1,8 +1,8 @@
 import type { Bulletin, MemberNews, Enrolment } from '../conversation/bulletin.ts';
-import { senderOf } from '../protocol/message-id.ts';
 import { wireGroup, type GroupEntry } from './group-entry.ts';
 import type { MailboxDraft } from './mailbox-draft.ts';
-import { joinOwn, ownAbove, ownUpTo, withOwn, type OwnRuns } from '../conversation/own-runs.ts';
+import type { OwnRuns } from '../conversation/own-runs.ts';
+import { hasGap, liveNews, movedOn } from './live-news.ts';
 
 /** What has come late, or twice, changes nothing: a enrolment goes by its event, messages by the last seq. */
 export function stepGroupNews(draft: MailboxDraft, { bulletin, enrolment }: MemberNews): void {
@@ -20,27 +20,14 @@ export function stepGroupNews(draft: MailboxDraft, { bulletin, enrolment }: Memb
  * nothing is written. @returns whether the mailbox has to ask the group for what it lacks
  */
 export function stepLiveNews(draft: MailboxDraft, bulletin: Bulletin): boolean {
-  const entry = draft.group(bulletin.groupId);
-  if (entry?.isIn !== true) return false;
-  // Of messages that were made before a change that is known by now the text may be gone.
-  if (bulletin.name !== entry.name || bulletin.op > entry.op) return true;
-  if (bulletin.lastSeq <= entry.lastSeq) return false;
-  if (!entry.isLarge || bulletin.op < entry.op || hasGap(entry, bulletin)) return true;
-  const { conversationId, lastSeq: above } = entry;
-  const { lastSeq: upTo, messages } = bulletin;
-  const next = { ...movedOn(draft, entry, bulletin, undefined), updatedAt: draft.nowMs };
-  draft.pass(next, { kind: 'groupRange', conversationId, above, upTo }, messages);
-  return false;
+  const { state, nowMs } = draft;
+  const news = liveNews(state.userId, draft.group(bulletin.groupId), bulletin, nowMs);
+  if (news.kind === 'next') draft.pass(news.entry, news.range, bulletin.messages);
+  return news.kind === 'missing';
 }
 
 function hasOpGap({ op }: GroupEntry, { large }: Bulletin): boolean {
   return large === undefined || large.opAbove > op;
-}
-
-/** Of own messages between what is known and what comes along nothing is said. */
-function hasGap({ lastSeq }: GroupEntry, { messages }: Bulletin): boolean {
-  const [first] = messages;
-  return first === undefined || first.seq > lastSeq + 1;
 }
 
 function takeEnrolment(
@@ -137,7 +124,7 @@ function takeMessages(
   draft.log.push({ kind: 'groupRange', conversationId, above: entry.lastSeq, upTo: bulletin.lastSeq });
   // One that was made before a change that is known by now may have a text that is gone.
   if (bulletin.op >= entry.op) draft.hasFresh(conversationId, bulletin.messages);
-  return movedOn(draft, entry, bulletin, own);
+  return movedOn(draft.state.userId, entry, bulletin, own, draft.nowMs);
 }
 
 function takeChanges(
@@ -164,18 +151,4 @@ function takeReceipts(draft: MailboxDraft, entry: GroupEntry, { receipt, receipt
     draft.log.push({ kind: 'receipt', conversationId, userId, deliveredSeq, readSeq });
   }
   return { ...entry, receipt };
-}
-
-function movedOn(
-  { state: { userId } }: MailboxDraft,
-  entry: GroupEntry,
-  { lastSeq, lastTimestamp, lastFrom, snippet, messages }: Bulletin,
-  told: OwnRuns = [],
-): GroupEntry {
-  let own = entry.own;
-  for (const { seq, messageId } of messages) {
-    if (seq > entry.lastSeq && senderOf(messageId) === userId) own = withOwn(own, seq);
-  }
-  own = joinOwn(own, ownUpTo(ownAbove(told, entry.lastSeq), lastSeq));
-  return { ...entry, lastSeq, lastTimestamp, lastFrom, snippet, own };
 }

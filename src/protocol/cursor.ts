@@ -56,8 +56,8 @@ export function formatCursor(version: number, index?: number, seq?: number, ahea
 
 /** The end of a cursor. In one order, so that the same position is always the same text. */
 export function formatAhead(ahead: Ahead): string {
-  if (ahead.size === 0) return '';
-  const inOrder = [...ahead];
-  if (inOrder.length > 1) inOrder.sort(([a], [b]) => a - b);
-  return inOrder.map(([local, last]) => `~${local.toString(36)}.${last.toString(36)}`).join('');
+  let text = '';
+  const inOrder = ahead.size < 2 ? ahead : [...ahead].sort(([a], [b]) => a - b);
+  for (const [local, last] of inOrder) text += `~${local.toString(36)}.${last.toString(36)}`;
+  return text;
 }

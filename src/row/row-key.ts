@@ -8,11 +8,18 @@ export function rowHash(entityId: string): number {
   return hash32(entityId) >>> 16;
 }
 
-/** `<2-byte hash><id>`; the id (a user id, or `grp:…`) has no byte below 0x2d, so a suffix after 0x00 stays free. */
-export function rowKey(entityId: string): Buffer {
-  const key = Buffer.allocUnsafe(2 + Buffer.byteLength(entityId));
+/**
+ * `<2-byte hash><id>`; the id (a user id, or `grp:…`) has no byte below 0x2d, so a suffix after 0x00 stays free.
+ * @param suffix bytes
+ */
+export function rowKey(entityId: string, ...suffix: readonly number[]): Buffer {
+  const end = 2 + Buffer.byteLength(entityId);
+  const key = Buffer.allocUnsafe(end + suffix.length);
   key.writeUInt16BE(rowHash(entityId), 0);
   key.write(entityId, 2);
+  suffix.forEach((byte, index) => {
+    key[end + index] = byte;
+  });
   return key;
 }
 

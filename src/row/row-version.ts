@@ -24,7 +24,8 @@ export function decodeRowVersion(bytes: Buffer): RowVersion {
   if (bytes.length !== encodedBytes || bytes[0] !== format) {
     throw new RowVersionError(`not a row version: ${bytes.toString('hex').slice(0, 80)}`);
   }
-  return { number: Number(bytes.readBigUInt64BE(1)), epoch: bytes.readUInt32BE(9), bytes };
+  const number = bytes.readUInt32BE(1) * 0x100000000 + bytes.readUInt32BE(5);
+  return { number, epoch: bytes.readUInt32BE(9), bytes };
 }
 
 /** The writer's incarnation, as hex. */

@@ -21,6 +21,7 @@ import {
   pastRow,
   prefixOf,
   rowPrefix,
+  versionKey,
   valueOf,
   writtenMsOf,
 } from './lmdb-trees.ts';
@@ -88,7 +89,7 @@ export class LmdbTable implements RowTable {
     // Nothing is awaited from here to the end, so all of it sees one snapshot.
     this.#freshSnapshot();
     return {
-      version: this.#version(entityId, prefix),
+      version: this.#version(entityId),
       ranges: ranges.map((range) => this.#cells(prefix, range)),
     };
   }
@@ -121,7 +122,7 @@ export class LmdbTable implements RowTable {
   ): Promise<readonly (RowVersion | undefined)[]> {
     this.#admit(deadline);
     this.#freshSnapshot();
-    return entityIds.map((entityId) => this.#version(entityId, rowPrefix(entityId)));
+    return entityIds.map((entityId) => this.#version(entityId));
   }
 
   async scanOutbox(
@@ -154,8 +155,8 @@ export class LmdbTable implements RowTable {
     await this.#trees.root.close();
   }
 
-  #version(entityId: string, prefix: Buffer): RowVersion | undefined {
-    const bytes = this.#trees.cells.get(cellKey(prefix, 'v'));
+  #version(entityId: string): RowVersion | undefined {
+    const bytes = this.#trees.cells.get(versionKey(entityId));
     return bytes === undefined ? undefined : storedVersion(entityId, bytes);
   }
 
@@ -199,9 +200,9 @@ export class LmdbTable implements RowTable {
 
   /** Runs inside the write transaction, which no other process shares. */
   #apply({ prefix, base, next, cells }: RowWrite, wallMs: number): boolean {
-    const versionKey = cellKey(prefix, 'v');
-    if (!isAt(base, this.#trees.cells.getBinary(versionKey))) return false;
-    this.#trees.cells.putSync(versionKey, next.bytes);
+    const versionAt = cellKey(prefix, 'v');
+    if (!isAt(base, this.#trees.cells.getBinary(versionAt))) return false;
+    this.#trees.cells.putSync(versionAt, next.bytes);
     for (const { family, qualifier, value } of cells) {
       const tree = this.#treeOf(family);
       const key = cellKey(prefix, family, qualifier);

@@ -95,7 +95,12 @@ function checkFormat(root: RootDatabase<Buffer, Buffer>, path: string): void {
 
 /** `<row key> 00`: what the keys of all cells of a row begin with. */
 export function rowPrefix(entityId: string): Buffer {
-  return Buffer.concat([rowKey(entityId), Buffer.of(0)]);
+  return rowKey(entityId, 0);
+}
+
+/** The key of a row's version. */
+export function versionKey(entityId: string): Buffer {
+  return rowKey(entityId, 0, places.v);
 }
 
 /** The key of a cell; without a qualifier, where the family of the row begins (or the key of its version, `v`). */

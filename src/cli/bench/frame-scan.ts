@@ -45,9 +45,10 @@ export interface LoadMessage {
  * `found`; false where there is none of that form.
  */
 export function readLoadMessage(bytes: Buffer, start: number, end: number, found: LoadMessage): boolean {
-  const key = bytes.indexOf(messageIdKey, start);
-  if (key < 0 || key >= end) return false;
-  let at = key + messageIdKey.length;
+  let at = start;
+  while (at < end && !startsWith(bytes, at, end, messageIdKey)) at++;
+  if (at >= end) return false;
+  at += messageIdKey.length;
   while (at < end && bytes[at] !== hyphen && bytes[at] !== quote) at++;
   if (bytes[at++] !== hyphen) return false;
   let sender = 0;
@@ -82,6 +83,5 @@ export function lastNumberOf(bytes: Buffer, start: number, end: number, key: Buf
 
 /** Whether a frame has `part`. */
 export function hasPart(bytes: Buffer, start: number, end: number, part: Buffer): boolean {
-  const found = bytes.indexOf(part, start);
-  return found >= 0 && found + part.length <= end;
+  return bytes.subarray(start, end).includes(part);
 }

@@ -1,5 +1,8 @@
 import { LatencyHistogram } from './latency-histogram.ts';
 
+/** Messages of one sender, at most. */
+const numbersMax = 2 ** 32;
+
 /** What a run has measured so far; counts only between `start` and `stop`. */
 export class LoadTally {
   readonly ack = new LatencyHistogram();
@@ -8,8 +11,8 @@ export class LoadTally {
   readonly allDelivered = new LatencyHistogram();
   readonly errors = new Map<string, number>();
   readonly #receivers: number;
-  /** Deliveries of a message so far, by sender and number. */
-  readonly #arrived = new Map<string, number>();
+  /** Deliveries of a message so far, by its sender and number. */
+  readonly #arrived = new Map<number, number>();
   #isMeasuring = false;
 
   /** @param receivers users that each message is delivered to; the latest is the last of them */
@@ -33,7 +36,7 @@ export class LoadTally {
   delivered(latencyMs: number, sender: number, number: number): void {
     if (this.#isMeasuring) this.delivery.record(latencyMs);
     if (this.#receivers === 1) return;
-    const key = `${sender}.${number}`;
+    const key = sender * numbersMax + number;
     const count = (this.#arrived.get(key) ?? 0) + 1;
     if (count < this.#receivers) this.#arrived.set(key, count);
     else {

@@ -104,6 +104,7 @@ export class LoadUser {
 
   /** Gives up requests that have waited for too long, so that their slots do not stand idle for ever. */
   expire(nowMs: number): void {
+    if (this.#inflight === 0) return;
     for (let slot = 0; slot < this.#waiting.length; slot++) {
       if (this.#waiting[slot] !== 1 || nowMs - (this.#startedAtMs[slot] ?? nowMs) < replyTimeoutMs) continue;
       this.#waiting[slot] = 0;
