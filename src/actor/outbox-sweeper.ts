@@ -22,7 +22,11 @@ export interface SweeperTiming {
 }
 
 const pageRows = 100;
-const wokenAtOnce = 8;
+/** Those whom somebody waits for have their turn in between: a store in memory answers without giving anybody one. */
+const wokenAtOnce = 4;
+const wokenPauseMs = 10;
+/** After a start or take-over: what was sent ahead, and those whom somebody waits for, come into memory before. */
+const firstMs = 1_000;
 const retryMaxMs = 30_000;
 /**
  * From the first turn after a take-over to the second: what a former owner had under way has come to its row by then,
@@ -31,7 +35,7 @@ const retryMaxMs = 30_000;
 const againMs = 20_000;
 
 /**
- * Finds rows that owe something to others and activates them, at once after a start or take-over and then in
+ * Finds rows that owe something to others and activates them, soon after a start or take-over and then in
  * slow rotation: nobody has to come back online for a repair (G5).
  */
 export class OutboxSweeper {
@@ -43,6 +47,8 @@ export class OutboxSweeper {
   #turn = 0;
   #isStopped = false;
   #failures = 0;
+  /** A turn is about to begin. */
+  #isBeginning = false;
   /** The next turn comes early. */
   #isAgain = false;
   #againInRow = 0;
@@ -53,13 +59,16 @@ export class OutboxSweeper {
     this.#timing = timing;
   }
 
-  /** Begins a turn now; called again after every take-over. */
+  /** Begins a turn soon; called again after every take-over. */
   start(): void {
+    // However often users are taken over: the turn that is about to begin passes by all of them.
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
     this.#timer?.();
     this.#turn += 1;
     this.#isAgain = true;
     this.#againInRow = 0;
-    this.#next(0, undefined);
+    this.#next(firstMs, undefined);
   }
 
   stop(): void {
@@ -77,6 +86,7 @@ export class OutboxSweeper {
   }
 
   async #page(after: string | undefined, turn: number): Promise<void> {
+    this.#isBeginning = false;
     try {
       const deadline = this.#ports.time.monotonicMs() + this.#timing.deadlineMs;
       const page = await this.#ports.store.scanOutbox(this.#slice, after, pageRows, deadline);
@@ -99,12 +109,18 @@ export class OutboxSweeper {
     return this.#againInRow === 0 ? everyMs : Math.min(everyMs, againMs * 2 ** (this.#againInRow - 1));
   }
 
-  /** A few at a time: those whom somebody waits for are to be loaded before. */
   async #wakeAll(entityIds: readonly string[]): Promise<void> {
     for (let first = 0; first < entityIds.length; first += wokenAtOnce) {
       const some = entityIds.slice(first, first + wokenAtOnce);
       await Promise.all(some.map((entityId) => this.#wake(entityId)));
+      await this.#pause();
     }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#ports.time.after(wokenPauseMs, resolve);
+    });
   }
 
   /** A row that can't be activated now is found again at the next turn. */

@@ -33,7 +33,7 @@ export const defaultHandoffLimits: HandoffLimits = {
   settleMs: 5_000,
   silentMs: 3_000,
   requestMs: 2_000,
-  lastWordMs: 150,
+  lastWordMs: 300,
   bytesPerSecond: 64 << 20,
   batchBytes: 32 << 10,
   rowBytesMax: 2 << 20,
