@@ -41,6 +41,15 @@ export interface Levels {
   readonly callsInFlight: number;
 }
 
+/**
+ * Of prom-client's own: each of them lists all sockets and timers of the process whenever somebody looks, which holds up
+ * everybody, longer with each connection.
+ */
+const costlyMetrics = ['handles', 'requests', 'resources'].flatMap((what) => [
+  `nodejs_active_${what}`,
+  `nodejs_active_${what}_total`,
+]);
+
 /** Every metric of the client side of a node, in a registry that other rooms add theirs to. */
 export class NodeMetrics {
   readonly registry = new Registry();
@@ -60,6 +69,7 @@ export class NodeMetrics {
   constructor() {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
+    for (const name of costlyMetrics) this.registry.removeSingleMetric(name);
     this.#latency = new LatencyHistogram(
       this.registry,
       'mailring_call_duration_seconds',

@@ -8,6 +8,12 @@ const valueOf = (text: string, series: string): number => {
 };
 
 describe('NodeMetrics', () => {
+  it('exports what Node.js tells of the process, but nothing for which all of its sockets would be listed', async () => {
+    const text = await new NodeMetrics().registry.metrics();
+    expect(text).toContain('nodejs_eventloop_lag_p99_seconds ');
+    expect(text).not.toContain('nodejs_active_');
+  });
+
   it('exports calls by method and outcome, and their latencies as a histogram', async () => {
     const metrics = new NodeMetrics();
     const tally = metrics.call('sendMessage');
