@@ -60,7 +60,7 @@ test('after a take-over rows are activated a few at a time, with a pause in whic
   for (const userId of userIds) await rig.sent('ann', userId, 'hello');
   const readMs: number[] = [];
   rig.faultOf = ({ kind, entityId }) => {
-    if (kind === 'read' && entityId.startsWith('user')) readMs.push(rig.time.monotonicMs());
+    if (kind === 'read' && entityId?.startsWith('user') === true) readMs.push(rig.time.monotonicMs());
     return undefined;
   };
   rig.node.process.kill();
