@@ -20,6 +20,7 @@ import type { Message } from '../src/protocol/message.ts';
 import type { CallName, ParamsOf, ResultOf } from '../src/mailbox/mailbox-calls.ts';
 import type { Profile } from '../src/mailbox/mailbox-state.ts';
 import type { ChangeListener, MailboxDirectory, UserPort } from '../src/router/mailbox-port.ts';
+import { userRates } from '../src/session/user-rates.ts';
 import { systemTime } from '../src/std/time.ts';
 import { createLogger } from '../src/telemetry/logger.ts';
 import { NodeMetrics } from '../src/telemetry/node-metrics.ts';
@@ -91,6 +92,10 @@ class InstantMailboxes implements MailboxDirectory {
   readonly onMoves = () => () => undefined;
   readonly #mailboxes = new Map<string, InstantMailbox>();
 
+  mailboxOfClient(userId: string): InstantMailbox {
+    return this.mailbox(userId);
+  }
+
   mailbox(userId: string): InstantMailbox {
     const known = this.#mailboxes.get(userId) ?? new InstantMailbox(userId, this);
     this.#mailboxes.set(userId, known);
@@ -113,6 +118,7 @@ async function serve(flags: readonly string[]): Promise<void> {
   const settings = loadSettings({ preset: developmentPreset });
   const gateway = new Gateway({
     ...{ settings, directory, presence: nobodyThere, accounts, metrics, logger, time, random: Math.random },
+    userRates: userRates(settings.limits),
   });
   const ops = new OpsServer({ metrics, logger, time, unreadyReason: () => undefined });
   const port = await gateway.start({ host, port: 0 });

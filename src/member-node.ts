@@ -24,7 +24,7 @@ import { RingDesk } from './handoff/ring-desk.ts';
 import { ordinaryWeight, type Member } from './ring/member.ts';
 import type { RingView } from './ring/ring-view.ts';
 import { PresenceDesk } from './presence/presence-desk.ts';
-import { ClusterRouter } from './router/cluster-router.ts';
+import { ClusterRouter, type ChargeUser } from './router/cluster-router.ts';
 import { RingSeat } from './router/ring-seat.ts';
 import { rowHashCount } from './row/row-key.ts';
 import type { RowStore } from './row/row-store.ts';
@@ -67,6 +67,8 @@ export interface MemberNodeParts {
   /** 0 ≤ x < 1, for jitter. */
   readonly random: () => number;
   readonly events: MemberNodeEvents;
+  /** For calls of users that come by other nodes. */
+  readonly charge: ChargeUser;
 }
 
 /** For the log and the metrics; none of them may throw. */
@@ -141,6 +143,7 @@ export class MemberNode {
     const { registry, links } = this;
     this.router = new ClusterRouter({
       ...{ registry, links, ring: this.#seat, time, random, alarm: events.alarm },
+      charge: parts.charge,
     });
     this.presence = new PresenceDesk({
       ...{ registry, links, ring: this.#seat, router: this.router, time, random, alarm: events.alarm },

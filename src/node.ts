@@ -26,7 +26,9 @@ import { defaultPeerLimits } from './peer/peer-limits.ts';
 import { tcpNetwork } from './peer/tcp-network.ts';
 import { PushService } from './push/push-service.ts';
 import type { RowStore } from './row/row-store.ts';
+import type { ChargeUser } from './router/cluster-router.ts';
 import { RowVersionSource } from './row/row-version.ts';
+import { userRates } from './session/user-rates.ts';
 import { systemTime } from './std/time.ts';
 import { MeasuredStore } from './store/measured-store.ts';
 import { openTable, withHBaseSchema, type TablePorts } from './store/open-table.ts';
@@ -245,6 +247,7 @@ async function openMember(
   settings: Settings,
   { logger, metrics }: Telemetry,
   events: MemberEvents,
+  charge: ChargeUser,
 ): Promise<OpenedMember> {
   const { id: nodeId, data: folder } = settings;
   const secret = await clusterSecret(settings);
@@ -282,7 +285,7 @@ async function openMember(
       bytesPerSecond: settings.ring.handoffBytesPerSecond,
     },
     sweeping: { ...sweepTiming, deadlineMs: settings.store.deadlineMs },
-    events,
+    ...{ events, charge },
   });
   const close = async (): Promise<void> => {
     await board.close();
@@ -314,7 +317,9 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const events = new MemberEvents({ logger, registry: metrics.registry }, () => {
     failed.resolve('another process was started under the id of this node');
   });
-  const { member, secret, close } = await openMember(settings, { logger, metrics }, events);
+  const rates = userRates(settings.limits);
+  const charge: ChargeUser = (userId) => rates.take(userId, time.monotonicMs());
+  const { member, secret, close } = await openMember(settings, { logger, metrics }, events, charge);
   observeMember(metrics, member);
 
   const stopMaxMs = settings.ring.stopMs + closeMaxMs;
@@ -328,6 +333,7 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const accounts = new Accounts({ directory: router, issuer, time });
   const gateway = new Gateway({
     ...{ settings, directory: router, presence: member.presence, accounts, metrics, logger, time, random },
+    userRates: rates,
     ...webDir(settings),
     origins: settings.web.origins,
   });

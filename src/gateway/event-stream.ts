@@ -27,7 +27,7 @@ export class EventStream implements FeedSink {
     this.#caller = caller;
     const { metrics, time, random, settings, logger } = host.options;
     this.#feed = new FeedFollower({
-      mailbox: caller.mailbox,
+      mailbox: host.options.directory.mailbox(caller.userId),
       sink: this,
       events: {
         reset: (cursor) => this.#writeReset(cursor),

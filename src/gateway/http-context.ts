@@ -42,14 +42,12 @@ export async function httpCaller(
     throw new ProtocolError('invalid_params', 'X-Device-Id must name the device', { path: 'X-Device-Id' });
   }
   const { userId } = verified;
-  const retryAfterMs = host.userBuckets
-    .of(userId, host.options.time.monotonicMs())
-    .take(host.options.time.monotonicMs());
+  const { userRates, time, directory } = host.options;
+  const retryAfterMs = userRates.take(userId, time.monotonicMs());
   if (retryAfterMs > 0) throw new ProtocolError('rate_limited', 'too many requests', { retryAfterMs });
   host.noteDevice(verified, deviceId, deadline);
-  const { directory } = host.options;
   const mailboxOf = (other: string): MailboxPort => directory.mailbox(other);
-  const mailbox = directory.mailbox(userId);
+  const mailbox = directory.mailboxOfClient(userId);
   const company = host.company(mailbox);
   return { userId, deviceId, mailbox, mailboxOf, company, token: verified, bearer: token };
 }

@@ -69,7 +69,7 @@ export class RpcRoute {
       close: () => undefined,
     };
     const refuse = (why: Refusal): void => settle(jsonEncoding.error(null, why));
-    const bucket = this.#host.userBuckets.of(caller.userId, time.monotonicMs());
+    const bucket = this.#host.options.userRates.of(caller.userId, time.monotonicMs());
     const desk = new CallDesk(this.#host.service, caller, bucket, outlet, new Intake(outlet, time));
     if (value === unparsable || value === unanswerable) {
       refuse(refusal('parse_error', 'the body is not JSON'));

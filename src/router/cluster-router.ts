@@ -29,7 +29,11 @@ export interface ClusterRouterParts {
   /** 0 ≤ x < 1, for jitter. */
   readonly random: () => number;
   readonly alarm: (error: unknown, what: string) => void;
+  readonly charge: ChargeUser;
 }
+
+/** Takes one call from the rate of a user: 0, or the ms until there is one again, and nothing was taken. */
+export type ChargeUser = (userId: string) => number;
 
 /**
  * Calls of other nodes' devices served at once. They wait for envelopes at third nodes, so they must not take all
@@ -63,7 +67,11 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
   }
 
   mailbox(userId: string): UserPort {
-    return new RoutedMailbox(userId, this.#calls, this.#feeds);
+    return new RoutedMailbox(userId, false, this.#calls, this.#feeds);
+  }
+
+  mailboxOfClient(userId: string): UserPort {
+    return new RoutedMailbox(userId, true, this.#calls, this.#feeds);
   }
 
   elsewhere(userId: string): Elsewhere | undefined {
@@ -182,6 +190,8 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     ask: Extract<PeerAsk, { kind: 'call' | 'groupCall' }>,
     deadline: number,
   ): Promise<unknown> {
+    // A user may come by every node: what is carried out here for all of them is no more than for one of them.
+    if (ask.isCharged) this.#charge(ask.kind === 'call' ? entityId : ask.from);
     if (this.#callsUnderWay >= callsMax) {
       throw new ProtocolError('overloaded', 'the node is busy', { retryAfterMs: 500 });
     }
@@ -196,6 +206,11 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     } finally {
       this.#callsUnderWay -= 1;
     }
+  }
+
+  #charge(userId: string): void {
+    const retryAfterMs = this.#parts.charge(userId);
+    if (retryAfterMs > 0) throw new ProtocolError('rate_limited', 'too many calls', { retryAfterMs });
   }
 
   /** Who was refused by a view in between must not be overtaken by what was sent after it (see OrderedSends, G3). */

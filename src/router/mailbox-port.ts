@@ -40,6 +40,8 @@ export interface Elsewhere {
 /** Who serves a user: the local actors, or the node that owns the user. */
 export interface MailboxDirectory {
   mailbox(userId: string): UserPort;
+  /** The same for what devices of this user ask: a node that carries it out for another one takes it from their rate. */
+  mailboxOfClient(userId: string): UserPort;
   /** Where the user is served; undefined: here. */
   elsewhere(userId: string): Elsewhere | undefined;
   /** Calls `listener` whenever users have moved from one node to another. */

@@ -10,6 +10,12 @@ import type { RingPort } from './ring-port.ts';
 
 export type OwnerLinks = Pick<PeerLinks, 'request' | 'note'>;
 
+/** Params of a call, and whether it was a device of the user that asked. */
+export interface Asked<Params> {
+  readonly params: Params;
+  readonly isCharged: boolean;
+}
+
 /** Calls of mailboxes and groups, made here or at the node that owns the entity: one try each. */
 export class OwnerCalls {
   readonly finder: OwnerFinder;
@@ -29,11 +35,11 @@ export class OwnerCalls {
     owner: Owner,
     userId: string,
     name: Name,
-    params: ParamsOf<Name>,
+    asked: Asked<ParamsOf<Name>>,
     deadline: number,
   ): Promise<ResultOf<Name>> {
-    if (owner.kind === 'here') return this.serve(userId, name, params, deadline);
-    const ask: PeerAsk = { kind: 'call', name, params };
+    if (owner.kind === 'here') return this.serve(userId, name, asked.params, deadline);
+    const ask: PeerAsk = { kind: 'call', name, ...asked };
     return this.ask(owner, userId, ask, deadline) as Promise<ResultOf<Name>>;
   }
 
@@ -52,7 +58,7 @@ export class OwnerCalls {
     owner: Owner,
     groupId: string,
     name: Name,
-    asked: { readonly from: string; readonly params: GroupParamsOf<Name> },
+    asked: Asked<GroupParamsOf<Name>> & { readonly from: string },
     deadline: number,
   ): Promise<GroupResultOf<Name>> {
     if (owner.kind === 'here') return this.serveGroup(groupId, name, asked, deadline);

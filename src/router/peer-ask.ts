@@ -14,8 +14,14 @@ import type { Change } from '../protocol/message.ts';
 /** What a node asks of the owner of a user. */
 export type PeerAsk =
   | { readonly kind: 'envelope'; readonly envelope: Envelope }
-  /** A client's call, taken in by a node that doesn't own the user. Its params were checked there. */
-  | { readonly kind: 'call'; readonly name: CallName; readonly params: unknown }
+  /** A call taken in by a node that doesn't own the user. Its params were checked there. */
+  | {
+      readonly kind: 'call';
+      readonly name: CallName;
+      readonly params: unknown;
+      /** Asked by a device of the user: it is taken from the user's rate. */
+      readonly isCharged: boolean;
+    }
   /** Send me the user's changes as notes. */
   | { readonly kind: 'watch' }
   /** To a group: the call of a user, whose params were checked. */
@@ -24,6 +30,7 @@ export type PeerAsk =
       readonly name: GroupCallName;
       readonly from: string;
       readonly params: unknown;
+      readonly isCharged: boolean;
     }
   /** To the node: news of a group for mailboxes that it owns. */
   | { readonly kind: 'tell'; readonly circular: Circular }
@@ -68,11 +75,11 @@ export function packAsk(ask: PeerAsk): readonly unknown[] {
     case 'envelope':
       return [askTags.envelope, packEnvelope(ask.envelope)];
     case 'call':
-      return [askTags.call, ask.name, ask.params];
+      return [askTags.call, ask.name, ask.params, ...charge(ask)];
     case 'watch':
       return [askTags.watch];
     case 'groupCall':
-      return [askTags.groupCall, ask.name, ask.from, ask.params];
+      return [askTags.groupCall, ask.name, ask.from, ask.params, ...charge(ask)];
     case 'tell':
       return [askTags.tell, packCircular(ask.circular)];
     case 'cards':
@@ -102,13 +109,13 @@ export function unpackAsk(body: unknown): PeerAsk {
       return { kind: 'envelope', envelope: unpackEnvelope(first) };
     case askTags.call: {
       if (!isCallName(first)) throw new PeerFault('protocol', 'no such call');
-      return { kind: 'call', name: first, params: second };
+      return { kind: 'call', name: first, params: second, isCharged: third === 1 };
     }
     case askTags.watch:
       return { kind: 'watch' };
     case askTags.groupCall: {
       if (!isGroupCallName(first)) throw new PeerFault('protocol', 'no such call');
-      return { kind: 'groupCall', name: first, from: textOf(second), params: third };
+      return { kind: 'groupCall', name: first, from: textOf(second), params: third, isCharged: fourth === 1 };
     }
     case askTags.tell:
       return { kind: 'tell', circular: unpackCircular(first) };
@@ -183,6 +190,10 @@ export function unpackNews(body: unknown): PeerNews {
     default:
       throw new PeerFault('protocol', 'a note of an unknown kind');
   }
+}
+
+function charge({ isCharged }: { readonly isCharged: boolean }): readonly 1[] {
+  return isCharged ? [1] : [];
 }
 
 function arrayOf(body: unknown): readonly unknown[] {

@@ -17,18 +17,21 @@ import type { OwnerCalls } from './owner-calls.ts';
 /** A user's mailbox, wherever the ring has put it; it may move between two calls. */
 export class RoutedMailbox implements UserPort {
   readonly userId: string;
+  readonly #isCharged: boolean;
   readonly #calls: OwnerCalls;
   readonly #feeds: FeedRelay;
   readonly #sends: OrderedSends;
   /** Of groups to which something is being sent. */
   readonly #groupSends = new Map<string, OrderedSends>();
 
-  constructor(userId: string, calls: OwnerCalls, feeds: FeedRelay) {
+  /** @param isCharged it is for what the user's devices ask */
+  constructor(userId: string, isCharged: boolean, calls: OwnerCalls, feeds: FeedRelay) {
     this.userId = userId;
+    this.#isCharged = isCharged;
     this.#calls = calls;
     this.#feeds = feeds;
     const call: SendTarget['call'] = (owner, params, deadline) =>
-      calls.call(owner, userId, 'sendMessage', params, deadline);
+      calls.call(owner, userId, 'sendMessage', { params, isCharged }, deadline);
     this.#sends = new OrderedSends({ entityId: userId, call }, calls.finder);
   }
 
@@ -37,7 +40,7 @@ export class RoutedMailbox implements UserPort {
       return this.#sends.send(params as SendMessageParams, deadline);
     }
     return this.#calls.finder.ask(this.userId, deadline, (owner) =>
-      this.#calls.call(owner, this.userId, name, params, deadline),
+      this.#calls.call(owner, this.userId, name, { params, isCharged: this.#isCharged }, deadline),
     );
   }
 
@@ -48,7 +51,7 @@ export class RoutedMailbox implements UserPort {
     deadline: number,
   ): Promise<GroupResultOf<Name>> {
     if (name === 'sendMessage') return this.#sendToGroup(groupId, params as SendMessageParams, deadline);
-    const asked = { from: this.userId, params };
+    const asked = { from: this.userId, params, isCharged: this.#isCharged };
     return this.#calls.finder.ask(groupId, deadline, (owner) =>
       this.#calls.callGroup(owner, groupId, name, asked, deadline),
     );
@@ -77,8 +80,9 @@ export class RoutedMailbox implements UserPort {
   }
 
   #newGroupSends(groupId: string): OrderedSends {
+    const user = { from: this.userId, isCharged: this.#isCharged };
     const call: SendTarget['call'] = (owner, params, deadline) =>
-      this.#calls.callGroup(owner, groupId, 'sendMessage', { from: this.userId, params }, deadline);
+      this.#calls.callGroup(owner, groupId, 'sendMessage', { ...user, params }, deadline);
     return new OrderedSends({ entityId: groupId, call }, this.#calls.finder);
   }
 }

@@ -18,6 +18,7 @@ import { Company } from './company.ts';
 import { mailboxCalls } from './mailbox-calls.ts';
 import { chargeReply } from './reply-price.ts';
 import { TokenWatch } from './token-watch.ts';
+import { usersMax } from './user-rates.ts';
 
 /** The settings that sessions read. */
 export type SessionSettings = Pick<Settings, 'id' | 'session' | 'limits' | 'request' | 'dedup'>;
@@ -27,6 +28,7 @@ export interface SessionHostOptions {
   readonly directory: MailboxDirectory;
   readonly accounts: Accounts;
   readonly presence: PresencePort;
+  readonly userRates: KeyedBuckets;
   readonly metrics: NodeMetrics;
   readonly logger: Logger;
   readonly time: Time;
@@ -44,10 +46,6 @@ export interface Closable {
   stay(): void;
 }
 
-/** Users whose rate is remembered at once. */
-const usersMax = 100_000;
-/** A burst of calls that a user may make after a pause, in seconds of the sustained rate. */
-const burstSeconds = 5;
 /** What a user may say of writing, and ask of others, in a second and in a burst. */
 const typingRates = { tokensPerSecond: 5, burst: 20, keysMax: usersMax };
 const watchRates = { tokensPerSecond: 1, burst: 10, keysMax: usersMax };
@@ -60,8 +58,6 @@ const replyTurnMs = 1;
 export class SessionHost {
   readonly options: SessionHostOptions;
   readonly service: CallService;
-  /** One rate for all connections and requests of a user. */
-  readonly userBuckets: KeyedBuckets;
   readonly #openingBuckets: KeyedBuckets;
   readonly #typingBuckets = new KeyedBuckets(typingRates);
   readonly #watchBuckets = new KeyedBuckets(watchRates);
@@ -86,11 +82,6 @@ export class SessionHost {
       time,
       logger,
     };
-    this.userBuckets = new KeyedBuckets({
-      tokensPerSecond: limits.requestsPerSecondPerUser,
-      burst: limits.requestsPerSecondPerUser * burstSeconds,
-      keysMax: usersMax,
-    });
     const openingsPerMinute = limits.openingsPerMinutePerUser;
     this.#openingBuckets = new KeyedBuckets({
       tokensPerSecond: openingsPerMinute / 60,
@@ -126,7 +117,7 @@ export class SessionHost {
   /** What an answer outside of `CallDesk` costs its user. */
   chargeReply(userId: string, bytes: number): void {
     const nowMs = this.options.time.monotonicMs();
-    chargeReply(this.userBuckets.of(userId, nowMs), bytes, nowMs);
+    chargeReply(this.options.userRates.of(userId, nowMs), bytes, nowMs);
   }
 
   /** Throws `rate_limited` where this user opens sessions too often. */

@@ -273,8 +273,9 @@ export class Session {
     this.#host.noteDevice(verified, params.deviceId, deadline);
     const mailboxOf = (other: string): MailboxPort => directory.mailbox(other);
     const company = this.#host.company(mailbox, (news) => this.push('presence', news));
-    const caller = { userId, deviceId: params.deviceId, mailbox, mailboxOf, company };
-    const bucket = this.#host.userBuckets.of(userId, startedMs);
+    const asked = directory.mailboxOfClient(userId);
+    const caller = { userId, deviceId: params.deviceId, mailbox: asked, mailboxOf, company };
+    const bucket = this.#host.options.userRates.of(userId, startedMs);
     const desk = new CallDesk(this.#host.service, caller, bucket, this.#connection, this.#intake);
     const ended = (): void => this.close(closeCodes.tokenEnded, 'the token was revoked');
     const tokenWatch = this.#host.watchToken({ bearer: params.token, mailbox }, ended);

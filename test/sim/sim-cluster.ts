@@ -190,6 +190,7 @@ export class SimCluster {
       handoff: climate.handoffLimits,
       sweeping,
       events: this.#events(label, () => node),
+      charge: () => 0,
     });
     const node: SimNode = {
       ...{ number, nodeId, label, process, weather, member },

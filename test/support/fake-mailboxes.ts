@@ -27,6 +27,8 @@ export class FakeMailboxes implements MailboxDirectory {
   readonly #mailboxes = new Map<string, FakeMailbox>();
   /** Users that another node serves, where a test says so. */
   readonly moved = new Map<string, Elsewhere>();
+  /** Users whose devices were given a mailbox of theirs. */
+  readonly clients = new Set<string>();
   readonly #moveListeners = new Set<() => void>();
   /** Commits kept in a feed; an older cursor gets `reset`. */
   feedMax = 100_000;
@@ -37,6 +39,11 @@ export class FakeMailboxes implements MailboxDirectory {
     const mailbox = new FakeMailbox(userId, this);
     this.#mailboxes.set(userId, mailbox);
     return mailbox;
+  }
+
+  mailboxOfClient(userId: string): FakeMailbox {
+    this.clients.add(userId);
+    return this.mailbox(userId);
   }
 
   elsewhere(userId: string): Elsewhere | undefined {

@@ -23,6 +23,9 @@ export class RouterRig {
   keepsSince = 0;
   /** What peers answer. */
   answer: (request: PeerRequest) => PeerReply = () => ({ kind: 'ok', body: null });
+  /** Users whose rate calls were taken from, and what the next one of them is told to wait, ms. */
+  readonly charged: string[] = [];
+  rateWaitMs = 0;
   noteRefusal: Refusal | undefined;
   readonly #listeners = new Set<(change: ViewChange) => void>();
 
@@ -38,6 +41,10 @@ export class RouterRig {
       ...{ registry: node.registry, links: this.links, ring: this.ring, time, random: random.next },
       alarm: (error, what) => {
         this.rig.alarms.push({ error, what });
+      },
+      charge: (userId) => {
+        this.charged.push(userId);
+        return this.rateWaitMs;
       },
     });
   }

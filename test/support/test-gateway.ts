@@ -6,6 +6,7 @@ import type { SigningKey } from '../../src/accounts/signing-key.ts';
 import { TokenService } from '../../src/accounts/token-service.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import type { SessionSettings } from '../../src/session/session-host.ts';
+import { userRates } from '../../src/session/user-rates.ts';
 import { systemTime } from '../../src/std/time.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { NodeMetrics } from '../../src/telemetry/node-metrics.ts';
@@ -76,8 +77,10 @@ export async function startTestGateway(
     issuer: { kind: 'own', tokens, hasher },
     time: systemTime,
   });
+  const settings = settingsFor(change);
   const gateway = new Gateway({
-    settings: settingsFor(change),
+    settings,
+    userRates: userRates(settings.limits),
     directory: mailboxes,
     accounts,
     presence: nobodyThere,

@@ -196,6 +196,16 @@ describe('calls', () => {
     expect(data.retryAfterMs).toBeLessThanOrEqual(1_000);
   });
 
+  it('what devices ask is asked as such, so that the owner takes it from their rate', async () => {
+    const token = await start();
+    await open(token);
+    expect([...server.mailboxes.clients]).toEqual(['ann']);
+    const eve = await server.user('eve');
+    const headers = { authorization: `Bearer ${eve}`, 'x-device-id': 'd1' };
+    await fetch(`${server.httpUrl}/v1/rpc`, { method: 'POST', headers, body: '{}' });
+    expect([...server.mailboxes.clients]).toEqual(['ann', 'eve']);
+  });
+
   it('more calls at once than are served wait in the socket and all get their answer', async () => {
     const token = await start();
     const client = await open(token);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ViewChange } from '../../../src/membership/membership-event.ts';
 import type { PeerReply } from '../../../src/peer/peer-request.ts';
 import { refusal } from '../../../src/protocol/protocol-error.ts';
-import { packAsk, packNews } from '../../../src/router/peer-ask.ts';
+import { packAsk, packNews, unpackAsk } from '../../../src/router/peer-ask.ts';
 import { MailboxRig } from '../../support/mailbox-rig.ts';
 import { memberOf, viewOf } from '../../support/ring-parts.ts';
 import { RouterRig } from '../../support/router-rig.ts';
@@ -13,18 +13,71 @@ describe('a request of a peer', () => {
     await router.rig.users('ann', 'bob');
     const send = (epoch: number): Promise<unknown> => {
       const params = router.rig.params('ann', 'bob', `epoch ${epoch}`);
-      const body = packAsk({ kind: 'call', name: 'sendMessage', params });
+      const body = packAsk({ kind: 'call', name: 'sendMessage', params, isCharged: true });
       const request = { to: 'ann', epoch, deadline: router.rig.deadline(), body };
       return router.rig.time.drive(router.router.handle(request, memberOf(2)));
     };
     router.keepsSince = 6;
     expect(await send(5)).toEqual({ kind: 'wrongOwner', epoch: 6 });
     expect(await send(6)).toMatchObject({ kind: 'ok' });
-    const reads = packAsk({ kind: 'call', name: 'account', params: null });
+    const reads = packAsk({ kind: 'call', name: 'account', params: null, isCharged: false });
     const read = { to: 'ann', epoch: 5, deadline: router.rig.deadline(), body: reads };
     expect(await router.rig.time.drive(router.router.handle(read, memberOf(2)))).toMatchObject({
       kind: 'ok',
     });
+  });
+});
+
+describe('a call that comes by another node', () => {
+  const ask = async (router: RouterRig, isCharged: boolean): Promise<PeerReply> => {
+    const body = packAsk({ kind: 'call', name: 'account', params: null, isCharged });
+    const request = { to: 'ann', epoch: 6, deadline: router.rig.deadline(), body };
+    return router.rig.time.drive(router.router.handle(request, memberOf(2)));
+  };
+
+  test('G10: is taken from the rate of the user where a device asks, whichever node it asks', async () => {
+    const router = new RouterRig();
+    await router.rig.users('ann');
+    expect(await ask(router, false)).toMatchObject({ kind: 'ok' });
+    expect(router.charged).toEqual([]);
+    expect(await ask(router, true)).toMatchObject({ kind: 'ok' });
+    expect(router.charged).toEqual(['ann']);
+    router.rateWaitMs = 70;
+    expect(await ask(router, false)).toMatchObject({ kind: 'ok' });
+    await expect(ask(router, true)).rejects.toMatchObject({
+      ...{ kind: 'rate_limited', details: { retryAfterMs: 70 } },
+    });
+  });
+
+  test('G10: on a group, is taken from the rate of the member who asks', async () => {
+    const router = new RouterRig();
+    router.rateWaitMs = 70;
+    const asked = { from: 'ann', params: { limit: 1 }, isCharged: true } as const;
+    const body = packAsk({ kind: 'groupCall', name: 'getMembers', ...asked });
+    const request = { to: 'grp:g', epoch: 6, deadline: router.rig.deadline(), body };
+    await expect(router.rig.time.drive(router.router.handle(request, memberOf(2)))).rejects.toMatchObject({
+      kind: 'rate_limited',
+    });
+    expect(router.charged).toEqual(['ann']);
+  });
+
+  test('G10: what a device asks goes out as such; what the node asks for itself does not', async () => {
+    const router = new RouterRig();
+    router.view = viewOf(6, [memberOf(2)]);
+    const charges: boolean[] = [];
+    router.answer = ({ body }) => {
+      const asked = unpackAsk(body);
+      if (asked.kind === 'call' || asked.kind === 'groupCall') charges.push(asked.isCharged);
+      return { kind: 'ok', body: null };
+    };
+    const [deadline, { time }] = [router.rig.deadline(), router.rig];
+    const client = router.router.mailboxOfClient('ann');
+    await time.drive(client.call('account', null, deadline));
+    await time.drive(client.call('sendMessage', router.rig.params('ann', 'bob', 'hi'), deadline));
+    const members = { conversationId: 'grp:g', limit: 1, offset: 0 };
+    await time.drive(client.callGroup('grp:g', 'getMembers', members, deadline));
+    await time.drive(router.router.mailbox('ann').call('account', null, deadline));
+    expect(charges).toEqual([true, true, true, false]);
   });
 });
 
@@ -33,7 +86,7 @@ describe('a request of a peer that has adopted a later view', () => {
     const router = new RouterRig();
     await router.rig.users('ann');
     router.view = viewOf(6, [memberOf(2)]);
-    const body = packAsk({ kind: 'call', name: 'account', params: null });
+    const body = packAsk({ kind: 'call', name: 'account', params: null, isCharged: false });
     const reply = router.router.handle(
       { to: 'ann', epoch: 7, deadline: router.rig.deadline(), body },
       memberOf(2),

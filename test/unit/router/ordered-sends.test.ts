@@ -48,7 +48,7 @@ class SendsRig {
     const finder = new OwnerFinder({ ring, time, random: random.next });
     const calls = new OwnerCalls(finder, node.registry, links, ring);
     const call: SendTarget['call'] = (owner, params, deadline) =>
-      calls.call(owner, 'ann', 'sendMessage', params, deadline);
+      calls.call(owner, 'ann', 'sendMessage', { params, isCharged: true }, deadline);
     this.#sends = new OrderedSends({ entityId: 'ann', call }, finder);
   }
 

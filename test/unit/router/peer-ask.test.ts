@@ -18,6 +18,18 @@ const bulletin: Bulletin = {
 /** Nodes of two releases are in one ring while it is upgraded: these bytes stay as they are. */
 const golden: readonly { readonly ask: PeerAsk; readonly bytes: string }[] = [
   {
+    ask: { kind: 'call', name: 'getConversations', params: null, isCharged: false },
+    bytes: '9302b0676574436f6e766572736174696f6e73c0',
+  },
+  {
+    ask: { kind: 'call', name: 'getConversations', params: null, isCharged: true },
+    bytes: '9402b0676574436f6e766572736174696f6e73c001',
+  },
+  {
+    ask: { kind: 'groupCall', name: 'getMembers', from: 'ann', params: null, isCharged: true },
+    bytes: '9508aa6765744d656d62657273a3616e6ec001',
+  },
+  {
     ask: {
       kind: 'newsOfAll',
       known: new Map([
@@ -36,7 +48,7 @@ const golden: readonly { readonly ask: PeerAsk; readonly bytes: string }[] = [
   },
 ];
 
-describe('what a node asks another one about large groups, as docs/wire-peer.md has it', () => {
+describe('what a node asks another one, as docs/wire-peer.md has it', () => {
   for (const { ask, bytes } of golden) {
     it(`${ask.kind}: ${bytes.slice(0, 8)}…`, () => {
       expect(packr.pack(packAsk(ask)).toString('hex')).toBe(bytes);

@@ -7,6 +7,7 @@ import { loadSettings } from '../../../src/config/load-settings.ts';
 import { SessionHost, type Closable } from '../../../src/session/session-host.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { NodeMetrics } from '../../../src/telemetry/node-metrics.ts';
+import { userRates } from '../../../src/session/user-rates.ts';
 import { FakeMailboxes } from '../../support/fake-mailboxes.ts';
 import { nobodyThere } from '../../support/nobody-there.ts';
 import { ManualTime } from '../../support/manual-time.ts';
@@ -32,6 +33,7 @@ it('where a user may have one connection the newest is counted, sent away and di
   const metrics = new NodeMetrics();
   const host = new SessionHost({
     ...{ settings, directory, presence: nobodyThere, accounts, metrics, logger, time, random: () => 0 },
+    userRates: userRates(settings.limits),
   });
   const happened: string[] = [];
   const sessionOf = (name: string): Closable => {

@@ -11,6 +11,7 @@ import { Session } from '../../../src/session/session.ts';
 import { SessionHost } from '../../../src/session/session-host.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { NodeMetrics } from '../../../src/telemetry/node-metrics.ts';
+import { userRates } from '../../../src/session/user-rates.ts';
 import { FakeMailboxes } from '../../support/fake-mailboxes.ts';
 import { nobodyThere } from '../../support/nobody-there.ts';
 import { ManualTime } from '../../support/manual-time.ts';
@@ -42,6 +43,7 @@ beforeEach(async () => {
   const accounts = new Accounts({ directory, issuer: { kind: 'own', hasher, tokens }, time });
   host = new SessionHost({
     ...{ settings, directory, presence: nobodyThere, accounts, time, random: () => 0.5 },
+    userRates: userRates(settings.limits),
     ...{ logger: createLogger('silent', 'n1'), metrics: new NodeMetrics() },
   });
   closed = [];
