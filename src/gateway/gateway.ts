@@ -44,8 +44,9 @@ const tickMostMs = 1_000;
 /** Part of the connections looked after at once, and how many of them are closed at once: 2,000 a second. */
 const sliceMs = 20;
 const closedAtOnce = 40;
-/** Time for new connections between two looks at what else there is to do. */
+/** Time for new connections between two looks at what else there is to do, and their share of all time. */
 const greetingTurnMs = 2;
+const greetingShare = 1 / 2;
 
 export interface GatewayOptions extends SessionHostOptions {
   /** Folder of the built web client; without it nothing is served at `/`. */
@@ -77,7 +78,7 @@ export class Gateway {
     this.#host = new SessionHost(options);
     this.#admission = new Admission(settings.limits, time.monotonicMs());
     this.#round = new FlushRound(time);
-    this.#greetings = new FairTurns(time, greetingTurnMs);
+    this.#greetings = new FairTurns(time, greetingTurnMs, () => greetingShare);
     const encodings = [jsonEncoding, msgpackEncoding];
     this.#encodings = new Map(encodings.map((encoding) => [encoding.subprotocol, encoding]));
     this.#pushFrames = new Map(encodings.map((encoding) => [encoding, new PushFrames(encoding)]));

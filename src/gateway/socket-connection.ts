@@ -6,6 +6,7 @@ import type { CloseCode } from '../protocol/close-code.ts';
 import type { Change } from '../protocol/message.ts';
 import type { ChangeBatch } from '../router/mailbox-port.ts';
 import type { DeviceConnection, Payload } from '../session/device-connection.ts';
+import { Intake } from '../session/intake.ts';
 import { Session } from '../session/session.ts';
 import type { SessionHost } from '../session/session-host.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -18,6 +19,8 @@ import { WriteQueue } from './write-queue.ts';
 
 /** Pings without any sign of life from the other side before the connection is given up. */
 const unansweredPingsMax = 2;
+/** Who was told to go and goes on sending is not read for so long at a time: its close frame may be somewhere in it. */
+const ignoredRestMs = 50;
 
 export interface SocketConnectionOptions {
   readonly webSocket: WebSocket;
@@ -38,6 +41,7 @@ export class SocketConnection implements DeviceConnection {
   readonly opened: () => void;
   readonly #webSocket: WebSocket;
   readonly #queue: WriteQueue;
+  readonly #ignored: Intake;
   readonly #pushFrames: PushFrames;
   readonly #traffic: TrafficTally;
   readonly #logger: Logger;
@@ -59,6 +63,7 @@ export class SocketConnection implements DeviceConnection {
     this.#heartbeatMs = settings.session.heartbeatMs;
     this.#stalledMs = settings.session.stalledMs;
     this.#nextPingMs = time.monotonicMs() + this.#heartbeatMs;
+    this.#ignored = new Intake({ setBusy: (busy) => this.#setPaused(busy) }, time);
     this.#queue = new WriteQueue({
       socket,
       frameKind: encoding.frameKind,
@@ -78,7 +83,10 @@ export class SocketConnection implements DeviceConnection {
     });
     // ws closes the connection by itself, and `close` follows.
     webSocket.on('error', (err) => logger.debug({ err }, 'a client connection failed'));
-    webSocket.on('close', () => this.session.end());
+    webSocket.on('close', () => {
+      this.#ignored.end();
+      this.session.end();
+    });
   }
 
   send(payload: Payload): void {
@@ -105,8 +113,7 @@ export class SocketConnection implements DeviceConnection {
 
   setBusy(busy: boolean): void {
     this.#isBusy = busy;
-    if (busy) this.#webSocket.pause();
-    else if (!this.#isFull) this.#webSocket.resume();
+    if (busy || !this.#isFull) this.#setPaused(busy);
   }
 
   close(code: CloseCode, reason: string): void {
@@ -154,8 +161,10 @@ export class SocketConnection implements DeviceConnection {
     this.#unansweredPings = 0;
     this.#traffic.framesReceived += 1;
     this.#traffic.bytesReceived += data.length;
-    // Who was told to go and goes on sending is neither decoded nor served.
-    if (!this.#isOpen()) return;
+    if (!this.#isOpen()) {
+      this.#ignored.rest(ignoredRestMs);
+      return;
+    }
     try {
       this.#handle(this.encoding.decode(data, isBinary));
     } catch (err) {
@@ -175,6 +184,11 @@ export class SocketConnection implements DeviceConnection {
     if (!this.#queue.fits(frames.length)) return false;
     this.#queue.pushFrames(frames);
     return true;
+  }
+
+  #setPaused(paused: boolean): void {
+    if (paused) this.#webSocket.pause();
+    else this.#webSocket.resume();
   }
 
   #onRoom(): void {

@@ -51,8 +51,9 @@ const typingRates = { tokensPerSecond: 5, burst: 20, keysMax: usersMax };
 const watchRates = { tokensPerSecond: 1, burst: 10, keysMax: usersMax };
 /** Calls of a user that may be refused at once for their rate; sustained, as many as are served. */
 const refusalsBurst = 5_000;
-/** Time for replies to reads between two looks at what else there is to do. */
+/** Time for replies to reads between two looks at what else there is to do, and what one user has of all time. */
 const replyTurnMs = 1;
+const replyShareOfUser = 1 / 4;
 
 /** What the sessions of a node share: whom they ask, what they may, and who is there. */
 export class SessionHost {
@@ -78,7 +79,7 @@ export class SessionHost {
         burst: refusalsBurst,
         keysMax: usersMax,
       }),
-      replyTurns: new FairTurns(time, replyTurnMs),
+      replyTurns: new FairTurns(time, replyTurnMs, (users) => Math.min(1, users * replyShareOfUser)),
       time,
       logger,
     };

@@ -17,6 +17,11 @@ export class LaneQueue<Item> {
     return this.#size;
   }
 
+  /** Lanes in which something waits. */
+  get laneCount(): number {
+    return this.#lanes.size;
+  }
+
   get isFull(): boolean {
     return this.#size + this.#reserved >= this.#capacity;
   }

@@ -3,11 +3,11 @@ import { FairTurns } from '../../../src/std/fair-turns.ts';
 import { ManualTime } from '../../support/manual-time.ts';
 
 /** Turns of 2 ms, and jobs that take as long as they say. */
-function setUp() {
+function setUp(shareOf: (lanes: number) => number = () => 1) {
   const time = new ManualTime();
   const soon: (() => void)[] = [];
   time.soon = (run) => soon.push(run);
-  const turns = new FairTurns(time, 2);
+  const turns = new FairTurns(time, 2, shareOf);
   const done: string[] = [];
   const ask = (lane: string, name: string, takesMs = 1): void => {
     turns.run(lane, () => {
@@ -17,7 +17,7 @@ function setUp() {
   };
   /** The next turn of the event loop. */
   const turn = (): void => soon.shift()?.();
-  return { turn, turns, done, ask };
+  return { time, turn, turns, done, ask };
 }
 
 describe('FairTurns', () => {
@@ -46,6 +46,23 @@ describe('FairTurns', () => {
     turn();
     turn();
     expect(done.slice(0, 3)).toEqual(['g0', 'g1', 'm']);
+  });
+
+  it('G10: a lane with more than a turn of work has its share of the time, and others of the rest', () => {
+    const { time, turn, done, ask } = setUp((lanes) => Math.min(1, lanes / 4));
+    for (const name of ['a1', 'a2', 'a3', 'a4', 'a5']) ask('a', name);
+    turn();
+    time.advance(5);
+    expect(done).toEqual(['a1', 'a2']);
+    // After 2 ms of work, 6 of rest.
+    time.advance(1);
+    expect(done).toEqual(['a1', 'a2', 'a3', 'a4']);
+    ask('b', 'b1');
+    turn();
+    time.advance(1);
+    expect(done).toHaveLength(4);
+    time.advance(1);
+    expect(done).toEqual(['a1', 'a2', 'a3', 'a4', 'a5', 'b1']);
   });
 
   it('what a job asks for comes after it, in its own turn', () => {
