@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { attacks, type Seen as Refusals } from './abuse/attacks.ts';
 import type { Seen } from './abuse/bystanders.ts';
-import { hundredths, rssMib } from './abuse/process-watch.ts';
+import { hundredths, ProcessWatch, rssMib } from './abuse/process-watch.ts';
 import { Stand } from './abuse/stand.ts';
 import type { Observed } from './abuse/stand.ts';
 
@@ -40,6 +40,10 @@ interface Round {
   /** p99 of the users of the attacked node, against before and against elsewhere. */
   readonly ratioBefore: number;
   readonly ratioElsewhere: number;
+  /** Processor time of the attacker, in cores. */
+  readonly attackerCores: number;
+  /** Share of the time in which the clients of both nodes could have run and had no core. */
+  readonly clientsWaitedForCore: number;
   readonly problems: readonly string[];
 }
 
@@ -52,13 +56,18 @@ interface Report {
 interface Attacked {
   readonly seen: Refusals;
   readonly problem?: string;
+  /** Processor time of the attacker, in cores. */
+  readonly cores: number;
 }
 
-/** The attacker gets only what cores the others leave over: it is a guest on the machine of its victim. */
+/**
+ * Elsewhere the attacker would have a machine of its own. Here it runs only where nobody else wants to, and gives way at
+ * once: by niceness alone it would keep a core for some milliseconds each time that somebody else wakes up.
+ */
 function attack(name: string, httpUrl: string, forMs: number): Promise<Attacked> {
   const script = join(import.meta.dirname, 'abuse/attacker.ts');
-  const args = ['-n', '19', process.execPath, script, name, httpUrl, String(forMs)];
-  const child = spawn('nice', args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: forMs + 60_000 });
+  const args = ['--idle', '0', process.execPath, script, name, httpUrl, String(forMs)];
+  const child = spawn('chrt', args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: forMs + 60_000 });
   let output = '';
   child.stdout.on('data', (data: Buffer) => {
     output += data.toString();
@@ -112,11 +121,14 @@ class AbuseRun {
   async #round(name: string): Promise<Round> {
     const { forMs, quietMs } = this.#options;
     const { others: quiet } = (await this.#observeBoth(forTime(quietMs)))[0];
+    const clients = new ProcessWatch(process.pid);
     let isOver = false;
     const attacking = attack(name, this.#victim.node.httpUrl, forMs).finally(() => {
       isOver = true;
     });
     const [found, [attacked, elsewhere]] = await Promise.all([attacking, this.#observeBoth(() => !isOver)]);
+    const { waitedForCore: clientsWaitedForCore } = clients.usage();
+    clients.end();
     const { p99Ms } = attacked.others;
     const ratioBefore = hundredths(p99Ms / quiet.p99Ms);
     const ratioElsewhere = hundredths(p99Ms / elsewhere.others.p99Ms);
@@ -141,6 +153,8 @@ class AbuseRun {
       elsewhere,
       ratioBefore,
       ratioElsewhere,
+      attackerCores: hundredths(found.cores),
+      clientsWaitedForCore,
       problems,
     };
   }

@@ -69,9 +69,18 @@ export class NodeProcess {
 
   /** The value of one metric without labels. Rejects where the node does not answer. */
   async metric(name: string): Promise<number> {
+    const [value = Number.NaN] = await this.metrics([name]);
+    return value;
+  }
+
+  /** Values of metrics without labels, of one moment. */
+  async metrics(names: readonly string[]): Promise<readonly number[]> {
     const response = await fetch(`${this.opsUrl}/metrics`, { signal: AbortSignal.timeout(5_000) });
-    const match = new RegExp(`^${name} ([0-9.e+-]+)$`, 'm').exec(await response.text());
-    if (match === null) throw new Error(`${this.id} has no metric ${name}`);
-    return Number(match[1]);
+    const text = await response.text();
+    return names.map((name) => {
+      const match = new RegExp(`^${name} ([0-9.e+-]+|Nan)$`, 'im').exec(text);
+      if (match === null) throw new Error(`${this.id} has no metric ${name}`);
+      return Number(match[1]);
+    });
   }
 }

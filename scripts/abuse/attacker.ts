@@ -6,10 +6,13 @@ const [name = '', httpUrl = '', forMs = ''] = process.argv.slice(2);
 const attack = attacks[name];
 if (attack === undefined) throw new Error(`no attack ${name}`);
 const target = new Target(httpUrl, Number(forMs));
+const [startedMs, startedCpu] = [performance.now(), process.cpuUsage()];
 let problem: string | undefined;
 try {
   await attack.run(target);
 } catch (error) {
   problem = String(error);
 }
-process.stdout.write(JSON.stringify({ seen: target.seen, problem }), () => process.exit(0));
+const { user, system } = process.cpuUsage(startedCpu);
+const cores = (user + system) / 1_000 / (performance.now() - startedMs);
+process.stdout.write(JSON.stringify({ seen: target.seen, problem, cores }), () => process.exit(0));

@@ -6,6 +6,8 @@ import { hundredths, ProcessWatch } from './process-watch.ts';
 import type { Usage } from './process-watch.ts';
 
 const root = join(import.meta.dirname, '../..');
+/** The timer with which the node's metrics measure how late its event loop is. */
+const lagTimerMs = 10;
 
 export interface StandOptions {
   readonly id: string;
@@ -17,8 +19,8 @@ export interface StandOptions {
 /** How users of a node fared for a while, and what the node did meanwhile. */
 export interface Observed extends Usage {
   readonly others: Seen;
-  /** Longest stop of the node's event loop, ms. Its resolution is 10 ms. */
-  readonly loopStopMaxMs: number;
+  /** By how much a timer of 10 ms that the node's event loop has all the time was late, ms. */
+  readonly loopLate: { readonly p99Ms: number; readonly maxMs: number };
 }
 
 /** A node with the default limits, and users who chat there. */
@@ -51,9 +53,9 @@ export class Stand {
   async observe(goesOn: () => boolean): Promise<Observed> {
     const watch = new ProcessWatch(this.pid);
     try {
-      await this.#loopStopMaxMs(); // begins anew with each reading
+      await this.#loopLate(); // begins anew with each reading
       const others = await this.#others.chat(goesOn);
-      return { others, ...watch.usage(), loopStopMaxMs: await this.#loopStopMaxMs() };
+      return { others, ...watch.usage(), loopLate: await this.#loopLate() };
     } finally {
       watch.end();
     }
@@ -64,7 +66,11 @@ export class Stand {
     await this.node.process.stop();
   }
 
-  async #loopStopMaxMs(): Promise<number> {
-    return hundredths((await this.node.metric('nodejs_eventloop_lag_max_seconds')) * 1_000);
+  async #loopLate(): Promise<Observed['loopLate']> {
+    const seconds = await this.node.metrics(
+      ['p99', 'max'].map((what) => `nodejs_eventloop_lag_${what}_seconds`),
+    );
+    const [p99Ms = 0, maxMs = 0] = seconds.map((late) => hundredths(Math.max(0, late * 1_000 - lagTimerMs)));
+    return { p99Ms, maxMs };
   }
 }
