@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { SendMessageResult } from '../protocol/calls.ts';
 import { errorObjectOf } from '../protocol/error-object.ts';
 import type { RequestId } from '../protocol/json-rpc.ts';
-import { isGroupId } from '../protocol/conversation-id.ts';
+import { namesGroup } from '../protocol/conversation-id.ts';
 import type { Change, Message } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import type { Payload } from '../session/device-connection.ts';
@@ -38,7 +38,7 @@ export const jsonEncoding: FrameEncoding = {
   },
 
   change(change: Change): string {
-    if ('message' in change && isGroupId(change.message.conversationId)) return groupMessagePush(change);
+    if ('message' in change && namesGroup(change.message.conversationId)) return groupMessagePush(change);
     return `{"jsonrpc":"2.0","method":"change","params":${JSON.stringify(change)}}`;
   },
 };

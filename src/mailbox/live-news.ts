@@ -1,7 +1,7 @@
 import type { Bulletin } from '../conversation/bulletin.ts';
 import { joinOwn, ownAbove, ownUpTo, withOwn, type OwnRuns } from '../conversation/own-runs.ts';
 import { aheadGroupsMax } from '../protocol/cursor.ts';
-import { senderOf } from '../protocol/message-id.ts';
+import { isSentBy } from '../protocol/message-id.ts';
 import { aheadOfTail, extendRanges, tailRangesMax, type RangeEntry } from './feed-tail.ts';
 import type { GroupEntry } from './group-entry.ts';
 import type { CommittedChanges, MailboxState } from './mailbox-state.ts';
@@ -104,7 +104,7 @@ export function movedOn(
 ): GroupEntry {
   let own = entry.own;
   for (const { seq, messageId } of messages) {
-    if (seq > entry.lastSeq && senderOf(messageId) === userId) own = withOwn(own, seq);
+    if (seq > entry.lastSeq && isSentBy(messageId, userId)) own = withOwn(own, seq);
   }
   if (told !== undefined) own = joinOwn(own, ownUpTo(ownAbove(told, entry.lastSeq), lastSeq));
   return { ...entry, lastSeq, lastTimestamp, lastFrom, snippet, own, updatedAt };

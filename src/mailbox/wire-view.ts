@@ -1,4 +1,4 @@
-import { sharedWireMessage, wireGroupMessage } from '../conversation/group-message.ts';
+import { sharedWireMessage } from '../conversation/group-message.ts';
 import { isGroupId } from '../protocol/conversation-id.ts';
 import { formatCursor, type Ahead } from '../protocol/cursor.ts';
 import type { Change, Conversation, Message } from '../protocol/message.ts';
@@ -158,7 +158,7 @@ export function wireCommit(state: MailboxState, commit: CommittedChanges): Chang
       for (let seq = above + 1; seq <= upTo; seq++) {
         const message = commit.fresh.get(conversationId)?.get(seq);
         if (message === undefined) return undefined;
-        changes.push({ cursor: cursorAt(seq), kind, message: wireGroupMessage(conversationId, message) });
+        changes.push({ cursor: cursorAt(seq), kind, message: sharedWireMessage(conversationId, message) });
       }
       continue;
     }

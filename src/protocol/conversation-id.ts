@@ -12,7 +12,12 @@ export function dmIdOf(userA: string, userB: string): string {
 
 /** True for what has the shape of a group's id; `grp:` and an id made by the server. */
 export function isGroupId(conversationId: string): boolean {
-  return conversationId.startsWith('grp:') && isId(conversationId.slice(4));
+  return namesGroup(conversationId) && isId(conversationId.slice(4));
+}
+
+/** The same of an id that is known to be well formed. */
+export function namesGroup(conversationId: string): boolean {
+  return conversationId.startsWith('grp:');
 }
 
 /** The other member of a dm, or undefined where the id is no dm of this user's. */

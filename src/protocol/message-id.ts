@@ -29,3 +29,9 @@ export function senderOf(messageId: string): string {
   const start = messageId.indexOf('.') + 1;
   return messageId.slice(start, messageId.indexOf('.', start));
 }
+
+/** Is this the sender in an id that is known to be well formed? */
+export function isSentBy(messageId: string, userId: string): boolean {
+  const start = messageId.indexOf('.') + 1;
+  return messageId.startsWith(userId, start) && messageId[start + userId.length] === '.';
+}

@@ -6,6 +6,9 @@ const resultPart = Buffer.from(',"result":', 'latin1');
 const pushPrefix = Buffer.from('{"jsonrpc":"2.0","method":"change"', 'latin1');
 const messageIdKey = Buffer.from('"messageId":"', 'latin1');
 
+/** Where the key of the messageId was last, from the beginning of its frame. */
+let usualOffset = 0;
+
 const zero = 0x30;
 const nine = 0x39;
 const dot = 0x2e;
@@ -45,10 +48,13 @@ export interface LoadMessage {
  * `found`; false where there is none of that form.
  */
 export function readLoadMessage(bytes: Buffer, start: number, end: number, found: LoadMessage): boolean {
-  let at = start;
-  while (at < end && !startsWith(bytes, at, end, messageIdKey)) at++;
-  if (at >= end) return false;
-  at += messageIdKey.length;
+  // Frames of one kind have it in the same place, or nearly: mostly no native search is needed.
+  if (!startsWith(bytes, start + usualOffset, end, messageIdKey)) {
+    const offset = bytes.subarray(start, end).indexOf(messageIdKey);
+    if (offset < 0) return false;
+    usualOffset = offset;
+  }
+  let at = start + usualOffset + messageIdKey.length;
   while (at < end && bytes[at] !== hyphen && bytes[at] !== quote) at++;
   if (bytes[at++] !== hyphen) return false;
   let sender = 0;
