@@ -108,7 +108,7 @@ export class GroupBroadcast {
 
   async #round(subscriber: Subscriber): Promise<void> {
     const { time, members, followTiming } = this.#host;
-    const { nodeId, through: above } = subscriber;
+    const { nodeId, through: above, untilMs } = subscriber;
     const deadline = time.monotonicMs() + followTiming.askMs;
     const answer = await this.#actor.query({ kind: 'bulletin', above }, deadline);
     const { state } = this.#actor;
@@ -123,7 +123,7 @@ export class GroupBroadcast {
     if (await members.announce(nodeId, { bulletin, except }, deadline)) {
       subscriber.through = markOfGroup(bulletin);
       subscriber.name = bulletin.name;
-    } else this.#end(subscriber);
+    } else if (subscriber.untilMs === untilMs) this.#end(subscriber);
   }
 
   #isPresent(subscriber: Subscriber): boolean {

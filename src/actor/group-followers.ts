@@ -38,6 +38,7 @@ interface Topic {
   /** The group tells this node what it has until then, monotonic ms. */
   liveUntilMs: number;
   tries: number;
+  asked: number;
   cancelNext: Cancel;
 }
 
@@ -145,6 +146,7 @@ export class GroupFollowers implements FollowPort {
     for (const topic of this.#topics.values()) {
       topic.liveUntilMs = 0;
       topic.tries = 0;
+      topic.asked++;
       this.#next(topic, this.#parts.random() * this.#parts.timing.retryFirstMs);
     }
   }
@@ -157,7 +159,15 @@ export class GroupFollowers implements FollowPort {
       return;
     }
     const users = new Set([userId]);
-    const added = { groupId, users, last: undefined, liveUntilMs: 0, tries: 0, cancelNext: nothing };
+    const added = {
+      groupId,
+      users,
+      last: undefined,
+      liveUntilMs: 0,
+      tries: 0,
+      asked: 0,
+      cancelNext: nothing,
+    };
     this.#topics.set(groupId, added);
     this.#next(added, 0);
   }
@@ -181,10 +191,11 @@ export class GroupFollowers implements FollowPort {
     const { time, timing, groups, random } = this.#parts;
     const sinceMs = time.monotonicMs();
     const before = topic.last;
+    const asked = ++topic.asked;
     const wasLive = sinceMs < topic.liveUntilMs;
     try {
       const bulletin = await groups.subscribe(topic.groupId, sinceMs + timing.askMs);
-      if (this.#topics.get(topic.groupId) !== topic) return;
+      if (this.#topics.get(topic.groupId) !== topic || topic.asked !== asked) return;
       topic.tries = 0;
       topic.liveUntilMs = sinceMs + timing.lastsMs;
       note(topic, bulletin);
@@ -196,7 +207,7 @@ export class GroupFollowers implements FollowPort {
       if (!(error instanceof ProtocolError) || error.kind === 'internal') {
         this.#parts.alarm(error, `following ${topic.groupId}`);
       }
-      if (this.#topics.get(topic.groupId) !== topic) return;
+      if (this.#topics.get(topic.groupId) !== topic || topic.asked !== asked) return;
       this.#next(
         topic,
         backoffDelayMs({ baseMs: timing.retryFirstMs, maxMs: timing.retryMaxMs }, topic.tries++, random),

@@ -164,6 +164,9 @@ export class MailboxGroups {
     } catch (error) {
       if (!(error instanceof ProtocolError) || error.kind === 'moved' || error.kind === 'internal')
         throw error;
+      // What was only pushed is told to whoever reads on; nothing else would make it do so.
+      if ((this.#member.state?.tail.ranges.length ?? 0) > 0)
+        await this.#member.submit({ kind: 'flush' }, deadline);
       return true;
     }
   }

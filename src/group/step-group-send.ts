@@ -3,6 +3,7 @@ import { refuseByIds } from '../conversation/outgoing-message.ts';
 import { refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, type Step } from '../row/step.ts';
+import { isOwed } from './fan-out-due.ts';
 import { noSuchGroup, notCaughtUp } from './group-access.ts';
 import type { GroupDraft } from './group-draft.ts';
 import type { GroupInput, GroupResult } from './group-input.ts';
@@ -37,7 +38,9 @@ export function stepGroupSend(
   const isKnown = (messageId: string): boolean => lookUp.entry(messageId) !== undefined;
   const refused = refuseByIds(message, draft.nowMs - limits.dedupWindowMs, isKnown);
   if (refused !== undefined) return done(refused);
-  const isOwnUntold = (draft.member(from)?.own ?? []).length >= ownRunsMax;
+  // Of those who are owed nothing they are cut to what is not told when they write the next one.
+  const hasDue = draft.owed.has(from) || isOwed(state, from);
+  const isOwnUntold = hasDue && (draft.member(from)?.own ?? []).length >= ownRunsMax;
   const end = fanOutEnd(info, draft.large);
   if (end.seq - draft.known.seq >= limits.pendingMax || isOwnUntold) return done(notCaughtUp);
   const { messageId, text, mediaRef, replyTo, fingerprint } = message;

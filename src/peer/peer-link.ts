@@ -79,10 +79,15 @@ export class PeerLink {
     return this.#state.kind;
   }
 
+  /** The incarnation that answers; undefined: none does. */
+  get answering(): string | undefined {
+    return this.#state.kind === 'open' ? this.#channel?.incarnation : undefined;
+  }
+
   /** For how long nothing has come from this start of the peer, connected or not; Infinity where another one answers. */
   unheardMs(incarnation: string): number {
     if (this.#state.kind !== 'open') return this.#setup.time.monotonicMs() - this.#heardMs;
-    return this.#channel?.incarnation === incarnation ? this.#state.connection.quietMs : Infinity;
+    return this.answering === incarnation ? this.#state.connection.quietMs : Infinity;
   }
 
   /** For how long all dials have found nobody listening; undefined: the last one was not refused. */
@@ -121,16 +126,22 @@ export class PeerLink {
   }
 
   /**
-   * The peer is this start of its node from now on, and to be found there; an open connection stays. What was refused before
-   * says nothing of a later start: that is dialled at once, and not taken for ended by what its predecessor left.
+   * The peer is this start of its node from now on, and to be found there. What was refused before says nothing of a later
+   * start: that is dialled at once, and not taken for ended by what its predecessor left. An open connection stays, except to
+   * a start that has been replaced by one elsewhere, and may not know it.
    */
   redirect(member: PeerMember): void {
-    const { address, incarnation } = this.#member;
-    const isThere = address.host === member.address.host && address.port === member.address.port;
-    if (isThere && incarnation === member.incarnation) return;
+    const { address, incarnation } = member;
+    const before = this.#member;
+    const isThere = before.address.host === address.host && before.address.port === address.port;
+    if (isThere && before.incarnation === incarnation) return;
     this.#member = member;
     this.#refusedSinceMs = undefined;
     this.#failures = 0;
+    if (this.#state.kind === 'open' && !isThere && this.answering !== incarnation) {
+      this.#state.connection.lost(new PeerFault('stopping', 'another start of this node is in the view'));
+      this.#failSent();
+    }
     if (this.#state.kind === 'dialing') this.#state.greeting.abandon();
     else if (this.#state.kind === 'pausing') this.#state.cancel();
     else return;

@@ -54,6 +54,11 @@ export class PeerLinks {
     return this.#links.get(nodeId)?.version ?? 0;
   }
 
+  /** The incarnation of the peer that answers on the link; undefined: none does. */
+  answering(nodeId: string): string | undefined {
+    return this.#links.get(nodeId)?.answering;
+  }
+
   /** For how long nothing came from that process over the link, ms; 0 where there is no such link. */
   unheardMs({ nodeId, incarnation }: PeerIdentity): number {
     return this.#links.get(nodeId)?.unheardMs(incarnation) ?? 0;

@@ -16,6 +16,8 @@ export class PeopleWatch {
   readonly watchId: number;
   readonly watcher: string;
   readonly userIds: readonly string[];
+  /** Users of whom something may be shown. */
+  #visible: ReadonlySet<string> = new Set();
   /** Nodes that were asked at last. */
   nodeIds: ReadonlySet<string> = new Set();
   isEnded = false;
@@ -52,6 +54,8 @@ export class PeopleWatch {
    * than their user. It is believed when the same owner is asked again.
    */
   learn({ userId, online, lastSeen, stamp }: Sighting, incarnation: string): boolean {
+    // An owner that was told to stop may have told this before.
+    if (!this.#visible.has(userId)) return false;
     const known = this.#known.get(userId);
     if (known?.incarnation === incarnation && known.stamp > stamp) return false;
     const isElsewhere = known !== undefined && known.incarnation !== incarnation;
@@ -65,10 +69,14 @@ export class PeopleWatch {
     return false;
   }
 
-  /** Nothing may be shown of this user any more. */
-  hide(userId: string): void {
-    this.#known.delete(userId);
-    this.#tell(userId, unknown);
+  /** From now on something may be shown of these users, and of nobody else. */
+  limitTo(userIds: ReadonlySet<string>): void {
+    this.#visible = userIds;
+    for (const userId of this.userIds) {
+      if (userIds.has(userId)) continue;
+      this.#known.delete(userId);
+      this.#tell(userId, unknown);
+    }
   }
 
   #tell(userId: string, state: PresenceState): void {

@@ -172,8 +172,7 @@ export class PresenceWatches {
       const { userIds } = watch;
       const mailbox = this.#parts.mailbox(watch.watcher);
       const scope = await mailbox.call('acquaintances', { userIds }, deadline);
-      const visible = new Set(scope.userIds);
-      for (const userId of userIds) if (!visible.has(userId)) watch.hide(userId);
+      watch.limitTo(new Set(scope.userIds));
       const isComplete = await this.#askNodes(watch, scope, deadline);
       if (isComplete) live.failures = 0;
       else live.isStale = true;

@@ -169,20 +169,26 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
         if (ask.name === 'sendMessage') this.#checkRun(to, epoch);
         return this.#serveCall(to, ask, deadline);
       case 'watch':
-        // This node would forget it at a view between its own and the peer's, and the peer would not ask again.
-        if (epoch > this.#finder.view.epoch) throw new ProtocolError('moved', 'not in this view yet');
+        this.#refuseAhead(epoch);
         this.#watched.watch(to, from);
         return this.#parts.registry.headSentAhead(to) ?? null;
+      case 'subscribe':
+        this.#refuseAhead(epoch);
+        return this.members.serve(ask, to, from.nodeId, deadline);
       case 'tell':
       case 'cards':
       case 'memberNews':
       case 'newsOfAll':
-      case 'subscribe':
       case 'announce':
       case 'groupRange':
       case 'groupMarks':
         return this.members.serve(ask, to, from.nodeId, deadline);
     }
+  }
+
+  /** Who listens would be forgotten here at a view between this node's and the peer's, and the peer would not ask again. */
+  #refuseAhead(epoch: number): void {
+    if (epoch > this.#finder.view.epoch) throw new ProtocolError('moved', 'not in this view yet');
   }
 
   async #serveCall(

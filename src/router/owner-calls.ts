@@ -8,7 +8,7 @@ import { packAsk } from './peer-ask.ts';
 import type { PeerAsk } from './peer-ask.ts';
 import type { RingPort } from './ring-port.ts';
 
-export type OwnerLinks = Pick<PeerLinks, 'request' | 'note'>;
+export type OwnerLinks = Pick<PeerLinks, 'request' | 'note' | 'answering'>;
 
 /** Params of a call, and whether it was a device of the user that asked. */
 export interface Asked<Params> {
@@ -87,7 +87,8 @@ export class OwnerCalls {
     const reply = await this.#links.request(member.nodeId, request);
     if (reply.kind === 'ok') return reply.body;
     if (reply.kind === 'refused') throw new ProtocolError(reply.error, reply.message, reply.details);
-    this.#ring.heard(member.incarnation, reply.epoch);
+    // Not of who is in the view, where a later start of it answers at the same address.
+    this.#ring.heard(this.#links.answering(member.nodeId) ?? '', reply.epoch);
     throw new ProtocolError('moved', 'another node serves this user', { epoch: reply.epoch });
   }
 }

@@ -1,7 +1,7 @@
 import type { ActorLimits } from '../../src/actor/actor.ts';
 import { newActorTally, type ActorTally } from '../../src/actor/actor-tally.ts';
 import type { HandoffPort } from '../../src/actor/handoff-port.ts';
-import type { EnvelopePort, OutboxTiming, SendingLimits } from '../../src/actor/mailbox-host.ts';
+import type { GroupPort, EnvelopePort, OutboxTiming, SendingLimits } from '../../src/actor/mailbox-host.ts';
 import { EntityRegistry, type CacheLimits } from '../../src/actor/entity-registry.ts';
 import { OutboxSweeper, type SweeperTiming } from '../../src/actor/outbox-sweeper.ts';
 import type { Tenure } from '../../src/actor/tenure.ts';
@@ -59,6 +59,8 @@ export interface RigOptions {
   readonly envelopes?: (port: EnvelopePort) => EnvelopePort;
   /** Wraps what groups reach the mailboxes of their members by. */
   readonly members?: (port: MemberPort) => MemberPort;
+  /** Wraps what mailboxes reach groups by. */
+  readonly groups?: (port: GroupPort) => GroupPort;
 }
 
 const hour = 3_600_000;
@@ -151,7 +153,8 @@ export class RigNode {
         handoff: handoffOf(options),
         envelopes: this.process.envelopes(wrapped, options.envelopeDelay),
         ...limitsOf(options),
-        ...{ groups, members: options.members?.(members) ?? members },
+        groups: options.groups?.(groups) ?? groups,
+        members: options.members?.(members) ?? members,
         alarm: (error, what) => {
           rig.alarms.push({ error, what });
         },

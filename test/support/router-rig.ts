@@ -27,6 +27,10 @@ export class RouterRig {
   readonly charged: string[] = [];
   rateWaitMs = 0;
   noteRefusal: Refusal | undefined;
+  /** Which start of a peer answers. */
+  answering: string | undefined;
+  /** Views that others were heard to have adopted, as in `i2 8`. */
+  readonly heard: string[] = [];
   readonly #listeners = new Set<(change: ViewChange) => void>();
 
   constructor(options?: RigOptions) {
@@ -36,6 +40,7 @@ export class RouterRig {
     this.links = {
       request: (nodeId, request) => this.#request(nodeId, request),
       note: (nodeId, note) => this.#note(nodeId, note),
+      answering: () => this.answering,
     };
     this.router = new ClusterRouter({
       ...{ registry: node.registry, links: this.links, ring: this.ring, time, random: random.next },
@@ -63,7 +68,7 @@ export class RouterRig {
         return () => this.#listeners.delete(adopted);
       },
       keeps: (_userId, sinceEpoch) => sinceEpoch >= this.keepsSince,
-      heard: () => undefined,
+      heard: (incarnation, epoch) => void this.heard.push(`${incarnation} ${epoch}`),
     };
     return Object.defineProperty(ring, 'view', { get: () => this.view }) as RingPort;
   }

@@ -199,6 +199,21 @@ describe('a peer that starts anew', () => {
     expect(n1.happenings).toContain('up n2 n2-2');
   });
 
+  it('goes to the start that the view has, where another one still answers that has been replaced', async () => {
+    const time = new VirtualTime();
+    const { n1, n2, address, network } = await standOf({ time });
+    await time.drive(n1.ask('n2', 'old'));
+    const later = new PeerNode({ nodeId: 'n2', network, time, incarnation: 'n2-2' });
+    const elsewhere = await later.listen();
+    n1.linkTo('n2', address, 'n2-1');
+    expect(n1.links.answering('n2')).toBe('n2-1');
+    n1.linkTo('n2', elsewhere, 'n2-2');
+    expect(kindOf(await time.drive(n1.ask('n2', 'new')))).toBe('ok');
+    expect(n1.links.answering('n2')).toBe('n2-2');
+    expect([n2, later].map(({ requests }) => requests.map(({ body }) => body))).toEqual([['old'], ['new']]);
+    expect(n1.happenings).toEqual(['up n2 n2-1', 'down n2 stopping', 'reset n2', 'up n2 n2-2']);
+  });
+
   it('a dialer that starts anew shares nothing with the one before', async () => {
     const time = new VirtualTime();
     const { n1, n2, address, network } = await standOf({ time });

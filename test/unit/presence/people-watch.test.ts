@@ -6,6 +6,7 @@ function watching(...userIds: readonly string[]): { watch: PeopleWatch; pushed: 
   const watch = new PeopleWatch(1, 'ann', userIds, ({ userId, online, lastSeen }) => {
     pushed.push(`${userId} ${online ? 'on' : String(lastSeen)}`);
   });
+  watch.limitTo(new Set(userIds));
   return { watch, pushed };
 }
 
@@ -24,11 +25,17 @@ describe('what a session is told of those it watches', () => {
     watch.learn(on(2), 'n1');
     watch.learn(off(3), 'n1');
     watch.learn(off(4), 'n1');
-    watch.hide('bob');
+    watch.limitTo(new Set(['cat']));
     expect(pushed).toEqual(['bob 5', 'bob 0']);
-    watch.isEnded = true;
+    // An owner that has not heard of it yet.
     watch.learn(on(5), 'n1');
     expect(pushed.length).toBe(2);
+    watch.limitTo(new Set(['bob', 'cat']));
+    watch.learn(on(6), 'n1');
+    expect(pushed.slice(2)).toEqual(['bob on']);
+    watch.isEnded = true;
+    watch.learn(off(7), 'n1');
+    expect(pushed.length).toBe(3);
   });
 
   test('an answer that a note has overtaken changes nothing', () => {

@@ -159,6 +159,32 @@ describe('the feeds that somebody listens on', () => {
     expect(asked({})).toEqual(['n2 unwatch ann', 'n3 watch ann']);
   });
 
+  test.each(['watch', 'subscribe'] as const)(
+    'G8: %s of a peer that is in a later view is refused: it would be forgotten on the way there',
+    async (kind) => {
+      const { router, rig } = new RouterRig();
+      const body = packAsk({ kind });
+      const request = { to: 'ann', epoch: 8, deadline: rig.deadline(), body };
+      expect(await rig.time.drive(router.handle(request, memberOf(2)))).toEqual({
+        kind: 'wrongOwner',
+        epoch: 6,
+      });
+    },
+  );
+
+  test('G7: what a later start of a node has adopted is not taken for what the one in the view has', async () => {
+    const stand = new RouterRig();
+    const { router, rig } = stand;
+    stand.adopt(viewOf(7, [memberOf(1, { weight: 0 }), memberOf(2)]));
+    stand.answer = () => ({ kind: 'wrongOwner', epoch: 9 });
+    for (const start of [0, 1]) {
+      stand.answering = memberOf(2, { start }).incarnation;
+      const asked = router.mailbox('ann').call('getConversations', { limit: 1, offset: 0 }, rig.deadline());
+      await expect(rig.time.drive(asked)).rejects.toMatchObject({ kind: 'unavailable' });
+      expect(new Set(stand.heard.splice(0))).toEqual(new Set([`${stand.answering} 9`]));
+    }
+  });
+
   test('G8: who watches is told where a copy that is about to come into memory stands, and nothing once it is there', async () => {
     const source = new MailboxRig();
     await source.users('ann');

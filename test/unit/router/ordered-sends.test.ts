@@ -44,6 +44,7 @@ class SendsRig {
           this.asked.push({ nodeId, epoch: request.epoch, text, answer });
         }),
       note: () => undefined,
+      answering: () => undefined,
     };
     const finder = new OwnerFinder({ ring, time, random: random.next });
     const calls = new OwnerCalls(finder, node.registry, links, ring);
