@@ -128,7 +128,7 @@ export class PeerLink {
   /**
    * The peer is this start of its node from now on, and to be found there. What was refused before says nothing of a later
    * start: that is dialled at once, and not taken for ended by what its predecessor left. An open connection stays, except to
-   * a start that has been replaced by one elsewhere, and may not know it.
+   * a start that has been replaced, and may not know it.
    */
   redirect(member: PeerMember): void {
     const { address, incarnation } = member;
@@ -138,7 +138,7 @@ export class PeerLink {
     this.#member = member;
     this.#refusedSinceMs = undefined;
     this.#failures = 0;
-    if (this.#state.kind === 'open' && !isThere && this.answering !== incarnation) {
+    if (this.#state.kind === 'open' && this.answering !== incarnation) {
       this.#state.connection.lost(new PeerFault('stopping', 'another start of this node is in the view'));
       this.#failSent();
     }
