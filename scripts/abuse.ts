@@ -2,7 +2,7 @@
 // wrong has to be refused with its code, and those who behave must not wait for it. A second node, which nobody attacks,
 // shows what the machine itself makes them wait at that moment.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,9 +24,10 @@ Prints one JSON object as its last line. Exit code 0: all was refused and bounde
 
 /** The node with its caches full may have so much more than at its start, MiB. */
 const rssGrowthMaxMib = 400;
-/** A p99 below this is as good as none: the machine's own noise, ms. */
-const noiseMs = 10;
+/** What others may wait: so much more than users of the node that nobody attacks, at the same moment. */
 const p99RatioMax = 2;
+/** A p99 below this counts as this: what the machine adds by chance, ms. */
+const noiseMs = 5;
 const warmMs = 3_000;
 
 interface Round {
@@ -61,13 +62,20 @@ interface Attacked {
 }
 
 /**
- * Elsewhere the attacker would have a machine of its own. Here it runs only where nobody else wants to, and gives way at
- * once: by niceness alone it would keep a core for some milliseconds each time that somebody else wakes up.
+ * Elsewhere the attacker would have a machine of its own. Here it gets what cores the others leave over. The nodes have
+ * sessions of their own, and Linux shares the cores among sessions before it looks at the processes in them: so the
+ * attacker has one as well, with the least weight there is.
  */
 function attack(name: string, httpUrl: string, forMs: number): Promise<Attacked> {
   const script = join(import.meta.dirname, 'abuse/attacker.ts');
   const args = ['--idle', '0', process.execPath, script, name, httpUrl, String(forMs)];
-  const child = spawn('chrt', args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: forMs + 60_000 });
+  const child = spawn('chrt', args, {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: forMs + 60_000,
+  });
+  const sessionWeight = `/proc/${child.pid ?? 0}/autogroup`;
+  if (existsSync(sessionWeight)) writeFileSync(sessionWeight, '19');
   let output = '';
   child.stdout.on('data', (data: Buffer) => {
     output += data.toString();
@@ -75,7 +83,8 @@ function attack(name: string, httpUrl: string, forMs: number): Promise<Attacked>
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {
-      if (output === '') reject(new Error(`the attacker ended with ${code}`));
+      if (output === '')
+        reject(new Error(`the attacker ended with ${code ?? 'no result in time: no core is free'}`));
       else resolve(JSON.parse(output) as Attacked);
     });
   });
@@ -132,7 +141,7 @@ class AbuseRun {
     const { p99Ms } = attacked.others;
     const ratioBefore = hundredths(p99Ms / quiet.p99Ms);
     const ratioElsewhere = hundredths(p99Ms / elsewhere.others.p99Ms);
-    const waited = Math.min(ratioBefore, ratioElsewhere) > p99RatioMax && p99Ms > noiseMs;
+    const waited = p99Ms > p99RatioMax * Math.max(noiseMs, elsewhere.others.p99Ms);
     const missing = (attacks[name]?.expected ?? []).filter((refusal) => (found.seen[refusal] ?? 0) === 0);
     const { failed } = attacked.others;
     const isGrown = attacked.rssMaxMib > this.#rssStartMib + rssGrowthMaxMib;
