@@ -189,12 +189,13 @@ async function guessing(target: Target): Promise<void> {
     [1, 2, 3, 4].map(async (last) => {
       while (target.goesOn) {
         const socket = await target.socket(`127.0.2.${last}`);
-        for (let guess = 0; guess < 6 && socket.readyState === WebSocket.OPEN; guess++) {
-          socket.send(
-            call('session.open', { token: guess % 2 === 0 ? forged : `guess-${guess}`, deviceId: 'd1' }),
-          );
+        // One after the other: a guess while another is looked at is none.
+        for (let guess = 0; socket.readyState === WebSocket.OPEN; guess++) {
+          const token = guess % 2 === 0 ? forged : `guess-${guess}`;
+          socket.send(call('session.open', { token, deviceId: 'd1' }));
+          await new Promise((resolve) => socket.once('message', resolve).once('close', resolve));
         }
-        await new Promise((resolve) => socket.once('close', resolve));
+        socket.terminate();
       }
     }),
   );
