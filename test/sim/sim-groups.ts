@@ -170,8 +170,8 @@ export class SimGroups {
   async #mark(device: SimDevice): Promise<void> {
     const { userId } = device;
     if (this.#cluster.random.chance(0.3)) return this.#markDelivered(device);
-    const seen = this.#history.seenBy(userId);
-    const seq = Math.max(1, this.#cluster.random.below(seen + 3));
+    const before = { seen: this.#history.seenBy(userId), mark: this.#history.markOf(userId) };
+    const seq = Math.max(1, this.#cluster.random.below(before.seen + 3));
     const params = { conversationId: this.#groupId, seq };
     const { changes } = this.#of(userId);
     const result = await this.#asMember(userId, () =>
@@ -179,7 +179,7 @@ export class SimGroups {
     );
     // Whoever came in anew meanwhile has another mark.
     const isSame = this.#of(userId).changes === changes && !this.#of(userId).isChanging;
-    if (result !== undefined && isSame) this.#history.marked(userId, seq, seen, result);
+    if (result !== undefined && isSame) this.#history.marked(userId, seq, before, result);
   }
 
   async #markDelivered(device: SimDevice): Promise<void> {

@@ -128,11 +128,21 @@ export class GroupHistory {
     check(!isNewest || newest >= before.seen, `G7: ${userId} read up to ${newest} of ${before.seen}`);
   }
 
-  marked(userId: string, wanted: number, seenBefore: number, result: MarkResult): void {
-    const before = this.#marks.get(userId) ?? 0;
-    check(result.seq >= Math.min(wanted, seenBefore), `G9: marked ${wanted}, got ${result.seq}`);
+  markOf(userId: string): number {
+    return this.#marks.get(userId) ?? 0;
+  }
+
+  /** @param before what the user had seen, and where the mark was, before the call */
+  marked(
+    userId: string,
+    wanted: number,
+    before: { readonly seen: number; readonly mark: number },
+    result: MarkResult,
+  ): void {
+    check(result.seq >= Math.min(wanted, before.seen), `G9: marked ${wanted}, got ${result.seq}`);
+    check(result.seq >= before.mark, `G9: a mark went back from ${before.mark} to ${result.seq}`);
     check(result.unread >= 0, `G9: unread ${result.unread}`);
-    this.#marks.set(userId, Math.max(before, result.seq));
+    this.#marks.set(userId, Math.max(this.markOf(userId), result.seq));
   }
 
   /** @param label which device; what it is told never goes back */
@@ -185,7 +195,7 @@ export class GroupHistory {
     const last = messages.at(-1);
     const { lastSeq, readSeq, unread } = entry;
     check(lastSeq === messages.length, `${userId} knows ${lastSeq} of ${messages.length} messages`);
-    check(readSeq >= (this.#marks.get(userId) ?? 0), `G9: ${userId} reads ${readSeq} again`);
+    check(readSeq >= this.markOf(userId), `G9: ${userId} reads ${readSeq} again`);
     const mark = Math.max(readSeq, joinSeq);
     const counted = messages.filter(({ from, seq }) => from !== userId && seq > mark).length;
     check(unread === counted, `G9: ${userId} has ${unread} unread, but ${counted} are there`);
