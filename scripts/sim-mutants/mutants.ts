@@ -100,8 +100,8 @@ export const mutants: readonly Mutant[] = [
   edit(
     'a load does not tell who listens to read on',
     'src/actor/mailbox.ts',
-    'if (commit === undefined || this.#published === undefined) return readOn;',
-    'if (commit === undefined) return { ...readOn, previous: this.#published ?? head };',
+    'return { previous: head, head, changes: [], hasUnlisted: true };',
+    'return { previous: commit === undefined ? (previous ?? head) : head, head, changes: [], hasUnlisted: true };',
   ),
   edit(
     'a read mark goes back',

@@ -37,7 +37,7 @@ export const mutants: readonly Mutant[] = [
   edit(
     'G6: the table does not compare versions',
     'src/store/lmdb-table.ts',
-    'if (!isAt(base, this.#trees.cells.getBinary(versionKey))) return false;',
+    'if (!isAt(base, this.#trees.cells.getBinary(versionAt))) return false;',
     '',
   ),
   edit(
