@@ -10,9 +10,9 @@ export const mutants: readonly Mutant[] = [
   edit(
     'acknowledged before the commit',
     'src/actor/actor.ts',
-    'const outcome = await this.#durable.commit(state, draft, cells, deadline);',
+    'const outcome = await this.#durable.commit(state, draft, { cells, sinceEpoch }, deadline);',
     `results.forEach((result, index) => tickets[index]?.resolve(result));
-     const outcome = await this.#durable.commit(state, draft, cells, deadline);`,
+     const outcome = await this.#durable.commit(state, draft, { cells, sinceEpoch }, deadline);`,
   ),
   edit(
     'ids of messages are not remembered',
@@ -183,8 +183,8 @@ export const mutants: readonly Mutant[] = [
   edit(
     'feeds are not asked for again when a link has lost something',
     'src/router/feed-relay.ts',
-    "if (feed.source.kind === 'there' && feed.source.nodeId === nodeId) this.#attach(feed);",
-    '',
+    "if (source.kind !== 'there' || source.nodeId !== nodeId) continue;",
+    'if (source !== feed.source || nodeId.length > 0) continue;',
   ),
   edit(
     'hand-off: a copy is shown without comparing its version',

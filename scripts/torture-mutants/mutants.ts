@@ -5,9 +5,9 @@ export const mutants: readonly Mutant[] = [
   edit(
     'G1: acknowledged before the commit',
     'src/actor/actor.ts',
-    'const outcome = await this.#durable.commit(state, draft, cells, deadline);',
+    'const outcome = await this.#durable.commit(state, draft, { cells, sinceEpoch }, deadline);',
     `results.forEach((result, index) => tickets[index]?.resolve(result));
-     const outcome = await this.#durable.commit(state, draft, cells, deadline);`,
+     const outcome = await this.#durable.commit(state, draft, { cells, sinceEpoch }, deadline);`,
   ),
   edit(
     'G2: ids of messages are not remembered',

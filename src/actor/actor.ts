@@ -30,6 +30,8 @@ export interface ActorPorts<T extends EntityTypes> extends DurableStatePorts<T> 
 interface Ticket<T extends EntityTypes> {
   readonly input: T['input'];
   readonly deadline: number;
+  /** Of the view in which it came. */
+  readonly sinceEpoch: number;
   readonly resolve: (result: T['result']) => void;
   readonly reject: (error: ProtocolError) => void;
 }
@@ -129,7 +131,8 @@ export class Actor<T extends EntityTypes> {
       return Promise.reject(error);
     }
     return new Promise((resolve, reject) => {
-      this.#inbox.push(this.#behaviour.lane(input), { input, deadline, resolve, reject });
+      const sinceEpoch = this.#ports.tenure.epoch();
+      this.#inbox.push(this.#behaviour.lane(input), { input, deadline, sinceEpoch, resolve, reject });
       if (this.#committing === undefined && this.#inbox.size === 1) {
         this.#ports.time.soon(() => {
           this.#start();
@@ -231,7 +234,10 @@ export class Actor<T extends EntityTypes> {
       }
       if (!isRefusedBefore(error)) this.#ports.lost();
       this.#report(error, tickets.map(({ input }) => input.kind).join());
-      for (const ticket of tickets) ticket.reject(toProtocolError(error));
+      const refused = toProtocolError(error);
+      // Who sent them holds back what comes after, and has them tried again in their order (OrderedSends, G3).
+      const behind = refused.kind === 'moved' ? this.#inbox.take(this.#inbox.size) : [];
+      for (const ticket of [...tickets, ...behind]) ticket.reject(refused);
       return [];
     }
   }
@@ -250,7 +256,8 @@ export class Actor<T extends EntityTypes> {
         if (!(await this.#durable.isFresh(state, deadline))) continue;
         this.#pass(state, draft);
       } else {
-        const outcome = await this.#durable.commit(state, draft, cells, deadline);
+        const sinceEpoch = tickets.reduce((least, ticket) => Math.min(least, ticket.sinceEpoch), Infinity);
+        const outcome = await this.#durable.commit(state, draft, { cells, sinceEpoch }, deadline);
         if (outcome.kind === 'conflict') {
           tally.conflicts++;
           continue;

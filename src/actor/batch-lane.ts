@@ -56,7 +56,9 @@ export class BatchLane<Item, Result> {
       } catch (error) {
         const failure =
           error instanceof ProtocolError ? error : new ProtocolError('internal', 'internal error');
-        for (const { reject } of batch) reject(failure);
+        // None may overtake what is tried again elsewhere (G3).
+        const behind = failure.kind === 'moved' ? this.#waiting.splice(0) : [];
+        for (const { reject } of [...batch, ...behind]) reject(failure);
       }
     }
     this.#isBusy = false;

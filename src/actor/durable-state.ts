@@ -263,18 +263,22 @@ export class DurableState<T extends EntityTypes> {
 
   /**
    * Commits a draft of `state`; where that wins, the draft becomes the state. A conflict drops it.
-   * Rejects with `moved`, and nothing is written, where another node owns the row.
+   * Rejects with `moved`, and nothing is written, where another node owns the row, or did since the view of `sinceEpoch`:
+   * what came before this was refused then, and must not be overtaken by what waited behind it (G3).
    */
   async commit(
     state: T['state'],
     draft: T['draft'],
-    cells: readonly Cell[],
+    { cells, sinceEpoch }: { readonly cells: readonly Cell[]; readonly sinceEpoch: number },
     deadline: number,
   ): Promise<CommitOutcome> {
     const { store, tenure } = this.#ports;
     // Between the last look and the begin of the commit nothing may happen: once this node has sealed, and others may
     // know of that, none is begun. So an `await` that had nothing to wait for would be one too many.
     while (this.#waitMs(state) > 0) await this.#admitted(state, deadline);
+    if (!tenure.keeps(this.#entityId, sinceEpoch)) {
+      throw new ProtocolError('moved', 'another node has served this user meanwhile');
+    }
     const epoch = tenure.epoch();
     const base = state.version;
     const writing = store.commit(this.#entityId, { base, epoch, cells }, deadline);

@@ -190,7 +190,8 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     const { conversationId } = params;
     const peer = peerInDm(conversationId, this.userId);
     if (peer === undefined) return Promise.reject(new ProtocolError('not_found', 'no such conversation'));
-    return this.#lane(conversationId, peer).send(outgoing(params), deadline);
+    const send = { message: outgoing(params), sinceEpoch: this.#host.tenure.epoch() };
+    return this.#lane(conversationId, peer).send(send, deadline);
   }
 
   /** Hears what large groups tell those who listen on the feed. */
@@ -246,9 +247,9 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     }
   }
 
-  async sending(conversationId: string, deadline: number): Promise<Sending> {
-    this.#checkOwner();
+  async sending(conversationId: string, sinceEpoch: number, deadline: number): Promise<Sending> {
     const sending = (await this.query({ kind: 'sending', conversationId }, deadline)) as Sending;
+    this.#checkOwner(sinceEpoch);
     if (!this.#hasRoomFor(conversationId)) {
       throw new ProtocolError('forbidden', 'you have too many conversations to begin another one');
     }
@@ -256,10 +257,11 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
   }
 
   /** A copy could not be written elsewhere: before anything is committed at the peer is the time to say so. */
-  #checkOwner(): void {
-    if (this.#host.tenure.mayServe(this.userId, this.state?.version).kind === 'wrongOwner') {
-      throw new ProtocolError('moved', 'another node serves this user now');
-    }
+  #checkOwner(sinceEpoch: number): void {
+    const { tenure } = this.#host;
+    const isOwn = tenure.mayServe(this.userId, this.state?.version).kind !== 'wrongOwner';
+    if (isOwn && tenure.keeps(this.userId, sinceEpoch)) return;
+    throw new ProtocolError('moved', 'another node serves this user now');
   }
 
   async deliver(
@@ -314,7 +316,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
   }
 
   async operable(conversationId: string, seqs: readonly number[], deadline: number): Promise<Operable> {
-    this.#checkOwner();
+    this.#checkOwner(this.#host.tenure.epoch());
     return (await this.query({ kind: 'operable', conversationId, seqs }, deadline)) as Operable;
   }
 

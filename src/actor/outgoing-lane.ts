@@ -9,8 +9,11 @@ import { BatchLane, latestDeadline, type Waiting } from './batch-lane.ts';
 /** What a lane needs of its mailbox. */
 export interface LaneHost {
   readonly userId: string;
-  /** Name, floor and watermark out of the durable state. */
-  sending(conversationId: string, deadline: number): Promise<Sending>;
+  /**
+   * Name, floor and watermark out of the durable state. Rejects with `moved` where another node serves the user, or did since
+   * the view of `sinceEpoch`.
+   */
+  sending(conversationId: string, sinceEpoch: number, deadline: number): Promise<Sending>;
   deliver(
     to: string,
     envelope: Extract<Envelope, { kind: 'deliver' }>,
@@ -33,7 +36,13 @@ export interface LaneHost {
   catchUp(conversationId: string, peer: string, seq: number): void;
 }
 
-type WaitingSend = Waiting<OutgoingMessage, SendMessageResult>;
+/** A message, and the view in which it came: none may overtake one that was refused in a view in between (G3). */
+interface OutgoingSend {
+  readonly message: OutgoingMessage;
+  readonly sinceEpoch: number;
+}
+
+type WaitingSend = Waiting<OutgoingSend, SendMessageResult>;
 
 /**
  * What one user sends into one conversation: one envelope in flight, everything that waits goes into the next.
@@ -43,7 +52,7 @@ export class OutgoingLane {
   readonly #conversationId: string;
   readonly #peer: string;
   readonly #host: LaneHost;
-  readonly #lane: BatchLane<OutgoingMessage, SendMessageResult>;
+  readonly #lane: BatchLane<OutgoingSend, SendMessageResult>;
 
   constructor(
     conversationId: string,
@@ -65,15 +74,17 @@ export class OutgoingLane {
   }
 
   /** Rejects with ProtocolError; an error means the send may be tried again with the same id (G4). */
-  send(message: OutgoingMessage, deadline: number): Promise<SendMessageResult> {
-    return this.#lane.add(message, deadline);
+  send(send: OutgoingSend, deadline: number): Promise<SendMessageResult> {
+    return this.#lane.add(send, deadline);
   }
 
   async #deliver(batch: readonly WaitingSend[]): Promise<void> {
     const host = this.#host;
     const conversationId = this.#conversationId;
     const deadline = latestDeadline(batch);
-    const { name, floor, confirmed } = await host.sending(conversationId, deadline);
+    // They are in the order in which they came.
+    const sinceEpoch = batch[0]?.item.sinceEpoch ?? 0;
+    const { name, floor, confirmed } = await host.sending(conversationId, sinceEpoch, deadline);
     if (!host.reserveCopy()) {
       throw new ProtocolError('overloaded', 'too much waits for this user', { retryAfterMs: 200 });
     }
@@ -88,7 +99,7 @@ export class OutgoingLane {
           fromName: name,
           floor,
           confirmed,
-          messages: batch.map(({ item }) => item),
+          messages: batch.map(({ item }) => item.message),
         },
         deadline,
       );
@@ -112,10 +123,10 @@ export class OutgoingLane {
       if (result.duplicate) repeatedSeq = Math.max(repeatedSeq, result.seq);
       else {
         if (copies.length === 0) previousSeq = result.previousSeq;
-        copies.push(copyOf(send.item, result));
+        copies.push(copyOf(send.item.message, result));
       }
       const { seq, timestamp, duplicate } = result;
-      const { messageId } = send.item;
+      const { messageId } = send.item.message;
       send.resolve({ conversationId: this.#conversationId, messageId, seq, timestamp, duplicate });
     });
     if (copies.length > 0) {

@@ -83,6 +83,7 @@ export class Handoff implements HandoffPort {
     version: RowVersion,
     cells: readonly Cell[],
   ): void {
+    this.copies.committed(entityId);
     this.#departure?.committed(entityId, base, version, cells);
   }
 

@@ -103,6 +103,12 @@ export class RowCopies {
     return { version: kept.version, marks: kept.marks, cells: [...kept.cells.values()] };
   }
 
+  /** This node has committed the row: what was sent of it is old. */
+  committed(entityId: string): void {
+    const kept = this.#kept.get(entityId);
+    if (kept !== undefined) this.#drop(entityId, kept);
+  }
+
   /** Version of what is kept, as far as it has come. */
   standsAt(entityId: string): RowVersion | undefined {
     return this.#kept.get(entityId)?.version;

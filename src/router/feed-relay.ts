@@ -86,7 +86,11 @@ export class FeedRelay {
   /** What this node sent may be lost, or the node that it was sent to has started anew: ask once more. */
   watchAgain(nodeId: string): void {
     for (const feed of this.#feeds.values()) {
-      if (feed.source.kind === 'there' && feed.source.nodeId === nodeId) this.#attach(feed);
+      const { source } = feed;
+      if (source.kind !== 'there' || source.nodeId !== nodeId) continue;
+      this.#attach(feed);
+      // The owner since a view that is just coming into force.
+      if (feed.source.kind === 'here') this.#publish(feed, missed());
     }
   }
 

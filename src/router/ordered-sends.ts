@@ -41,7 +41,7 @@ const heldMax = 4_096;
  * everything that is under way is answered; then it goes on in its order.
  *
  * That nothing overtakes what was refused takes two: here, the sends of a run all carry the epoch of its first one;
- * there, a node that has refused an epoch once refuses it ever after.
+ * there, a node that has refused an epoch once refuses it ever after, and what waited there meanwhile (DurableState.commit).
  */
 export class OrderedSends {
   readonly #target: SendTarget;

@@ -109,8 +109,11 @@ export class FeedFollower {
 
   #hear(batch: ChangeBatch): void {
     const state = this.#state;
-    if (state.kind === 'reading') state.latest = batch;
-    else if (state.kind === 'live' && !this.#continueWith(batch)) this.#read();
+    if (state.kind === 'reading') {
+      const goesOn = state.latest === undefined || batch.previous === state.latest.head;
+      // It may tell less than what was heard before it: whoever hears both reads on.
+      state.latest = goesOn ? batch : { ...batch, previous: '', head: '' };
+    } else if (state.kind === 'live' && !this.#continueWith(batch)) this.#read();
   }
 
   /** True where the batch was dealt with: it continues at the position, or ends at it. */

@@ -114,4 +114,10 @@ export const keptSeeds: readonly KeptSeed[] = [
     steps: 150,
     found: 'C10: what could not be sent ahead in time failed for ever, and kept another node out of the ring',
   },
+  {
+    seed: 3_400_821,
+    steps: 150,
+    found:
+      'C3: what waited behind refused messages was written before them, by a node that had its group again',
+  },
 ];

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { dmIdOf } from '../../../src/protocol/conversation-id.ts';
 import { allMessages } from '../../support/mailbox-audit.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
+import { GroupRig } from '../../support/group-rig.ts';
 import { MailboxRig } from '../../support/mailbox-rig.ts';
 
 const conversationId = dmIdOf('ann', 'bob');
@@ -112,4 +113,43 @@ describe('two nodes that both own everybody', () => {
     isOver = true;
     await rig.time.drive(Promise.all(floods));
   });
+});
+
+describe('a node that lost its users and has them again', () => {
+  test.each(['dm', 'group'] as const)(
+    'G3: refuses what waited meanwhile, so that it does not overtake what was refused: %s',
+    async (kind) => {
+      let epoch = 5;
+      let since = 5;
+      const tenure = { epoch: () => epoch, keeps: (_: string, sinceEpoch: number) => sinceEpoch >= since };
+      const [rig, groupId] = await GroupRig.with(['ann', 'bob'], {
+        tenure,
+        actorLimits: { commitInputsMax: 1 },
+        sendingLimits: { envelopeMax: 1 },
+      });
+      const send = (): Promise<unknown> => {
+        const to = kind === 'dm' ? conversationId : groupId;
+        const params = { conversationId: to, text: 'x', messageId: rig.messageId('ann') };
+        const sent =
+          kind === 'dm'
+            ? rig.mailbox('ann').call('sendMessage', params, rig.deadline())
+            : rig.group(groupId).send('ann', params, rig.deadline());
+        return sent.catch((error: unknown) => error);
+      };
+      const before = send();
+      [epoch, since] = [7, 7];
+      // Waits behind that one, and is refused with it: only in their order are both tried again.
+      const behind = send();
+      for (const sent of [before, behind]) {
+        expect(await rig.time.drive(sent)).toMatchObject({ kind: 'moved' });
+      }
+      expect(await rig.time.drive(send())).toMatchObject({ duplicate: false });
+      await rig.settle();
+      const pageOf = (): Promise<readonly unknown[]> =>
+        kind === 'dm'
+          ? rig.time.drive(allMessages(rig.mailbox('bob'), conversationId, 9, rig.deadline()))
+          : rig.texts('bob', groupId);
+      expect(await pageOf()).toHaveLength(1);
+    },
+  );
 });

@@ -56,6 +56,16 @@ describe('rows that were sent ahead', () => {
     expect([copies.take('ann'), copies.bytes, copies.count]).toEqual([undefined, 0, 0]);
   });
 
+  test('G8: are not what others are told of any more once this node has committed the row', () => {
+    const { copies } = rig();
+    copies.accept('c', [sent(v1, undefined, [cell('a', '1')])]);
+    expect(copies.standsAt('ann')).toEqual(v1);
+    copies.committed('bob');
+    expect(copies.count).toBe(1);
+    copies.committed('ann');
+    expect([copies.standsAt('ann'), copies.bytes, copies.count]).toEqual([undefined, 0, 0]);
+  });
+
   test('G7: are of no use when a commit is missing in between', () => {
     const { copies, tally } = rig();
     copies.accept('c', [sent(v1, undefined, [cell('a', '1')])]);

@@ -203,6 +203,25 @@ describe('FeedFollower', () => {
     );
   });
 
+  it('G8: what a copy sent ahead says late does not hide a commit that was heard of before it', async () => {
+    const { feed, sink, follower } = setUp();
+    feed.commit(10);
+    const opening = follower.open('10', 1000);
+    const read = feed.reads.shift()!;
+    const page = feed.look(read, 10); // made at 10, and under way
+    feed.commit(1); // the owner's note, over its own link
+    // The reply to `watch`, made before that, over the other link: FeedRelay's missed('10').
+    feed.listener?.({ previous: '10', head: '10', changes: [], hasUnlisted: true });
+    read.resolve(page);
+    await opening;
+    follower.follow();
+    await settle();
+    const again = feed.reads.shift();
+    again?.resolve(feed.look(again, 10));
+    await settle();
+    expect(sink.written).toEqual(['11']);
+  });
+
   it('without since it begins at the head, and writes nothing before follow', async () => {
     const { feed, sink, follower } = setUp();
     feed.commit(3);
