@@ -38,6 +38,7 @@ interface Topic {
   /** The group tells this node what it has until then, monotonic ms. */
   liveUntilMs: number;
   tries: number;
+  /** How often it was asked, or is to be: an answer to an earlier question may be of an owner that forgets this node. */
   asked: number;
   cancelNext: Cancel;
 }

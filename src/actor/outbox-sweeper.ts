@@ -110,7 +110,7 @@ export class OutboxSweeper {
   }
 
   async #wakeAll(entityIds: readonly string[]): Promise<void> {
-    for (let first = 0; first < entityIds.length; first += wokenAtOnce) {
+    for (let first = 0; first < entityIds.length && !this.#isStopped; first += wokenAtOnce) {
       const some = entityIds.slice(first, first + wokenAtOnce);
       await Promise.all(some.map((entityId) => this.#wake(entityId)));
       await this.#pause();
