@@ -217,6 +217,11 @@ export class EntityRegistry {
     };
   }
 
+  /** Whoever listens on this user's feed reads on from its own cursor. */
+  mayHaveMissed(userId: string): void {
+    this.#publish(userId, { previous: '', head: '', changes: [], hasUnlisted: true });
+  }
+
   #tellAudience(userId: string, isHeard: boolean): void {
     for (const listener of this.#audienceListeners) listener(userId, isHeard);
   }

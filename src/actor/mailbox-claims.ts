@@ -72,8 +72,9 @@ export class MailboxClaims {
     const { time, random } = this.#parts;
     const waitMs = sinceMs + jitteredMs(atMs, random) - time.monotonicMs();
     this.#after(Math.max(0, waitMs), () => {
-      void this.#round(isDue).then(() => {
-        this.#next(isDue, sinceMs, round + 1);
+      void this.#round(isDue).then((failed) => {
+        if (round + 1 < roundsMs.length) this.#next(isDue, sinceMs, round + 1);
+        else for (const userId of failed) this.heard(userId);
       });
     });
   }
@@ -101,7 +102,10 @@ export class MailboxClaims {
   async #claimLate(userId: string, tries: number): Promise<void> {
     // Meanwhile nobody may listen any more, or not here.
     if (!this.#parts.registry.isWatched(userId)) return;
-    if (!(await this.#claim(userId)) && tries < lateTriesMax) this.#late.set(userId, tries);
+    if (await this.#claim(userId)) return;
+    if (tries < lateTriesMax) this.#late.set(userId, tries);
+    // Listeners find out by themselves, at a read that asks the store, and give up where that fails for long.
+    else this.#parts.registry.mayHaveMissed(userId);
   }
 
   #after(waitMs: number, run: () => void): void {
@@ -112,13 +116,17 @@ export class MailboxClaims {
     this.#timers.add(cancel);
   }
 
-  async #round(isDue: (userId: string) => boolean): Promise<void> {
+  /** @returns users that could not be claimed */
+  async #round(isDue: (userId: string) => boolean): Promise<readonly string[]> {
     const due = this.#parts.registry.watchedUsers.filter(isDue);
+    const failed: string[] = [];
     for (let first = 0; first < due.length && !this.#isStopped; first += claimsAtOnce) {
       // Meanwhile it may have moved on.
       const some = due.slice(first, first + claimsAtOnce).filter(isDue);
-      await Promise.all(some.map((userId) => this.#claim(userId)));
+      const claimed = await Promise.all(some.map((userId) => this.#claim(userId)));
+      failed.push(...some.filter((_, index) => claimed[index] !== true));
     }
+    return failed;
   }
 
   /** @returns whether it is claimed now */

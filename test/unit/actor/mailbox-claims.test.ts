@@ -66,6 +66,29 @@ describe('mailboxes that were taken over', () => {
     await rig.time.run(30_000);
     expect(taker.tally.commits).toBe(1);
   });
+
+  test('G8: where the store is away for longer they are tried further, and at last listeners are told to read', async () => {
+    const rig = new MailboxRig({ isLeaseCurrent: false });
+    await rig.users('bob', 'cat');
+    const [first, second] = [rig.startNode(), rig.startNode()];
+    const heard: ChangeBatch[] = [];
+    first.registry.subscribe('bob', () => undefined);
+    second.registry.subscribe('cat', (batch) => heard.push(batch));
+    rig.faultOf = () => ({ kind: 'lost' });
+    claimsOf(rig, first).begin(() => true);
+    await rig.time.run(35_000);
+    expect(first.tally.commits).toBe(0);
+    rig.faultOf = () => undefined;
+    await rig.time.run(15_000);
+    expect(first.tally.commits).toBe(1);
+
+    rig.faultOf = () => ({ kind: 'lost' });
+    claimsOf(rig, second).begin(() => true);
+    await rig.time.run(35_000);
+    expect(heard).toEqual([]);
+    await rig.time.run(120_000);
+    expect(heard).toEqual([{ previous: '', head: '', changes: [], hasUnlisted: true }]);
+  });
 });
 
 describe('users on whom somebody begins to listen', () => {
