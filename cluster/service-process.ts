@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { setNiceness } from './niceness.ts';
 import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
 
 export interface ServiceProcessOptions {
@@ -19,6 +20,8 @@ export interface ServiceProcessOptions {
   readonly readyTimeoutMs: number;
   /** How long a clean stop may take before the process is killed. */
   readonly stopTimeoutMs: number;
+  /** From 0, as all others, to 19, what they leave over (0). */
+  readonly niceness?: number;
   readonly onProgress: (line: string) => void;
 }
 
@@ -81,7 +84,7 @@ export class ServiceProcess {
   async spawn(): Promise<void> {
     if (this.#state.kind === 'running') throw new Error(`${this.name} runs already`);
     await this.#clearPidFile();
-    const { command, args, cwd, logFile, pidFile } = this.#options;
+    const { command, args, cwd, logFile, pidFile, niceness = 0 } = this.#options;
     mkdirSync(dirname(logFile), { recursive: true });
     mkdirSync(dirname(pidFile), { recursive: true });
     const log = openSync(logFile, 'a');
@@ -90,6 +93,7 @@ export class ServiceProcess {
     closeSync(log);
     const pid = child.pid;
     if (pid === undefined) throw await spawnError(child, command);
+    if (niceness > 0) setNiceness(pid, niceness);
     const guard = spawn('sh', ['-c', guardScript, 'guard', String(pid)], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,

@@ -2,11 +2,12 @@
 // wrong has to be refused with its code, and those who behave must not wait for it. A second node, which nobody attacks,
 // shows what the machine itself makes them wait at that moment.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { setNiceness } from '../cluster/niceness.ts';
 import { attacks, type Seen as Refusals } from './abuse/attacks.ts';
 import type { Seen } from './abuse/bystanders.ts';
 import { hundredths, ProcessWatch, rssMib } from './abuse/process-watch.ts';
@@ -74,8 +75,7 @@ function attack(name: string, httpUrl: string, forMs: number): Promise<Attacked>
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: forMs + 60_000,
   });
-  const sessionWeight = `/proc/${child.pid ?? 0}/autogroup`;
-  if (existsSync(sessionWeight)) writeFileSync(sessionWeight, '19');
+  if (child.pid !== undefined) setNiceness(child.pid, 19);
   let output = '';
   child.stdout.on('data', (data: Buffer) => {
     output += data.toString();

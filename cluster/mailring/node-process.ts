@@ -45,9 +45,9 @@ export class NodeProcess {
     const flags = { config: join(root, 'config/development.json'), id, ...places };
     this.process = new ServiceProcess({
       name: `node ${id}`,
-      command: 'nice',
+      command: process.execPath,
       args: [
-        ...['-n', String(niceness), process.execPath, ...runtimeFlags, 'src/main.ts', 'node'],
+        ...[...runtimeFlags, 'src/main.ts', 'node'],
         ...Object.entries(flags)
           .filter(([flag]) => !settings.includes(`--${flag}`))
           .flatMap(([flag, value]) => [`--${flag}`, value]),
@@ -57,7 +57,7 @@ export class NodeProcess {
       logFile: join(folder, `${id}.log`),
       pidFile: join(folder, `${id}.pid`),
       readyLine: /^ready http/m,
-      ...{ readyTimeoutMs, stopTimeoutMs },
+      ...{ readyTimeoutMs, stopTimeoutMs, niceness },
       onProgress: () => undefined,
     });
   }

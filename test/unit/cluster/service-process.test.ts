@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -29,7 +29,7 @@ await service.start();
 console.log(service.pid);
 setInterval(() => undefined, 1_000);`;
 
-function serviceOf(script: string, readyTimeoutMs = 5_000): ServiceProcess {
+function serviceOf(script: string, readyTimeoutMs = 5_000, niceness = 0): ServiceProcess {
   return new ServiceProcess({
     name: 'sample',
     command: process.execPath,
@@ -40,6 +40,7 @@ function serviceOf(script: string, readyTimeoutMs = 5_000): ServiceProcess {
     readyLine: /serving/,
     readyTimeoutMs,
     stopTimeoutMs: 1_000,
+    niceness,
     onProgress: (line) => progress.push(line),
   });
 }
@@ -71,6 +72,15 @@ afterEach(async () => {
 });
 
 describe('ServiceProcess', () => {
+  it('gives it, and the session that it leads, less of the cores where that is wanted', async () => {
+    service = serviceOf(obedient, 5_000, 7);
+    await service.start();
+    const pid = service.pid ?? 0;
+    expect(getPriority(pid)).toBe(7);
+    const session = `/proc/${pid}/autogroup`;
+    if (existsSync(session)) expect(readFileSync(session, 'utf8')).toMatch(/ nice 7$/m);
+  });
+
   it('starts, is ready, stops, and starts again', async () => {
     await service.start();
     const first = service.pid!;
