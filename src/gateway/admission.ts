@@ -8,8 +8,8 @@ import { TokenBucket } from '../std/token-bucket.ts';
  */
 const openingsPerSecond = 2_000;
 const openingsBurst = 10_000;
-/** Connections without a session, of all and of one address. */
-const unopenedMax = 8_192;
+/** Connections without a session, of all and of one address. Each costs garbage collection, and real ones have one soon. */
+const unopenedMax = 4_096;
 const unopenedPerAddressMax = 1_024;
 /** Addresses, and users to log in, that are remembered at once. */
 const keysMax = 50_000;

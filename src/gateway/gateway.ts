@@ -174,7 +174,7 @@ export class Gateway {
       return;
     }
     socket.once('close', entered.leave);
-    socket.on('error', () => socket.destroy());
+    socket.on('error', destroyFailed);
     this.#greetings.run(address, () => {
       if (socket.destroyed) return;
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -277,6 +277,11 @@ function offeredSubprotocols(request: IncomingMessage): ReadonlySet<string> {
 function refuseUpgrade(socket: Duplex, status: string, retryAfterMs?: number): void {
   const retryAfter = retryAfterMs === undefined ? '' : `Retry-After: ${retryAfterSeconds(retryAfterMs)}\r\n`;
   socket.once('finish', () => socket.destroy());
-  socket.on('error', () => socket.destroy());
+  socket.on('error', destroyFailed);
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${retryAfter}\r\n`);
+}
+
+/** Not a closure: it would keep the request, for as long as the connection is there. */
+function destroyFailed(this: Duplex): void {
+  this.destroy();
 }

@@ -52,7 +52,7 @@ describe('Admission', () => {
 
   it('bounds the unopened connections of all', () => {
     const admission = new Admission(limits, 0);
-    for (let index = 0; index < 8192; index++) admission.enter(`a${index}`, 0, 0);
+    for (let index = 0; index < 4096; index++) admission.enter(`a${index}`, 0, 0);
     expect(admission.enter('b', 0, 0)).toMatchObject({ kind: 'turned', reason: 'full' });
   });
 
