@@ -25,6 +25,13 @@ export interface GroupMember {
   query(query: MailboxQuery, deadline: number): Promise<Exclude<MailboxAnswer, Refusal>>;
 }
 
+/**
+ * What the large groups are asked for: the list is exact, so all are asked. The feed may have something later, so those
+ * that tell this node of themselves are not; it names what was only pushed, as the list does. To tell a device that is
+ * behind, all are asked, as what was told may be what was missed.
+ */
+type Purpose = 'list' | 'feed' | 'push';
+
 /** For what nobody waits for, ms. */
 const backgroundMs = 5_000;
 /** For asking groups before a read of the feed, which goes on without them, ms. */
@@ -87,7 +94,7 @@ export class MailboxGroups {
 
   /** What is read after all groups have told what they have. */
   read<Answer>(ask: () => Promise<Answer>, deadline: number): Promise<Answer> {
-    return this.#whileHere(() => this.#upToDate(ask, () => this.#catchUp(deadline)));
+    return this.#whileHere(() => this.#upToDate(ask, () => this.#catchUp('list', deadline)));
   }
 
   /**
@@ -136,7 +143,7 @@ export class MailboxGroups {
     for (let tries = 0; this.#isBehind && tries < triesMax; tries++) {
       this.#isBehind = false;
       try {
-        await this.#catchUp(time.monotonicMs() + backgroundMs, true);
+        await this.#catchUp('push', time.monotonicMs() + backgroundMs);
       } catch (error) {
         this.#failed(error);
         this.#isBehind = true;
@@ -160,7 +167,7 @@ export class MailboxGroups {
   async #catchUpForFeed(deadline: number): Promise<boolean> {
     const { time } = this.#host;
     try {
-      return await this.#catchUp(Math.min(deadline, time.monotonicMs() + beforeFeedMs));
+      return await this.#catchUp('feed', Math.min(deadline, time.monotonicMs() + beforeFeedMs));
     } catch (error) {
       if (!(error instanceof ProtocolError) || error.kind === 'moved' || error.kind === 'internal')
         throw error;
@@ -172,33 +179,33 @@ export class MailboxGroups {
   }
 
   /** @returns false where no large group is known of */
-  async #catchUp(deadline: number, isBehind = false): Promise<boolean> {
+  async #catchUp(purpose: Purpose, deadline: number): Promise<boolean> {
     const { state } = this.#member;
     if (state === undefined || state.large.size === 0) return false;
-    let news = await this.#news(state, deadline, isBehind);
+    let news = await this.#news(state, purpose, deadline);
     while (news.some(({ isPartial }) => isPartial === true)) {
       await Promise.all(news.map((one) => this.#member.submit(one, deadline)));
       const { state: present } = this.#member;
-      news = present === undefined ? [] : await this.#news(present, deadline, isBehind);
+      news = present === undefined ? [] : await this.#news(present, purpose, deadline);
     }
     const inputs: MailboxInput[] = [...news];
     // What is read names what was told.
-    if (!isBehind && (this.#member.state?.tail.ranges.length ?? 0) > 0) inputs.push({ kind: 'flush' });
+    if (purpose !== 'push' && (this.#member.state?.tail.ranges.length ?? 0) > 0) inputs.push({ kind: 'flush' });
     await Promise.all(inputs.map((input) => this.#member.submit(input, deadline)));
     return true;
   }
 
   #news(
     { large, groups, tail }: MailboxState,
+    purpose: Purpose,
     deadline: number,
-    isBehind: boolean,
   ): Promise<readonly MemberNews[]> {
     const { follows, groups: port } = this.#host;
     const known = new Map<string, Told>();
     for (const groupId of large) {
       const { lastSeq, op } = groups.get(groupId) ?? { lastSeq: 0, op: 0 };
       const seq = tail.groups.get(groupId)?.lastSeq ?? lastSeq;
-      if (!isBehind && follows.isCurrent(groupId, { seq, op })) continue;
+      if (purpose === 'feed' && follows.isCurrent(groupId, { seq, op })) continue;
       // What was only pushed is not known durably.
       known.set(groupId, { seq: lastSeq, op });
     }

@@ -61,6 +61,38 @@ describe('a large group that does not answer for a while', () => {
   );
 });
 
+describe('a node that is cut off from what a large group tells', () => {
+  test('G9: shows a list that has everything, or none, though it has just been told of the group', async () => {
+    let isCutOff = false;
+    let isAway = false;
+    const never = new Promise<boolean>(() => undefined);
+    const [rig, groupId] = await GroupRig.with(trio, {
+      ...tiny,
+      members: (port) => ({
+        ...port,
+        announce: (...args) => (isCutOff ? never : port.announce(...args)),
+      }),
+      groups: (port) => ({
+        ...port,
+        newsOfAll: (...args) =>
+          isAway ? Promise.reject(new ProtocolError('unavailable', 'away')) : port.newsOfAll(...args),
+      }),
+    });
+    await rig.settle(30_000);
+    const cat = listener(rig, 'cat');
+    await rig.settle();
+    await rig.say('ann', groupId, 'hello');
+    await rig.settle();
+    expect(textsOf(cat)).toEqual(['hello']);
+    isCutOff = true;
+    await rig.say('ann', groupId, 'are you there?');
+    expect(await rig.entry('cat', groupId)).toMatchObject({ lastSeq: 2, unread: 2 });
+    await rig.say('ann', groupId, 'so you are');
+    isAway = true;
+    await expect(rig.entry('cat', groupId)).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+});
+
 describe('who follows a large group', () => {
   test('G7, G8: hears it again after a view, also where an answer of before is still on its way', async () => {
     let gate: Promise<unknown> = Promise.resolve();

@@ -7,8 +7,6 @@ type OkRead<M extends 'getMessages' | 'getConversations' | 'getChanges'> = CallO
   readonly outcome: { readonly kind: 'ok'; readonly result: CallShapes[M]['result'] };
 };
 
-const largeLagMs = 60_000;
-
 /** G7: a read shows what was acknowledged before it began, and nobody's reads go back in time. */
 export function checkFreshReads(evidence: Evidence): readonly Violation[] {
   const found = new Findings('G7');
@@ -82,7 +80,7 @@ function checkPage(
   }
 }
 
-/** A group's entry in the list may come a moment after the reply; that of a large group, whose node may be cut off, later. */
+/** A group's entry in the list may come a moment after the reply. A large group has none: it is asked. */
 function checkList(
   evidence: Evidence,
   acked: AckedWater,
@@ -91,8 +89,8 @@ function checkList(
 ): void {
   const { userId, startMs, outcome } = call;
   for (const { conversationId, lastSeq } of outcome.result.conversations) {
-    const lagMs = isDm(conversationId) ? 0 : evidence.circles.isLarge(conversationId) ? largeLagMs : Infinity;
-    const known = acked.before(userId, conversationId, startMs - lagMs);
+    if (!isDm(conversationId) && !evidence.circles.isLarge(conversationId)) continue;
+    const known = acked.before(userId, conversationId, startMs);
     if (known === undefined || known.value <= lastSeq) continue;
     found.add(`${userId}'s list had ${conversationId} at ${lastSeq} after ${known.value} was acknowledged`, [
       known.cause,
