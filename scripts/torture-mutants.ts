@@ -10,8 +10,8 @@ const usage = `npm run torture:mutants -- [--minutes N] [--seed S] [--only <part
 
 Prints one JSON object as its last line. Exit code 0: all found, 1: not all, or a run broke off, 2: wrong usage.`;
 
-/** Short, so that a bug that shows early is known early. */
-const episodeSeconds = '30';
+/** Short, so that a bug that shows early is known early; long enough for a pause in which others take over. */
+const episodeSeconds = '60';
 
 process.exitCode = await runMutantHunt({
   ...{ usage, mutants, parts: ['src', 'cluster', 'scripts', 'config', 'package.json'] },

@@ -30,7 +30,8 @@ export function nodeFaults(cluster: TortureCluster): FaultKind[] {
       },
     },
     {
-      ...{ name: 'pause node', weight: 4, lastsMs: [500, 20_000] },
+      // Long enough that others take over, and whoever asked it meanwhile is answered when it goes on.
+      ...{ name: 'pause node', weight: 4, lastsMs: [500, 32_000] },
       draw: (random) => {
         const node = random.pick(nodes);
         return {
