@@ -9,6 +9,7 @@ import { closeCodes } from '../protocol/close-code.ts';
 import { SessionHost } from '../session/session-host.ts';
 import type { SessionHostOptions } from '../session/session-host.ts';
 import { FairTurns } from '../std/fair-turns.ts';
+import { LaneQueue } from '../std/lane-queue.ts';
 import type { Cancel } from '../std/time.ts';
 import { Admission } from './admission.ts';
 import { addressKey } from './client-address.ts';
@@ -63,6 +64,8 @@ export class Gateway {
   readonly #waiting = new WaitingRoom();
   readonly #round: FlushRound;
   readonly #greetings: FairTurns;
+  /** New connections by address, each with a turn of `#greetings`; their number is bounded by `Admission`. */
+  readonly #unmet = new LaneQueue<() => void>(Infinity);
   readonly #connections = new Set<SocketConnection>();
   readonly #encodings: ReadonlyMap<string, FrameEncoding>;
   readonly #pushFrames: ReadonlyMap<FrameEncoding, PushFrames>;
@@ -78,7 +81,7 @@ export class Gateway {
     this.#host = new SessionHost(options);
     this.#admission = new Admission(settings.limits, time.monotonicMs());
     this.#round = new FlushRound(time);
-    this.#greetings = new FairTurns(time, greetingTurnMs, () => greetingShare);
+    this.#greetings = new FairTurns(time, greetingTurnMs, greetingShare);
     const encodings = [jsonEncoding, msgpackEncoding];
     this.#encodings = new Map(encodings.map((encoding) => [encoding.subprotocol, encoding]));
     this.#pushFrames = new Map(encodings.map((encoding) => [encoding, new PushFrames(encoding)]));
@@ -175,11 +178,15 @@ export class Gateway {
     }
     socket.once('close', entered.leave);
     socket.on('error', destroyFailed);
-    this.#greetings.run(address, () => {
+    this.#unmet.push(address, () => {
       if (socket.destroyed) return;
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         this.#accept(webSocket, socket, encoding, entered.leave);
       });
+    });
+    // All strangers together have one share of the time, and take turns in it by address.
+    this.#greetings.run('', () => {
+      for (const greet of this.#unmet.take(1)) greet();
     });
   }
 

@@ -79,7 +79,7 @@ export class SessionHost {
         burst: refusalsBurst,
         keysMax: usersMax,
       }),
-      replyTurns: new FairTurns(time, replyTurnMs, (users) => Math.min(1, users * replyShareOfUser)),
+      replyTurns: new FairTurns(time, replyTurnMs, replyShareOfUser),
       time,
       logger,
     };

@@ -46,6 +46,7 @@ export class ManualTime implements Time {
       this.nowMs = Math.max(this.nowMs, due.atMs);
       due.run();
     }
-    this.nowMs = untilMs;
+    // What ran may have taken longer.
+    this.nowMs = Math.max(this.nowMs, untilMs);
   }
 }

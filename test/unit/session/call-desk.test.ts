@@ -85,7 +85,7 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
       unknownTally: metrics.call('unknown'),
       limits: { inFlightMax: 8, inFlightBusy: 6, readsMax: 2, deadlineMs: 1000, ...limits },
       refusals: new KeyedBuckets({ tokensPerSecond: 1, burst: 3, keysMax: 10 }),
-      replyTurns: new FairTurns(time, replyTurnMs, () => 1),
+      replyTurns: new FairTurns(time, replyTurnMs, 1),
       time,
       logger: createLogger('silent', 'n1'),
     },
