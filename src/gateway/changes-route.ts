@@ -3,8 +3,7 @@ import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { SessionHost } from '../session/session-host.ts';
 import { textAnswer } from './http-answer.ts';
 import { httpCaller, requestDeadline } from './http-context.ts';
-import type { HttpCaller, HttpContext } from './http-context.ts';
-import type { WaitingRoom } from './waiting-room.ts';
+import type { HttpCaller, HttpContext, HttpParts } from './http-context.ts';
 
 const waitMostMs = 60_000;
 const limitDefault = 500;
@@ -14,8 +13,7 @@ const sinceCharsMax = 256;
 /** `GET /v1/changes?since=…&waitMs=…&limit=…`: as getChanges; with `waitMs`, waits so long for a change. */
 export async function longPoll(
   context: HttpContext,
-  host: SessionHost,
-  room: WaitingRoom,
+  { host, calling, waiting }: HttpParts,
 ): Promise<Response> {
   const caller = await httpCaller(context, host, requestDeadline(host));
   const { userId, mailbox } = caller;
@@ -24,16 +22,13 @@ export async function longPoll(
   const waitMs = wholeNumber(context, 'waitMs', 0, 0, waitMostMs);
   const params = since === undefined ? { limit } : { since, limit };
   if (waitMs === 0 || since === undefined) {
+    calling.enter(userId, context.env.outgoing);
     return changesAnswer(await mailbox.call('getChanges', params, requestDeadline(host)), userId, host);
   }
-  room.enter(userId);
-  try {
-    const gone = AbortSignal.any([context.req.raw.signal, room.closing]);
-    const wait = new ChangeWait(caller, host, gone);
-    return changesAnswer(await wait.changes(params, waitMs), userId, host);
-  } finally {
-    room.leave(userId);
-  }
+  waiting.enter(userId, context.env.outgoing);
+  const gone = AbortSignal.any([context.req.raw.signal, waiting.closing]);
+  const wait = new ChangeWait(caller, host, gone);
+  return changesAnswer(await wait.changes(params, waitMs), userId, host);
 }
 
 function changesAnswer(found: GetChangesResult, userId: string, host: SessionHost): Response {

@@ -21,9 +21,9 @@ import { retryAfterSeconds } from './http-answer.ts';
 import { jsonEncoding } from './json-encoding.ts';
 import { msgpackEncoding } from './msgpack-encoding.ts';
 import { PushFrames } from './push-frames.ts';
+import { RequestRoom } from './request-room.ts';
 import { SocketConnection } from './socket-connection.ts';
 import { StaticFiles } from './static-files.ts';
-import { WaitingRoom } from './waiting-room.ts';
 
 /** Bounds of HTTP itself, below everything that knows the protocol. */
 const http = {
@@ -35,6 +35,9 @@ const http = {
   /** TCP connections beyond those that are WebSockets. */
   connectionsBeyond: 4_096,
 };
+/** HTTP requests of one user at once: those that are answered at once; long polls and event streams. */
+const callingOfUserMax = 128;
+const waitingOfUserMax = 64;
 /** How long the other side has to answer a close frame. */
 const closeTimeoutMs = 10_000;
 /** How long `stop` waits for answers that are under way, and then for sockets to close. */
@@ -61,7 +64,8 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #host: SessionHost;
   readonly #admission: Admission;
-  readonly #waiting = new WaitingRoom();
+  readonly #calling = new RequestRoom(callingOfUserMax);
+  readonly #waiting = new RequestRoom(waitingOfUserMax);
   readonly #round: FlushRound;
   readonly #greetings: FairTurns;
   /** New connections by address, each with a turn of `#greetings`; their number is bounded by `Admission`. */
@@ -107,8 +111,8 @@ export class Gateway {
   async start(address: { readonly host: string; readonly port: number }): Promise<number> {
     const { webDir, origins = [], settings } = this.#options;
     const files = webDir === undefined ? undefined : await StaticFiles.load(webDir);
-    const parts = { host: this.#host, admission: this.#admission, waiting: this.#waiting };
-    const app = httpApp({ ...parts, files, origins });
+    const rooms = { calling: this.#calling, waiting: this.#waiting };
+    const app = httpApp({ host: this.#host, admission: this.#admission, ...rooms, files, origins });
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const server = createServer(
       {

@@ -14,10 +14,8 @@ import { httpCaller, requestDeadline } from './http-context.ts';
 import type { HttpContext, HttpParts } from './http-context.ts';
 import { RpcRoute } from './rpc-route.ts';
 import type { StaticFiles } from './static-files.ts';
-import type { WaitingRoom } from './waiting-room.ts';
 
 export interface HttpAppOptions extends HttpParts {
-  readonly waiting: WaitingRoom;
   /** The web client; undefined where none is served. */
   readonly files: StaticFiles | undefined;
   /** Origins of other web pages that may ask. */
@@ -28,7 +26,7 @@ type App = Hono<{ Bindings: HttpBindings }>;
 
 /** Everything that clients can ask over plain HTTP. */
 export function httpApp(options: HttpAppOptions): App {
-  const { host, waiting, files } = options;
+  const { host, files } = options;
   const { logger, metrics, settings } = host.options;
   const app: App = new Hono();
   app.use(async (context, next) => {
@@ -54,7 +52,7 @@ export function httpApp(options: HttpAppOptions): App {
     logger.error({ err: error }, 'a request failed in an unforeseen way');
     return refusedAnswer(refusal('internal', 'internal error'));
   });
-  addRoutes(app, options, waiting);
+  addRoutes(app, options);
   app.get('*', (context) => {
     const found = files?.answer(context.req.path, context.req.header('if-none-match'));
     return found ?? refusedAnswer(refusal('not_found', 'there is nothing here'));
@@ -63,7 +61,7 @@ export function httpApp(options: HttpAppOptions): App {
   return app;
 }
 
-function addRoutes(app: App, parts: HttpParts, waiting: WaitingRoom): void {
+function addRoutes(app: App, parts: HttpParts): void {
   const rpc = new RpcRoute(parts);
   app.get('/v1/ws', () => {
     const headers = { connection: 'upgrade', upgrade: 'websocket' };
@@ -72,8 +70,8 @@ function addRoutes(app: App, parts: HttpParts, waiting: WaitingRoom): void {
   app.post('/v1/users', (context) => register(context, parts));
   app.post('/v1/sessions', (context) => logIn(context, parts));
   app.post('/v1/rpc', (context) => rpc.answer(context));
-  app.get('/v1/changes', (context) => longPoll(context, parts.host, waiting));
-  app.get('/v1/events', (context) => streamEvents(context, parts, waiting));
+  app.get('/v1/changes', (context) => longPoll(context, parts));
+  app.get('/v1/events', (context) => streamEvents(context, parts));
   app.get('/v1/openapi.json', documentRoute(openApiDocument));
   app.get('/v1/asyncapi.json', documentRoute(asyncApiDocument));
 }
@@ -85,21 +83,14 @@ function documentRoute(make: () => object): () => Response {
   return () => new Response((text ??= JSON.stringify(make())), { headers });
 }
 
-async function streamEvents(
-  context: HttpContext,
-  { host }: HttpParts,
-  waiting: WaitingRoom,
-): Promise<Response> {
+async function streamEvents(context: HttpContext, { host, waiting }: HttpParts): Promise<Response> {
   const deadline = requestDeadline(host);
   const caller = await httpCaller(context, host, deadline);
   const since = sinceOf(context.req.header('last-event-id') ?? context.req.query('since'));
-  waiting.enter(caller.userId);
-  try {
-    await new EventStream(context.env.outgoing, host, caller).run(since, deadline, waiting.closing);
-    return RESPONSE_ALREADY_SENT;
-  } finally {
-    waiting.leave(caller.userId);
-  }
+  const { outgoing } = context.env;
+  waiting.enter(caller.userId, outgoing);
+  await new EventStream(outgoing, host, caller).run(since, deadline, waiting.closing);
+  return RESPONSE_ALREADY_SENT;
 }
 
 /** A bounded set: foreign paths must not become labels. */

@@ -7,6 +7,7 @@ import type { Caller } from '../session/call-table.ts';
 import type { MailboxPort } from '../router/mailbox-port.ts';
 import type { SessionHost } from '../session/session-host.ts';
 import type { Admission } from './admission.ts';
+import type { RequestRoom } from './request-room.ts';
 
 /** A request with the sockets of Node beneath it. */
 export type HttpContext = Context<{ Bindings: HttpBindings }>;
@@ -15,6 +16,10 @@ export type HttpContext = Context<{ Bindings: HttpBindings }>;
 export interface HttpParts {
   readonly host: SessionHost;
   readonly admission: Admission;
+  /** Requests that are answered at once. */
+  readonly calling: RequestRoom;
+  /** Long polls and event streams. */
+  readonly waiting: RequestRoom;
 }
 
 export interface HttpCaller extends Caller {

@@ -12,8 +12,9 @@ import { refusedAnswer } from './http-answer.ts';
 import { httpCaller, requestDeadline } from './http-context.ts';
 import type { HttpContext, HttpParts } from './http-context.ts';
 import { jsonEncoding } from './json-encoding.ts';
+import type { RequestRoom } from './request-room.ts';
 
-/** Bodies being answered at once; beyond it 503. */
+/** Bodies being answered at once, of all users; beyond it 503. */
 const inFlightMax = 1_024;
 /** Beyond the deadline of the calls themselves. */
 const graceMs = 2_000;
@@ -21,20 +22,24 @@ const graceMs = 2_000;
 /** `POST /v1/rpc`: the calls of the protocol for those without a WebSocket, one or a batch in a body. */
 export class RpcRoute {
   readonly #host: SessionHost;
+  readonly #calling: RequestRoom;
   #inFlight = 0;
 
-  constructor({ host }: HttpParts) {
+  constructor({ host, calling }: HttpParts) {
     this.#host = host;
+    this.#calling = calling;
   }
 
   async answer(context: HttpContext): Promise<Response> {
+    const caller = await httpCaller(context, this.#host, requestDeadline(this.#host));
+    // A body that does not come in, and a reply that is not taken, cost their user a place, and nobody else.
+    this.#calling.enter(caller.userId, context.env.outgoing);
+    const value = jsonEncoding.decode(Buffer.from(await context.req.arrayBuffer()), false);
     if (this.#inFlight >= inFlightMax) {
       return refusedAnswer(refusal('overloaded', 'too many requests at once', { retryAfterMs: 1_000 }));
     }
     this.#inFlight += 1;
     try {
-      const caller = await httpCaller(context, this.#host, requestDeadline(this.#host));
-      const value = jsonEncoding.decode(Buffer.from(await context.req.arrayBuffer()), false);
       const reply = await this.#reply(caller, value);
       if (reply === undefined) return new Response(null, { status: 204 });
       return new Response(Buffer.from(reply), { headers: { 'content-type': 'application/json' } });

@@ -1,0 +1,66 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startTestGateway } from '../support/test-gateway.ts';
+import type { TestGateway } from '../support/test-gateway.ts';
+
+let server: TestGateway;
+const sockets: Socket[] = [];
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await server.stop();
+});
+
+const from = (token: string) => ({ authorization: `Bearer ${token}`, 'x-device-id': 'd1' });
+
+/** The status of a call. */
+async function ask(token: string): Promise<number> {
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'getConversations', params: {} });
+  const answer = await fetch(`${server.httpUrl}/v1/rpc`, { method: 'POST', headers: from(token), body });
+  await answer.text();
+  return answer.status;
+}
+
+/** A connection that writes this and reads nothing. */
+function write(text: string): Socket {
+  const socket = connect(Number(new URL(server.httpUrl).port), '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.pause();
+  socket.write(text);
+  sockets.push(socket);
+  return socket;
+}
+
+function head(request: string, token: string, more = ''): string {
+  return `${request} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nX-Device-Id: d1\r\n${more}\r\n`;
+}
+
+describe('G10: bodies that do not come in', () => {
+  /** As many as a user has places for. */
+  function begin(token: string): void {
+    for (let place = 0; place < 128; place++) {
+      write(`${head('POST /v1/rpc', token, 'Content-Length: 100\r\n')}{`);
+    }
+  }
+
+  it('cost their user a place each, for as long as they are there', async () => {
+    server = await startTestGateway();
+    const ann = await server.user('ann');
+    begin(ann);
+    await expect.poll(() => ask(ann)).toBe(503);
+    expect(await ask(await server.user('bob'))).toBe(200);
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await expect.poll(() => ask(ann)).toBe(200);
+  });
+
+  it('keep nobody else out, be they more than all calls that a node carries out at once', async () => {
+    server = await startTestGateway();
+    for (let user = 0; user < 9; user++) {
+      const token = await server.user(`u${user}`);
+      begin(token);
+      await expect.poll(() => ask(token)).toBe(503);
+    }
+    expect(await ask(await server.user('bob'))).toBe(200);
+  });
+});
