@@ -54,10 +54,13 @@ export class RedisLeaseBoard implements LeaseBoard {
     const options = connectionOptions(parts.random);
     this.#commands = new Redis(parts.url, options);
     this.#news = new Redis(parts.url, options);
-    this.#commands.on('error', parts.onTrouble);
-    this.#news.on('error', parts.onTrouble);
+    const onTrouble = (error: unknown): void => {
+      parts.onTrouble(withoutCommand(error));
+    };
+    this.#commands.on('error', onTrouble);
+    this.#news.on('error', onTrouble);
     this.#news.on('ready', () => {
-      this.#news.subscribe(this.#channel).catch(parts.onTrouble);
+      this.#news.subscribe(this.#channel).catch(onTrouble);
     });
     this.#news.on('message', (_channel: string, message: string) => {
       const epoch = Number(message);
@@ -127,8 +130,9 @@ export class RedisLeaseBoard implements LeaseBoard {
           cancel();
           resolve(reply);
         },
-        (cause: unknown) => {
+        (error: unknown) => {
           cancel();
+          const cause = withoutCommand(error);
           const message = cause instanceof Error ? cause.message : String(cause);
           reject(new LeaseBoardError('unavailable', `Redis: ${message}`, { cause }));
         },
@@ -151,6 +155,12 @@ function connectionOptions(random: () => number) {
     // A demoted master answers like this: ask again who is the master now.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   } satisfies RedisOptions;
+}
+
+/** The client notes on an error the command that Redis refused: that of a log-in has the password. */
+function withoutCommand(error: unknown): unknown {
+  if (error instanceof Error) Reflect.deleteProperty(error, 'command');
+  return error;
 }
 
 function list(value: unknown): readonly unknown[] {

@@ -3,6 +3,8 @@ import type { DestinationStream, Logger } from 'pino';
 
 /** Fields that never reach a log, wherever an object that carries them is logged. */
 const secrets = ['token', 'password', 'passwordHash', 'authorization', 'text'];
+/** What a client of Redis was sending when it failed: it may be a log-in. */
+const secretPaths = ['err.command'];
 
 /**
  * Structured logs, one JSON object a line, on standard output unless told otherwise.
@@ -13,7 +15,10 @@ export function createLogger(level: string, nodeId: string, destination?: Destin
     level,
     base: { nodeId },
     timestamp: () => pino.stdTimeFunctions.epochTime(),
-    redact: { paths: secrets.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]), censor: '[secret]' },
+    redact: {
+      paths: [...secretPaths, ...secrets.flatMap((field) => [field, `*.${field}`, `*.*.${field}`])],
+      censor: '[secret]',
+    },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
 }

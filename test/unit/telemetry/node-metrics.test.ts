@@ -68,4 +68,13 @@ describe('logs', () => {
       params: { text: '[secret]' },
     });
   });
+
+  it('never hold the command that a client of Redis notes on its errors', () => {
+    const lines: string[] = [];
+    const logger = createLogger('info', 'n1', { write: (line) => lines.push(line) });
+    const command = { name: 'hello', args: ['3', 'AUTH', 'mailring', 'S3'] };
+    logger.warn({ err: Object.assign(new Error('WRONGPASS'), { command }) }, 'Redis is out of reach');
+    expect(lines[0]).toContain('WRONGPASS');
+    expect(lines[0]).not.toContain('S3');
+  });
 });
