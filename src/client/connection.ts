@@ -1,8 +1,7 @@
 import type { Cancel, Time } from '../std/time.ts';
-import { callErrorOf } from './call-error.ts';
-import type { CallError } from './call-error.ts';
+import { CallError, callErrorOf } from './call-error.ts';
 import type { FrameCodec } from './frame-codec.ts';
-import type { OpenSocket, Socket } from './socket.ts';
+import type { Frame, OpenSocket, Socket } from './socket.ts';
 
 /** How one request over one socket ended. A socket that breaks answers nothing: see `ConnectionEvents.closed`. */
 export type Outcome =
@@ -33,6 +32,12 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** A character takes three bytes at most: only what may be too large is measured. */
+function isLarger(frame: Frame, bytesMax: number): boolean {
+  if (typeof frame !== 'string') return frame.byteLength > bytesMax;
+  return frame.length * 3 > bytesMax && new TextEncoder().encode(frame).byteLength > bytesMax;
+}
+
 /** One WebSocket with JSON-RPC correlation and a watch for silence; knows nothing of sessions or retries. */
 export class Connection {
   readonly #codec: FrameCodec;
@@ -41,6 +46,7 @@ export class Connection {
   readonly #socket: Socket | undefined;
   readonly #waiting = new Map<number, (outcome: Outcome) => void>();
   #lastId = 0;
+  #frameBytesMax = Infinity;
   #closed = false;
   #heardAtMs: number;
   #cancelTimer: Cancel;
@@ -73,12 +79,26 @@ export class Connection {
     return this.#waiting.size;
   }
 
-  /** Sends one call; `settle` is called with its outcome unless the connection closes first. */
+  /** From now on. The other side closes the connection, with all that is under way, at a frame above its limit. */
+  limitFrames(bytesMax: number): void {
+    this.#frameBytesMax = bytesMax;
+  }
+
+  /**
+   * Sends one call; `settle` is called with its outcome unless the connection closes first. One that is too large is
+   * refused here, at once.
+   */
   request(method: string, params: object, settle: (outcome: Outcome) => void): void {
     if (this.#closed) return;
     const id = ++this.#lastId;
+    const frame = this.#codec.encode({ jsonrpc: '2.0', id, method, params });
+    if (isLarger(frame, this.#frameBytesMax)) {
+      const why = `${method} does not fit a frame of ${this.#frameBytesMax} bytes`;
+      settle({ kind: 'error', error: new CallError('too_large', why, false) });
+      return;
+    }
     this.#waiting.set(id, settle);
-    this.#socket?.send(this.#codec.encode({ jsonrpc: '2.0', id, method, params }));
+    this.#socket?.send(frame);
   }
 
   /**

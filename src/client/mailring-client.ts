@@ -256,6 +256,7 @@ export class MailringClient {
     this.#movedHops = 0;
     const mustReset = session.reset === true;
     if (this.#cursor === undefined || mustReset) this.#cursor = session.cursor;
+    connection.limitFrames(session.limits.frameBytesMax);
     connection.watch(session.heartbeatMs * quietHeartbeats, () => this.#probe(connection));
     this.#enter({ kind: 'open', connection, session, sinceMs: this.#time.monotonicMs() });
     if (mustReset) this.#events.reset?.();

@@ -36,6 +36,8 @@ export class FakeServer {
   hold: Promise<undefined> | undefined;
   /** Whether every cursor is too old. */
   forgetsCursors = false;
+  /** A larger one closes its socket with 4504. */
+  frameBytesMax = 65_536;
   readonly #http: Server;
   readonly #connected = new Set<Connected>();
 
@@ -102,6 +104,10 @@ export class FakeServer {
     this.#connected.add(connected);
     socket.on('close', () => this.#connected.delete(connected));
     socket.on('message', (data: Buffer) => {
+      if (data.byteLength > this.frameBytesMax) {
+        socket.close(4504);
+        return;
+      }
       const call = (isBinary ? packr.unpack(data) : JSON.parse(data.toString())) as SeenCall & { id: number };
       this.#receive(connected, call);
     });
@@ -145,7 +151,7 @@ export class FakeServer {
       cursor: isKnown ? since : head,
       serverTime: Date.now(),
       heartbeatMs: 15_000,
-      limits: { textBytesMax: 8192, frameBytesMax: 65_536, batchMax: 50, membersMax: 100 },
+      limits: { textBytesMax: 8192, frameBytesMax: this.frameBytesMax, batchMax: 50, membersMax: 100 },
       ...(since !== undefined && !isKnown ? { reset: true } : {}),
     };
     this.#write(connected, { jsonrpc: '2.0', id, result });

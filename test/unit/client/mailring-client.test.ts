@@ -138,6 +138,18 @@ describe('retries', () => {
     expect(sends()).toHaveLength(1);
   });
 
+  test('a call that does not fit a frame is refused alone, in bytes, whether a session is open or not', async () => {
+    server.frameBytesMax = 2_000;
+    const { client } = connect('ann');
+    const early = client.sendMessage(toBob('x'.repeat(2_000)));
+    const others = [client.sendMessage(toBob('1')), client.sendMessage(toBob('é'.repeat(700)))];
+    await expect(early).rejects.toMatchObject({ kind: 'too_large', retryable: false });
+    await Promise.all(others);
+    await expect(client.sendMessage(toBob('é'.repeat(1_000)))).rejects.toMatchObject({ kind: 'too_large' });
+    expect(client.state.kind).toBe('open');
+    expect(sends()).toHaveLength(2);
+  });
+
   test('the deadline ends a call, sent or not', async () => {
     const { client } = connect('ann');
     server.intercept = ({ method }) => (method === 'sendMessage' ? 'ignore' : 'answer');
