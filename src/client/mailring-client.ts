@@ -6,12 +6,15 @@ import type { Cancel, Time } from '../std/time.ts';
 import { CallError } from './call-error.ts';
 import type { CallMap, CallName, OutgoingMessage, Session } from './call-map.ts';
 import { CallQueue } from './call-queue.ts';
+import { defaultLimits } from './client-limits.ts';
+import type { ClientLimits } from './client-limits.ts';
 import { clientTime } from './client-time.ts';
 import { comesBackAfter } from './close-code.ts';
 import { Connection } from './connection.ts';
 import type { Outcome } from './connection.ts';
 import { jsonCodec } from './frame-codec.ts';
 import type { FrameCodec } from './frame-codec.ts';
+import { ServerClock } from './server-clock.ts';
 import { SessionMove } from './session-move.ts';
 import type { OpenSocket } from './socket.ts';
 
@@ -51,36 +54,6 @@ export interface ClientOptions {
   readonly limits?: Partial<ClientLimits>;
 }
 
-export interface ClientLimits {
-  /** How long opening a socket, and then a session on it, may take. */
-  readonly openTimeoutMs: number;
-  /** How long one try of a call may go unanswered. */
-  readonly attemptTimeoutMs: number;
-  /** Default deadline of a call, all tries together. */
-  readonly callTimeoutMs: number;
-  /** Default deadline of `sendMessage`: a phone may be without a network for long. */
-  readonly sendTimeoutMs: number;
-  readonly pendingCallsMax: number;
-  readonly reconnectFirstMs: number;
-  readonly reconnectMaxMs: number;
-  /** Without a session for as long, the client stops. */
-  readonly giveUpAfterMs: number;
-  /** `moved` answers followed in a row before it counts as a failure. */
-  readonly movedHopsMax: number;
-}
-
-const defaultLimits: ClientLimits = {
-  openTimeoutMs: 10_000,
-  attemptTimeoutMs: 15_000,
-  callTimeoutMs: 30_000,
-  sendTimeoutMs: 60 * 60_000,
-  pendingCallsMax: 10_000,
-  reconnectFirstMs: 250,
-  reconnectMaxMs: 20_000,
-  giveUpAfterMs: 24 * 60 * 60_000,
-  movedHopsMax: 5,
-};
-
 /** Silence this many heartbeats long makes the client ask whether anybody is there. */
 const quietHeartbeats = 2;
 
@@ -110,6 +83,8 @@ type Phase =
  * answered, refused for good, or past its deadline.
  */
 export class MailringClient {
+  /** For messageIds, and whatever else the server compares with its own clock. */
+  readonly serverClock: ServerClock;
   readonly #options: ClientOptions;
   readonly #limits: ClientLimits;
   readonly #events: ClientEvents;
@@ -131,6 +106,7 @@ export class MailringClient {
     this.#events = options.events ?? {};
     this.#codec = options.codec ?? jsonCodec;
     this.#time = options.time ?? clientTime;
+    this.serverClock = new ServerClock(this.#time);
     this.#random = options.random ?? Math.random;
     this.#cursor = options.since;
     this.#url = options.urls[0];
@@ -253,6 +229,7 @@ export class MailringClient {
       return;
     }
     const session = outcome.result as Session;
+    this.serverClock.heard(session.serverTime);
     this.#movedHops = 0;
     const mustReset = session.reset === true;
     if (this.#cursor === undefined || mustReset) this.#cursor = session.cursor;

@@ -58,7 +58,6 @@ export class ChatStore {
     this.deviceId = deviceId;
     this.#time = time;
     this.#outbox = new Outbox(storage);
-    this.#ids = new MessageIdSource(userId, deviceId, time, random);
     this.#client = new MailringClient({
       urls: [wsUrl],
       token,
@@ -73,6 +72,7 @@ export class ChatStore {
         pushed: (method, params) => this.company.pushed(method, params),
       },
     });
+    this.#ids = new MessageIdSource(userId, deviceId, this.#client.serverClock, random);
     this.company = new Company({ client: this.#client, time, changed: () => this.#changed() });
     this.groups = new GroupBook({
       client: this.#client,
@@ -212,7 +212,8 @@ export class ChatStore {
 
   /** Ends this session as well. */
   logOutEverywhere(): void {
-    this.#client.call('revokeTokens', { before: this.#time.wallMs() }).catch((error: unknown) => {
+    const before = this.#client.serverClock.wallMs();
+    this.#client.call('revokeTokens', { before }).catch((error: unknown) => {
       this.#failed(error);
     });
   }

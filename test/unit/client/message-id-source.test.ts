@@ -17,3 +17,16 @@ test('ids of one millisecond differ, are well formed and name their maker', () =
     });
   }
 });
+
+test('a clock that is corrected by little does not go back in ids; one that was wrong does, and no id comes twice', () => {
+  let nowMs = 1_700_000_000_000;
+  const source = new MessageIdSource('ann', 'd1', { wallMs: () => nowMs }, () => 0.5);
+  const stepsMs = [0, -200, 100, 150, -600_000, 0, 600_000];
+  const ids = stepsMs.map((stepMs) => {
+    nowMs += stepMs;
+    return source.next();
+  });
+  const laterMs = ids.map((id) => (parseMessageId(id)?.epochMs ?? NaN) - 1_700_000_000_000);
+  expect(laterMs).toEqual([0, 0, 0, 50, -599_950, -599_950, 50]);
+  expect(new Set(ids).size).toBe(ids.length);
+});

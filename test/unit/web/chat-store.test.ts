@@ -3,6 +3,7 @@ import { clientTime } from '../../../src/client/client-time.ts';
 import { openNodeSocket } from '../../../src/client/node-socket.ts';
 import { ChatStore } from '../../../src/web/chat-store.ts';
 import type { TextStorage } from '../../../src/web/outbox.ts';
+import { parseMessageId } from '../../../src/protocol/message-id.ts';
 import { ProtocolError } from '../../../src/protocol/protocol-error.ts';
 import { FakeServer } from '../../support/fake-server.ts';
 
@@ -19,7 +20,7 @@ function memoryStorage(): TextStorage {
   };
 }
 
-function open(userId: string, storage = memoryStorage()): ChatStore {
+function open(userId: string, storage = memoryStorage(), time = clientTime): ChatStore {
   const store = new ChatStore({
     wsUrl: server.wsUrl,
     userId,
@@ -27,7 +28,7 @@ function open(userId: string, storage = memoryStorage()): ChatStore {
     deviceId: 'web',
     openSocket: openNodeSocket,
     storage,
-    time: clientTime,
+    time,
     random: Math.random,
   });
   stores.push(store);
@@ -177,4 +178,17 @@ describe('receiving', () => {
     await vi.waitFor(() => expect(textsIn(store)).toEqual(['before', 'meanwhile']), 5_000);
     expect(store.conversations.unread).toBe(2);
   });
+});
+
+test.each([-48, 48])('a device clock that is %i h off is not what the server is told', async (hours) => {
+  const time = { ...clientTime, wallMs: () => Date.now() + hours * 3_600_000 };
+  const store = open('ann', memoryStorage(), time);
+  await isOpen(store);
+  store.send(conversationId, 'hello');
+  store.logOutEverywhere();
+  const told = (method: string) => server.seen.find((call) => call.method === method)?.params;
+  await vi.waitFor(() => expect(told('revokeTokens')).toBeDefined());
+  const aboutNow = (epochMs: unknown) => expect(Math.abs(Number(epochMs) - Date.now())).toBeLessThan(60_000);
+  aboutNow(told('revokeTokens')!['before']);
+  aboutNow(parseMessageId(String(told('sendMessage')!['messageId']))?.epochMs);
 });
