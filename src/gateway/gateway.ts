@@ -20,6 +20,7 @@ import { httpApp } from './http-app.ts';
 import { retryAfterSeconds } from './http-answer.ts';
 import { jsonEncoding } from './json-encoding.ts';
 import { msgpackEncoding } from './msgpack-encoding.ts';
+import { OpenRequests } from './open-requests.ts';
 import { PushFrames } from './push-frames.ts';
 import { RequestRoom } from './request-room.ts';
 import { SocketConnection } from './socket-connection.ts';
@@ -66,6 +67,7 @@ export class Gateway {
   readonly #admission: Admission;
   readonly #calling = new RequestRoom(callingOfUserMax);
   readonly #waiting = new RequestRoom(waitingOfUserMax);
+  readonly #requests: OpenRequests;
   readonly #round: FlushRound;
   readonly #greetings: FairTurns;
   /** New connections by address, each with a turn of `#greetings`; their number is bounded by `Admission`. */
@@ -84,6 +86,7 @@ export class Gateway {
     const { settings, time, metrics } = options;
     this.#host = new SessionHost(options);
     this.#admission = new Admission(settings.limits, time.monotonicMs());
+    this.#requests = new OpenRequests(time, settings.session.stalledMs);
     this.#round = new FlushRound(time);
     this.#greetings = new FairTurns(time, greetingTurnMs, greetingShare);
     const encodings = [jsonEncoding, msgpackEncoding];
@@ -116,15 +119,19 @@ export class Gateway {
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const server = createServer(
       {
-        // Others (h2c) are answered as if they had not asked.
-        shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+        // Others (h2c) are answered as if they had not asked, and so is who waits for other answers.
+        shouldUpgradeCallback: ({ headers, socket }) =>
+          headers.upgrade?.toLowerCase() === 'websocket' && !this.#requests.isBusy(socket),
         maxHeaderSize: http.headerBytesMax,
         headersTimeout: http.headersTimeoutMs,
         requestTimeout: http.requestTimeoutMs,
         keepAliveTimeout: http.keepAliveTimeoutMs,
         connectionsCheckingInterval: http.checkIntervalMs,
       },
-      (request, response) => void listener(request, response),
+      (request, response) => {
+        if (this.#requests.enter(response)) void listener(request, response);
+        else request.socket.destroy();
+      },
     );
     server.maxConnections = settings.limits.connectionsMax + http.connectionsBeyond;
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
@@ -132,6 +139,7 @@ export class Gateway {
     await listening(server, address);
     server.on('error', (err) => this.#options.logger.error({ err }, 'the listener for clients failed'));
     this.#scheduleTick();
+    this.#requests.watch();
     return (server.address() as AddressInfo).port;
   }
 
@@ -146,6 +154,7 @@ export class Gateway {
   async stop(): Promise<void> {
     this.#admission.stop();
     this.#cancelTick();
+    this.#requests.stop();
     const server = this.#server;
     if (server === undefined) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));

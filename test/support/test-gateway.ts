@@ -8,6 +8,7 @@ import { Gateway } from '../../src/gateway/gateway.ts';
 import type { SessionSettings } from '../../src/session/session-host.ts';
 import { userRates } from '../../src/session/user-rates.ts';
 import { systemTime } from '../../src/std/time.ts';
+import type { Time } from '../../src/std/time.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { NodeMetrics } from '../../src/telemetry/node-metrics.ts';
 import { FakeMailboxes } from './fake-mailboxes.ts';
@@ -66,6 +67,7 @@ export async function startTestGateway(
   change: Groups = {},
   webDir?: string,
   origins: readonly string[] = [],
+  time: Time = systemTime,
 ): Promise<TestGateway> {
   const mailboxes = new FakeMailboxes();
   const metrics = new NodeMetrics();
@@ -86,7 +88,7 @@ export async function startTestGateway(
     presence: nobodyThere,
     metrics,
     logger: createLogger('silent', 'n1'),
-    time: systemTime,
+    time,
     random: Math.random,
     ...(webDir !== undefined && { webDir }),
     origins,

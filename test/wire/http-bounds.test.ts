@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemTime } from '../../src/std/time.ts';
 import { startTestGateway } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
 
@@ -62,5 +63,49 @@ describe('G10: bodies that do not come in', () => {
       await expect.poll(() => ask(token)).toBe(503);
     }
     expect(await ask(await server.user('bob'))).toBe(200);
+  });
+});
+
+describe('G10: replies that are not taken', () => {
+  const page = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'getMessages',
+    params: { conversationId: 'dm:ann:bob', limit: 200 },
+  });
+
+  /** `ann` has a page of 9.8 MB: more than the system takes for a connection that is not read. */
+  function fill(): void {
+    for (let seq = 1; seq <= 200; seq++) {
+      const text = '\u0001'.repeat(8_192);
+      const messageId = `${seq}.bob.d1`;
+      const message = { conversationId: 'dm:ann:bob', seq, messageId, from: 'bob', text, timestamp: 0 };
+      server.mailboxes.mailbox('ann').append(message);
+    }
+  }
+
+  /** What a connection that is not read learns of its end. */
+  const isClosed = (socket: Socket): boolean => {
+    socket.write('\r\n');
+    return socket.destroyed;
+  };
+
+  it('are given up with their connections', async () => {
+    let aheadMs = 0;
+    const time = { ...systemTime, monotonicMs: () => systemTime.monotonicMs() + aheadMs };
+    server = await startTestGateway({ session: { stalledMs: 400 } }, undefined, [], time);
+    const ann = await server.user('ann');
+    fill();
+    const asked = head('POST /v1/rpc', ann, `Content-Length: ${page.length}\r\n`) + page;
+    const unread = [write(asked), write(asked)];
+    const { called } = server.mailboxes.mailbox('ann');
+    await expect.poll(() => called.filter((name) => name === 'getMessages').length).toBe(2);
+    await expect.poll(() => ((aheadMs += 50_000), unread.every(isClosed))).toBe(true);
+  });
+
+  it('are not piled up by one connection', async () => {
+    server = await startTestGateway();
+    const socket = write('GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(150));
+    await expect.poll(() => isClosed(socket)).toBe(true);
   });
 });
