@@ -89,7 +89,8 @@ export class EventStream implements FeedSink {
   }
 
   #push(text: string): boolean {
-    const waiting = this.#response.writableLength;
+    // While the socket takes data, what it holds is as good as sent: no event would tell when it is.
+    const waiting = this.#blockedSinceMs === undefined ? 0 : this.#response.writableLength;
     if (waiting > 0 && waiting + text.length > this.#host.options.settings.session.writeBufferBytesMax) {
       this.#isStarved = true;
       return false;

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { getDefaultHighWaterMark, setDefaultHighWaterMark } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemTime } from '../../src/std/time.ts';
 import { startTestGateway } from '../support/test-gateway.ts';
@@ -107,5 +108,32 @@ describe('G10: replies that are not taken', () => {
     server = await startTestGateway();
     const socket = write('GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(150));
     await expect.poll(() => isClosed(socket)).toBe(true);
+  });
+});
+
+describe('an event stream that is not read for a while', () => {
+  const usualBytes = getDefaultHighWaterMark(false);
+  afterEach(() => setDefaultHighWaterMark(false, usualBytes));
+
+  it('G8: goes on, also when it was full while its socket had not asked for a pause', async () => {
+    // A socket says when it takes data again only where it said before that it takes none.
+    setDefaultHighWaterMark(false, 1 << 30);
+    server = await startTestGateway({ session: { writeBufferBytesMax: 65_536 } });
+    const ann = server.mailboxes.mailbox('ann');
+    const socket = write(head('GET /v1/events', await server.user('ann')));
+    await expect.poll(() => ann.listenerCount).toBe(2);
+    const text = 'x'.repeat(60_000);
+    for (let seq = 1; seq <= 300; seq++) {
+      const messageId = `${seq}.bob.d1`;
+      ann.append({ conversationId: 'dm:ann:bob', seq, messageId, from: 'bob', text, timestamp: 0 });
+    }
+    let [received, end] = [0, ''];
+    socket.on('data', (data) => {
+      received += data.length;
+      end = (end + data.toString()).slice(-200_000);
+    });
+    socket.resume();
+    await expect.poll(() => end).toContain('"seq":300,');
+    expect(received).toBeGreaterThan(300 * text.length);
   });
 });
