@@ -187,8 +187,13 @@ export class CallDesk {
   }
 
   #answer(pending: PendingCall, result: object): void {
-    if (!this.#pending.delete(pending)) return;
     const { id, batch, served, startedMs } = pending;
+    const sent = (): void => served.call.answered?.(this.#caller, result);
+    if (!this.#pending.delete(pending)) {
+      sent();
+      return;
+    }
+    batch?.whenSent(sent);
     const nowMs = this.#service.time.monotonicMs();
     served.tally.succeeded(nowMs - startedMs);
     // The method of a notification is run like any other, but not answered.
@@ -198,6 +203,7 @@ export class CallDesk {
       chargeReply(this.#bucket, payload.length, nowMs);
       this.#reply(id, batch, payload);
     }
+    if (batch === undefined) sent();
     this.#settled();
   }
 

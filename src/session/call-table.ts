@@ -28,6 +28,8 @@ export interface Call {
    * frames (G3). `deadline`: absolute monotonic milliseconds.
    */
   start(caller: Caller, params: object, deadline: number): Promise<object> | Refusal;
+  /** What `start` resolved with has been sent, or nobody waits for it any more. */
+  readonly answered?: (caller: Caller, result: object) => void;
 }
 
 /** What a handler gets once the params fit. */

@@ -38,14 +38,25 @@ interface Writing {
   toldMs: number;
 }
 
+/** Users who are watched. What changes after `result` was made follows it: it waits until that was handed on. */
+interface Watched {
+  readonly watch: PresenceWatch;
+  readonly result: WatchPresenceResult;
+  readonly unsent: Unsent;
+}
+
+/** Changes that have to wait or found no room, the last one of each user. */
+interface Unsent {
+  readonly news: Map<string, Presence>;
+  isHeld: boolean;
+}
+
 /** The others, as one device has to do with them beside messages: whom it watches, and whom it tells that its user writes. */
 export class Company {
   readonly #parts: CompanyParts;
   /** The longest untouched first. */
   readonly #writings = new Map<string, Writing>();
-  #watch: PresenceWatch | undefined;
-  /** Changes that found no room, the last one of each user. */
-  #unsent = new Map<string, Presence>();
+  #watched: Watched | undefined;
   /** Of the last call: an earlier one that is answered later is not kept. */
   #watchCalls = 0;
   #isEnded = false;
@@ -59,15 +70,24 @@ export class Company {
     const { mailbox, presence, push, watchBuckets } = this.#parts;
     this.#pay(watchBuckets);
     const call = ++this.#watchCalls;
-    const watch = await presence.watch(mailbox.userId, userIds, (news) => this.#send(news), deadline);
+    const unsent: Unsent = { news: new Map(), isHeld: true };
+    const send = (news: Presence): void => this.#send(news, unsent);
+    const watch = await presence.watch(mailbox.userId, userIds, send, deadline);
+    const result = { presence: watch.presence };
     if (push === undefined || this.#isEnded || call !== this.#watchCalls) {
       watch.end();
     } else {
-      this.#watch?.end();
-      this.#watch = watch;
-      this.#unsent = new Map();
+      this.#watched?.watch.end();
+      this.#watched = { watch, result, unsent };
     }
-    return { presence: watch.presence };
+    return result;
+  }
+
+  /** The answer of `watchPresence` is on its way, or nobody waits for it any more: changes may follow. */
+  answered(result: object): void {
+    if (this.#watched?.result !== result) return;
+    this.#watched.unsent.isHeld = false;
+    this.resume();
   }
 
   /** Tells the others that this user writes or has stopped. Rejects with ProtocolError. */
@@ -85,9 +105,9 @@ export class Company {
 
   /** There is room again. */
   resume(): void {
-    const unsent = this.#unsent;
-    this.#unsent = new Map();
-    for (const news of unsent.values()) this.#send(news);
+    if (this.#watched === undefined) return;
+    const { unsent } = this.#watched;
+    for (const news of [...unsent.news.values()]) this.#send(news, unsent);
   }
 
   /** Called now and then: who says nothing more has stopped. */
@@ -100,15 +120,15 @@ export class Company {
 
   end(): void {
     this.#isEnded = true;
-    this.#watch?.end();
+    this.#watched?.watch.end();
     for (const writing of this.#writings.values()) if (writing.isOn) this.#stop(writing);
     this.#writings.clear();
   }
 
-  #send(news: Presence): void {
+  #send(news: Presence, unsent: Unsent): void {
     // In the order of the last change.
-    this.#unsent.delete(news.userId);
-    if (this.#parts.push?.(news) !== true) this.#unsent.set(news.userId, news);
+    unsent.news.delete(news.userId);
+    if (unsent.isHeld || this.#parts.push?.(news) !== true) unsent.news.set(news.userId, news);
   }
 
   #pay(buckets: KeyedBuckets): void {

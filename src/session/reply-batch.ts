@@ -9,7 +9,7 @@ export class ReplyBatch {
   readonly #replies: Payload[] = [];
   #outstanding: number;
   #bytes = 0;
-  #whenSent: () => void = () => undefined;
+  readonly #whenSent: (() => void)[] = [];
 
   /** `requests`: how many will be settled, those without an answer included. */
   constructor(outlet: ReplyOutlet, requests: number, bytesMax: number) {
@@ -24,12 +24,12 @@ export class ReplyBatch {
     this.#outstanding -= 1;
     if (this.#outstanding > 0) return;
     if (this.#replies.length > 0) this.#outlet.send(this.#outlet.encoding.batch(this.#replies));
-    this.#whenSent();
+    for (const run of this.#whenSent) run();
   }
 
-  /** Calls `run` after the last reply. */
+  /** Calls `run` after the last reply was sent. */
   whenSent(run: () => void): void {
-    this.#whenSent = run;
+    this.#whenSent.push(run);
   }
 
   /** Replies are held until all are there, so together they have to be bounded. */

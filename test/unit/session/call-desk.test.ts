@@ -8,6 +8,7 @@ import type { CallLimits } from '../../../src/session/call-service.ts';
 import type { Call } from '../../../src/session/call-table.ts';
 import type { ReplyOutlet } from '../../../src/session/device-connection.ts';
 import { Intake } from '../../../src/session/intake.ts';
+import { ReplyBatch } from '../../../src/session/reply-batch.ts';
 import { FairTurns } from '../../../src/std/fair-turns.ts';
 import { TokenBucket } from '../../../src/std/token-bucket.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
@@ -56,6 +57,7 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
   const metrics = new NodeMetrics();
   const answers: (() => void)[] = [];
   const { outlet, ...seen } = recorder(time);
+  const { replies } = seen;
   const slow = (kind: Call['kind']): Call => ({
     name: kind,
     kind,
@@ -69,7 +71,8 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
     },
   };
   const costly: Call = { ...slow('write'), name: 'costly', surcharge: () => 50 };
-  const calls = [slow('read'), slow('write'), broken, costly].map(
+  const followed: Call = { ...slow('write'), name: 'followed', answered: () => replies.push('what follows') };
+  const calls = [slow('read'), slow('write'), broken, costly, followed].map(
     (call) => [call.name, { call, tally: metrics.call(call.name) }] as const,
   );
   const mailboxes = new FakeMailboxes();
@@ -94,12 +97,12 @@ function setUp(limits: Partial<CallLimits> = {}, bucket = new TokenBucket(1e6, 1
     outlet,
     new Intake(outlet, time),
   );
-  const submit = (method: string, id: number): void => {
+  const submit = (method: string, id: number, batch?: ReplyBatch): void => {
     const request: CallRequest = { kind: 'call', id, method, params: {} };
-    desk.submit(request, undefined);
+    desk.submit(request, batch);
   };
   return {
-    ...{ time, desk, submit, answers, ...seen },
+    ...{ time, desk, submit, outlet, answers, ...seen },
     /** The next turn of the event loop. */
     turn: () => soon.shift()?.(),
   };
@@ -116,6 +119,33 @@ describe('CallDesk', () => {
       await settle();
     }
     expect(replies.toSorted()).toEqual(['1: ok', '2: ok', '3: ok', '4: ok', '5: ok']);
+  });
+
+  it('what follows an answer comes after it, and after its batch', async () => {
+    const { submit, outlet, answers, replies } = setUp();
+    submit('followed', 1);
+    const batch = new ReplyBatch(outlet, 2, 1e6);
+    submit('followed', 2, batch);
+    submit('write', 3, batch);
+    answers[0]!();
+    await settle();
+    expect(replies.splice(0)).toEqual(['1: ok', 'what follows']);
+    answers[1]!();
+    await settle();
+    expect(replies).toEqual([]);
+    answers[2]!();
+    await settle();
+    expect(replies).toEqual(['2: ok,3: ok', 'what follows']);
+  });
+
+  it('an answer that comes too late lets go what follows it', async () => {
+    const { desk, submit, time, answers, replies } = setUp({ deadlineMs: 1000 });
+    submit('followed', 1);
+    time.advance(5_000);
+    desk.expire(time.monotonicMs());
+    answers[0]!();
+    await settle();
+    expect(replies).toEqual(['1: unavailable', 'what follows']);
   });
 
   it('G10: a call that costs more is served, and others wait for what it took', () => {

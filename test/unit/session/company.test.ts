@@ -43,6 +43,10 @@ class Stand {
     });
   }
 
+  async watch(userIds: readonly string[]): Promise<void> {
+    this.company.answered(await this.time.drive(this.company.watchPresence(userIds, 1e9)));
+  }
+
   type(on: boolean): Promise<object> {
     return this.time.drive(this.company.type({ conversationId, on }, 1e9));
   }
@@ -84,8 +88,8 @@ describe('the company of a session', () => {
 
   test('is watched by the last call; what found no room is pushed when there is some, as it is by then', async () => {
     const stand = new Stand();
-    await stand.time.drive(stand.company.watchPresence(['bob'], 1e9));
-    await stand.time.drive(stand.company.watchPresence(['bob', 'cat'], 1e9));
+    await stand.watch(['bob']);
+    await stand.watch(['bob', 'cat']);
     expect(stand.ended).toBe(1);
     stand.hasRoom = false;
     const push = stand.pushes[1]!;
@@ -96,5 +100,21 @@ describe('the company of a session', () => {
     expect(stand.pushed).toEqual(['bob false', 'cat true']);
     stand.company.end();
     expect(stand.ended).toBe(2);
+  });
+
+  test('is told what changes after an answer was made only when that is on its way', async () => {
+    const stand = new Stand();
+    const answers = [];
+    for (const userIds of [['bob'], ['bob', 'cat']]) {
+      answers.push(await stand.time.drive(stand.company.watchPresence(userIds, 1e9)));
+      stand.pushes.at(-1)!({ userId: 'bob', online: true, lastSeen: 1 });
+    }
+    stand.company.resume();
+    stand.company.answered(answers[0]!);
+    expect(stand.pushed).toEqual([]);
+    stand.company.answered(answers[1]!);
+    expect(stand.pushed).toEqual(['bob true']);
+    stand.pushes[1]!({ userId: 'bob', online: false, lastSeen: 2 });
+    expect(stand.pushed).toEqual(['bob true', 'bob false']);
   });
 });
