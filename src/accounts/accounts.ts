@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import type { MailboxDirectory } from '../router/mailbox-port.ts';
-import type { Time } from '../std/time.ts';
+import type { Cancel, Time } from '../std/time.ts';
 import type { PasswordHasher } from './password-hash.ts';
 import type { IssuedToken, TokenService } from './token-service.ts';
 import type { TokenVerifier } from './token-verifier.ts';
@@ -88,6 +88,12 @@ export class Accounts {
     if (profile === undefined) throw new ProtocolError('unauthenticated', 'the user of this token is gone');
     if (!isGood) throw new ProtocolError('unauthenticated', 'the token was revoked');
     return verified;
+  }
+
+  /** Calls `listener` when tokens may have become bad in another way than by a change of their user's row. */
+  onWithdrawn(listener: () => void): Cancel {
+    const tokens: TokenVerifier = this.#options.issuer.tokens;
+    return tokens.onWithdrawn?.(listener) ?? (() => undefined);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors } from 'jose';
 import type { CryptoKey, FlattenedJWSInput, JSONWebKeySet, JWSHeaderParameters } from 'jose';
 import { ProtocolError } from '../protocol/protocol-error.ts';
-import type { Time } from '../std/time.ts';
+import type { Cancel, Time } from '../std/time.ts';
 import { JwtChecker } from './jwt-checker.ts';
 import type { TokenVerifier } from './token-verifier.ts';
 import type { VerifiedToken } from './verified-token.ts';
@@ -27,19 +27,25 @@ const algorithms = [
 ];
 /** After that the keys are fetched anew, while the known ones go on to serve. */
 const refreshMs = 10 * 60_000;
+/** While somebody wants to hear of withdrawn keys, whether or not tokens come. */
+const lookMs = 60_000;
+/** Keys that nobody has asked for so long, as in a quiet night, serve only where the issuer is out of reach. */
+const staleMs = 20 * 60_000;
 /** After an outage of that length the known keys are trusted no longer: they may have been withdrawn. */
 const trustMs = 24 * 3_600_000;
 /** Unknown key ids make nobody ask more often than that, nor does an issuer that is out of reach. */
 const askAgainMs = 5_000;
 
 interface KnownKeys {
+  readonly keys: ReadonlySet<string>;
   readonly keyFor: ReturnType<typeof createLocalJWKSet>;
   readonly askedMs: number;
 }
 
 /**
  * Tokens of an external issuer, checked with the keys that it publishes: fetched when first needed, again every ten
- * minutes and for an unknown key id (rotation), kept for a day while the issuer is out of reach.
+ * minutes and for an unknown key id (rotation), kept for a day while the issuer is out of reach. Where one was withdrawn,
+ * what was verified before is verified anew.
  */
 export class JwksIssuer implements TokenVerifier {
   readonly #options: JwksIssuerOptions;
@@ -47,6 +53,8 @@ export class JwksIssuer implements TokenVerifier {
   #known: KnownKeys | undefined;
   #failedMs = -Infinity;
   #fetching: Promise<KnownKeys> | undefined;
+  readonly #listeners = new Set<() => void>();
+  #isLooking = false;
 
   constructor(options: JwksIssuerOptions) {
     const { issuer, audience, userClaim, time } = options;
@@ -58,8 +66,17 @@ export class JwksIssuer implements TokenVerifier {
   async verify(token: string): Promise<VerifiedToken> {
     const ageMs = this.#ageMs;
     if (ageMs >= trustMs) await this.#fetch();
-    else if (ageMs >= refreshMs && this.#mayAsk) this.#refresh();
+    else if (ageMs >= staleMs) await this.#refresh();
+    else void this.#refresh();
     return this.#checker.verify(token);
+  }
+
+  onWithdrawn(listener: () => void): Cancel {
+    this.#listeners.add(listener);
+    this.#lookLater();
+    return () => {
+      this.#listeners.delete(listener);
+    };
   }
 
   async #keyFor(header?: JWSHeaderParameters, token?: FlattenedJWSInput): Promise<CryptoKey> {
@@ -81,11 +98,25 @@ export class JwksIssuer implements TokenVerifier {
     return this.#options.time.monotonicMs() - this.#failedMs >= askAgainMs;
   }
 
-  /** Nobody waits for it: the known keys are good enough. */
-  #refresh(): void {
-    this.#fetch().catch(() => {
-      // It was reported, and the next token asks again.
+  #lookLater(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#options.time.after(lookMs, () => {
+      this.#isLooking = false;
+      if (this.#listeners.size === 0) return;
+      void this.#refresh();
+      this.#lookLater();
     });
+  }
+
+  /** Fetches known keys anew where it is time; never rejects, as they are good enough meanwhile. */
+  async #refresh(): Promise<void> {
+    if (this.#known === undefined || this.#ageMs < refreshMs || !this.#mayAsk) return;
+    try {
+      await this.#fetch();
+    } catch {
+      // It was reported, and the next token or look asks again.
+    }
   }
 
   /** Rejects with ProtocolError. Those who come while it runs share it. */
@@ -100,15 +131,27 @@ export class JwksIssuer implements TokenVerifier {
     const { time, fetchKeys, onTrouble } = this.#options;
     if (!this.#mayAsk) throw outOfReach();
     const askedMs = time.monotonicMs();
+    let known: KnownKeys;
     try {
-      this.#known = { keyFor: createLocalJWKSet(await fetchKeys()), askedMs };
+      const keySet = await fetchKeys();
+      const keys = new Set(keySet.keys.map((key) => JSON.stringify(key)));
+      known = { keys, keyFor: createLocalJWKSet(keySet), askedMs };
     } catch (error) {
       this.#failedMs = time.monotonicMs();
       onTrouble(error);
       throw outOfReach(error);
     }
+    this.#take(known);
+    return known;
+  }
+
+  /** What a key that is still there has signed stays good, whatever was added. */
+  #take(known: KnownKeys): void {
+    const former = [...(this.#known?.keys ?? [])];
+    this.#known = known;
+    if (former.every((key) => known.keys.has(key))) return;
     this.#checker.forget();
-    return this.#known;
+    for (const listener of this.#listeners) listener();
   }
 }
 

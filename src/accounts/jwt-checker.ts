@@ -30,6 +30,7 @@ export class JwtChecker implements TokenVerifier {
   readonly #rules: JwtRules;
   readonly #time: Time;
   readonly #verified = new LRUCache<string, VerifiedToken>({ max: verifiedTokensMax });
+  #forgotten = 0;
 
   constructor(rules: JwtRules, time: Time) {
     this.#rules = rules;
@@ -43,13 +44,16 @@ export class JwtChecker implements TokenVerifier {
       this.#verified.delete(token);
       throw new ProtocolError('unauthenticated', 'the token has expired');
     }
+    const forgotten = this.#forgotten;
     const verified = { ...this.#read(await this.#check(token)), tokenId: fingerprintOf(token) };
-    this.#verified.set(token, verified);
+    // It may have been checked with a key that was withdrawn meanwhile.
+    if (forgotten === this.#forgotten) this.#verified.set(token, verified);
     return verified;
   }
 
-  /** The keys have changed: nothing that was verified with the former ones counts any more. */
+  /** A key was withdrawn: nothing that was verified so far, or is being verified, is remembered. */
   forget(): void {
+    this.#forgotten += 1;
     this.#verified.clear();
   }
 

@@ -1,3 +1,4 @@
+import type { Cancel } from '../std/time.ts';
 import type { VerifiedToken } from './verified-token.ts';
 
 /** Says who a token speaks for. */
@@ -7,4 +8,6 @@ export interface TokenVerifier {
    * `unavailable` where that cannot be told now.
    */
   verify(token: string): Promise<VerifiedToken>;
+  /** Calls `listener`, which must not throw, when tokens that were good may not be so any more. */
+  onWithdrawn?(listener: () => void): Cancel;
 }

@@ -125,6 +125,47 @@ describe('keys of an external issuer', () => {
       .toBe('refused');
   });
 
+  it('that were withdrawn in a quiet night are not good for the first token of the morning', async () => {
+    const old = await sign({ sub: 'ann', exp: time.wallMs() / 1000 + 86_400 });
+    await tokens.verify(await sign({ sub: 'bob' }));
+    await publisher.addKey();
+    publisher.withdrawOldKeys();
+    time.advance(20 * minuteMs);
+    await expect(tokens.verify(old)).rejects.toMatchObject({ kind: 'unauthenticated' });
+  });
+
+  it('that are the same as before cost nobody anything, whoever makes ids up', async () => {
+    const token = await sign({ sub: 'ann' });
+    const verified = await tokens.verify(token);
+    time.advance(5_000);
+    const [, ...rest] = token.split('.');
+    const madeUp = [encoded({ alg: 'ES256', kid: 'made-up' }), ...rest].join('.');
+    await expect(tokens.verify(madeUp)).rejects.toMatchObject({ kind: 'unauthenticated' });
+    expect(publisher.asked).toBe(2);
+    expect(await tokens.verify(token)).toBe(verified);
+  });
+
+  it('are asked for while sessions are open, and who listens hears of one that was withdrawn, not of others', async () => {
+    let withdrawals = 0;
+    const cancel = tokens.onWithdrawn(() => (withdrawals += 1));
+    const old = await sign({ sub: 'ann', exp: time.wallMs() / 1000 + 86_400 });
+    await tokens.verify(old);
+    await publisher.addKey();
+    time.advance(10 * minuteMs);
+    await untilAsked(2);
+    await tokens.verify(await sign({ sub: 'ann' }));
+    expect(withdrawals).toBe(0);
+    publisher.withdrawOldKeys();
+    time.advance(11 * minuteMs);
+    await expect.poll(() => withdrawals, { timeout: 20_000 }).toBe(1);
+    await expect(tokens.verify(old)).rejects.toMatchObject({ kind: 'unauthenticated' });
+    cancel();
+    const { asked } = publisher;
+    time.advance(21 * minuteMs);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(publisher.asked).toBe(asked);
+  });
+
   it.each<[string, { status: number; body: string }]>([
     ['fails', { status: 500, body: '' }],
     ['sends elsewhere', { status: 302, body: '' }],

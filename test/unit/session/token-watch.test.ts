@@ -11,6 +11,7 @@ class Stand {
   endings = 0;
   failure: ProtocolError | undefined;
   #listener: ChangeListener = () => undefined;
+  readonly withdrawn = new Set<() => void>();
   readonly watch: TokenWatch;
 
   constructor() {
@@ -30,8 +31,12 @@ class Stand {
       if (this.failure !== undefined) throw this.failure;
       return { userId: 'ann', tokenId: 't', issuedAtMs: 0, expiresAtMs: 1 };
     };
+    const onWithdrawn = (listener: () => void) => {
+      this.withdrawn.add(listener);
+      return () => this.withdrawn.delete(listener);
+    };
     this.watch = new TokenWatch({
-      ...{ token: 't', mailbox, accounts: { authenticate }, time: this.time, timeoutMs: 1_000 },
+      ...{ token: 't', mailbox, accounts: { authenticate, onWithdrawn }, time: this.time, timeoutMs: 1_000 },
       random: () => 0.5,
       ended: () => {
         this.endings++;
@@ -75,5 +80,24 @@ describe('the token of an open session', () => {
     stand.watch.stop();
     await stand.time.run(10_000);
     expect(stand.endings).toBe(1);
+  });
+
+  test('is looked at when a key of the issuer was withdrawn, some time later; a revocation does not wait for that', async () => {
+    const stand = new Stand();
+    const withdraw = () => {
+      for (const listener of stand.withdrawn) listener();
+    };
+    await stand.time.run(1_000);
+    withdraw();
+    await stand.time.run(29_000);
+    expect(stand.checks).toBe(1);
+    await stand.time.run(2_000);
+    expect(stand.checks).toBe(2);
+    withdraw();
+    stand.hear();
+    await stand.time.run(1_000);
+    expect(stand.checks).toBe(3);
+    stand.watch.stop();
+    expect(stand.withdrawn.size).toBe(0);
   });
 });
