@@ -56,8 +56,9 @@ export class EventStream implements FeedSink {
       'cache-control': 'no-store',
       'x-accel-buffering': 'no', // a proxy that collects the stream would hold it back
     });
-    // Something at once, so that the other side sees the stream open.
-    response.write(': open\n\n');
+    // Something at once, so that the other side sees the stream open; from the head also where that is, as an id that
+    // belongs to no event: one who loses the connection before the first change comes back with it.
+    response.write(since === undefined ? `: open\nid: ${opened.cursor}\n\n` : ': open\n\n');
     response.on('drain', () => this.#drained());
     const ended = new Promise<void>((resolve) => response.once('close', resolve));
     const end = (): void => this.end();

@@ -157,7 +157,8 @@ function events(): Json {
       200: {
         description:
           'Each event has the cursor as `id` and a Change as `data`. An event `reset` says that the cursor is too ' +
-          'old or unknown; the stream goes on from the head.',
+          'old or unknown; the stream goes on from the head. Without a cursor the stream begins at the head, and with ' +
+          'an `id` of its own without `data`: no event, but the place to come back to.',
         content: { 'text/event-stream': { schema: { type: 'string' } } },
       },
       400: refused('A parameter does not fit.'),

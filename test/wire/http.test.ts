@@ -234,6 +234,22 @@ describe('GET /v1/events', () => {
     expect(resumed[0]).toContain('streamed');
   });
 
+  it('G8: from now on, says where that is before the first change, and nobody who comes back misses any', async () => {
+    const abort = new AbortController();
+    const response = await fetch(`${server.httpUrl}/v1/events`, { headers: asAnn(), signal: abort.signal });
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
+      if (text.endsWith('\n\n')) break;
+    }
+    abort.abort();
+    const cursor = /^: open\nid: (\d+)\n\n$/.exec(text)?.[1] ?? '';
+    await say('between two connections');
+    const resumed = await events({ ...asAnn(), 'last-event-id': cursor }, '', 1);
+    expect(resumed[0]).toContain('between two connections');
+  });
+
   it('says reset where the cursor is unknown', async () => {
     expect((await events(asAnn(), '?since=gone', 1))[0]).toMatch(
       /^event: reset\nid: \d+\ndata: \{"reset":true/,
