@@ -13,7 +13,14 @@ import {
   lacksNews,
   markOfState,
 } from '../group/fan-out-due.ts';
-import { everything, leastMark, markOfGroup, reachesMark, type FanOutMark } from '../group/fan-out-mark.ts';
+import {
+  everything,
+  furthestMark,
+  leastMark,
+  markOfGroup,
+  reachesMark,
+  type FanOutMark,
+} from '../group/fan-out-mark.ts';
 import { isReadByMembers, type GroupState } from '../group/group-state.ts';
 import type { Enrolment } from '../conversation/bulletin.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
@@ -173,9 +180,11 @@ export class GroupFanOut {
     }
     for (const [nodeId, userIds] of byNode) {
       const lane = this.#lanes.get(nodeId);
-      if (lane !== undefined) lane.userIds = userIds;
-      else this.#lanes.set(nodeId, newLane(nodeId, userIds, state.confirmed));
+      if (lane === undefined) this.#lanes.set(nodeId, newLane(nodeId, userIds, state.confirmed));
+      else lane.userIds = userIds;
     }
+    // The row may have been loaded anew, with a later mark of another owner: what all know, theirs know.
+    for (const lane of this.#lanes.values()) lane.through = furthestMark(lane.through, state.confirmed);
     // Nobody is left to be told, none of those either who are told alone.
     if (this.#lanes.size === 0) noteConfirmedMark(state, markOfState(state));
     this.#lanesEpoch = epoch;
@@ -252,9 +261,10 @@ export class GroupFanOut {
     return true;
   }
 
-  /** @returns whether all mailboxes of the lane have it */
+  /** @returns whether all mailboxes of the lane have it; false also where there was nothing to have, which waits likewise */
   async #round(lane: Lane): Promise<boolean> {
     const { time, members, fanOutTiming } = this.#host;
+    const { through } = lane;
     const deadline = time.monotonicMs() + fanOutTiming.roundMs;
     const before = this.#actor.state;
     // Who is in a large group, and knows that, is told nothing of its messages.
@@ -275,7 +285,9 @@ export class GroupFanOut {
     // Who knows that the group is large takes no more from a bulletin than that, whatever it has.
     if (isDone && !isNamedOnly) lane.through = leastMark([markOfGroup(bulletin), markOfState(state)]);
     this.#confirm(lane, bulletin.lastSeq, enrolments, failed);
-    return isDone;
+    // A round that changes nothing must not be followed by another one at once: nothing else would run in between.
+    const isFurther = enrolments.size > 0 || !reachesMark(through, lane.through);
+    return isDone && isFurther;
   }
 
   #confirm(

@@ -120,4 +120,10 @@ export const keptSeeds: readonly KeptSeed[] = [
     found:
       'C3: what waited behind refused messages was written before them, by a node that had its group again',
   },
+  {
+    seed: 5_008_074,
+    steps: 150,
+    found:
+      'a node stood still for good: a large group that was loaded anew with a later mark told nobody nothing, again and again',
+  },
 ];
