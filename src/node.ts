@@ -331,13 +331,14 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const { router } = member;
   const issuer = await openTokenIssuer(settings, { clusterSecret: secret, time, logger });
   const accounts = new Accounts({ directory: router, issuer, time });
+  const push = await openPush(settings, member, { logger, metrics });
   const gateway = new Gateway({
     ...{ settings, directory: router, presence: member.presence, accounts, metrics, logger, time, random },
     userRates: rates,
+    lost: (userId, quietMs) => push?.lost(userId, quietMs),
     ...webDir(settings),
     origins: settings.web.origins,
   });
-  const push = await openPush(settings, member, { logger, metrics });
   const operatorToken = await openOperatorToken(settings);
   const { control } = member;
   const ops = new OpsServer({ metrics, logger, time, unreadyReason, operatorToken, control });

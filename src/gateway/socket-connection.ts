@@ -9,6 +9,7 @@ import type { DeviceConnection, Payload } from '../session/device-connection.ts'
 import { Intake } from '../session/intake.ts';
 import { Session } from '../session/session.ts';
 import type { SessionHost } from '../session/session-host.ts';
+import type { Time } from '../std/time.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TrafficTally } from '../telemetry/node-metrics.ts';
 import type { FlushRound } from './flush-round.ts';
@@ -21,6 +22,8 @@ import { WriteQueue } from './write-queue.ts';
 const unansweredPingsMax = 2;
 /** Who was told to go and goes on sending is not read for so long at a time: its close frame may be somewhere in it. */
 const ignoredRestMs = 50;
+/** What `ws` says where no close frame came. */
+const withoutGoodbye = 1006;
 
 export interface SocketConnectionOptions {
   readonly webSocket: WebSocket;
@@ -45,11 +48,13 @@ export class SocketConnection implements DeviceConnection {
   readonly #pushFrames: PushFrames;
   readonly #traffic: TrafficTally;
   readonly #logger: Logger;
+  readonly #time: Time;
   readonly #heartbeatMs: number;
   readonly #stalledMs: number;
   #isBusy = false;
   #isFull = false;
   #unansweredPings = 0;
+  #heardMs: number;
   #nextPingMs: number;
 
   constructor({ webSocket, socket, encoding, pushFrames, host, round, onOpened }: SocketConnectionOptions) {
@@ -62,7 +67,9 @@ export class SocketConnection implements DeviceConnection {
     this.#logger = logger;
     this.#heartbeatMs = settings.session.heartbeatMs;
     this.#stalledMs = settings.session.stalledMs;
-    this.#nextPingMs = time.monotonicMs() + this.#heartbeatMs;
+    this.#time = time;
+    this.#heardMs = time.monotonicMs();
+    this.#nextPingMs = this.#heardMs + this.#heartbeatMs;
     this.#ignored = new Intake({ setBusy: (busy) => this.#setPaused(busy) }, time);
     this.#queue = new WriteQueue({
       socket,
@@ -75,17 +82,13 @@ export class SocketConnection implements DeviceConnection {
     });
     this.session = new Session(host, this);
     webSocket.on('message', (data, isBinary) => this.#receive(data, isBinary));
-    webSocket.on('pong', () => {
-      this.#unansweredPings = 0;
-    });
-    webSocket.on('ping', () => {
-      this.#unansweredPings = 0;
-    });
+    webSocket.on('pong', () => this.#heard());
+    webSocket.on('ping', () => this.#heard());
     // ws closes the connection by itself, and `close` follows.
     webSocket.on('error', (err) => logger.debug({ err }, 'a client connection failed'));
-    webSocket.on('close', () => {
+    webSocket.on('close', (code) => {
       this.#ignored.end();
-      this.session.end();
+      this.session.end(code === withoutGoodbye);
     });
   }
 
@@ -141,6 +144,16 @@ export class SocketConnection implements DeviceConnection {
     return !this.#isOpen();
   }
 
+  quietMs(): number {
+    const nowMs = this.#time.monotonicMs();
+    return Math.max(nowMs - this.#heardMs, this.#queue.blockedMs(nowMs));
+  }
+
+  #heard(): void {
+    this.#unansweredPings = 0;
+    this.#heardMs = this.#time.monotonicMs();
+  }
+
   #isOpen(): boolean {
     return this.#webSocket.readyState === WebSocket.OPEN;
   }
@@ -158,7 +171,7 @@ export class SocketConnection implements DeviceConnection {
 
   #receive(data: RawData, isBinary: boolean): void {
     if (!Buffer.isBuffer(data)) throw new TypeError('ws is set to give one Buffer a message');
-    this.#unansweredPings = 0;
+    this.#heard();
     this.#traffic.framesReceived += 1;
     this.#traffic.bytesReceived += data.length;
     if (!this.#isOpen()) {

@@ -27,14 +27,17 @@ const readTimeoutMs = 5_000;
 const pageSize = 100;
 /** A commit takes no longer, so a message that is older than what was heard of it is not the news. */
 const commitMaxMs = 60_000;
+/** What was sent so long before a sign of life was not yet there for the device to answer. */
+const onItsWayMs = 5_000;
 
 /**
- * Notes who got something while no device listened, looks a moment later what is unread, and tells about it once.
+ * Notes who got something while no device listened, or only one that was not there any more, looks a moment later what is unread, and tells about it once.
  * Kept in memory: what happens just before a node dies may go untold.
  */
 export class NoticeDesk {
   readonly #options: NoticeDeskOptions;
-  readonly #waiting = new Set<string>();
+  /** By user: since when what came is news. */
+  readonly #waiting = new Map<string, number>();
   /** By user: time of the newest message that was told about. */
   readonly #told = new LRUCache<string, number>({ max: knownMax });
   #isStopped = false;
@@ -45,17 +48,31 @@ export class NoticeDesk {
 
   /** The user's mailbox has changed, and no device listens. */
   unheard(userId: string): void {
+    this.#lookLater(userId, this.#options.time.wallMs() - commitMaxMs);
+  }
+
+  /** What a device was sent in the last `quietMs` may not have arrived: it was lost without a word. */
+  lost(userId: string, quietMs: number): void {
+    this.#lookLater(userId, this.#options.time.wallMs() - quietMs - onItsWayMs);
+  }
+
+  #lookLater(userId: string, sinceMs: number): void {
     const { time, delayMs, tally } = this.#options;
-    if (this.#isStopped || this.#waiting.has(userId)) return;
+    if (this.#isStopped) return;
+    const waitingSinceMs = this.#waiting.get(userId);
+    if (waitingSinceMs !== undefined) {
+      this.#waiting.set(userId, Math.min(sinceMs, waitingSinceMs));
+      return;
+    }
     if (this.#waiting.size >= waitingMax) {
       tally.dropped += 1;
       return;
     }
-    this.#waiting.add(userId);
-    const sinceMs = time.wallMs() - commitMaxMs;
+    this.#waiting.set(userId, sinceMs);
     time.after(delayMs, () => {
+      const newsSinceMs = this.#waiting.get(userId) ?? sinceMs;
       this.#waiting.delete(userId);
-      if (!this.#isStopped) void this.#look(userId, sinceMs);
+      if (!this.#isStopped) void this.#look(userId, newsSinceMs);
     });
   }
 
@@ -65,6 +82,8 @@ export class NoticeDesk {
 
   async #look(userId: string, sinceMs: number): Promise<void> {
     const { isHeard, deliver, onTrouble } = this.#options;
+    // A device that was lost has come back, as most do.
+    if (isHeard(userId)) return;
     try {
       const notice = await this.#noticeOf(userId, sinceMs);
       if (notice === undefined || isHeard(userId)) return;

@@ -63,6 +63,10 @@ export class PushService {
     this.#desk.unheard(userId);
   }
 
+  lost(userId: string, quietMs: number): void {
+    this.#desk.lost(userId, quietMs);
+  }
+
   stop(): void {
     this.#desk.stop();
     this.#webhook.stop();

@@ -37,6 +37,8 @@ export interface FeedSink {
 
 /** The device's end of a session, as far as the session needs to know it. */
 export interface DeviceConnection extends ReplyOutlet, FeedSink {
+  /** How long the device has given no sign of life or taken no data, ms. */
+  quietMs(): number;
   /** The session is open: the device has said who it is. */
   opened(): void;
 }

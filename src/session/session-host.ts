@@ -33,6 +33,8 @@ export interface SessionHostOptions {
   readonly logger: Logger;
   readonly time: Time;
   readonly random: () => number;
+  /** A device of this user was lost without a word; it has given no sign of life for `quietMs`. */
+  readonly lost?: (userId: string, quietMs: number) => void;
 }
 
 /** A session as those see it who may have to end it. */

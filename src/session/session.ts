@@ -165,12 +165,12 @@ export class Session {
 
   close(code: CloseCode, reason: string): void {
     if (this.#state.kind === 'closing') return;
-    this.end();
+    this.end(code === closeCodes.heartbeatMissed || code === closeCodes.slowConsumer);
     this.#connection.close(code, reason);
   }
 
-  /** The connection is gone. */
-  end(): void {
+  /** The connection is gone. `isLost`: without a word, so that what was pushed last may not have arrived. */
+  end(isLost: boolean): void {
     const state = this.#state;
     this.#state = { kind: 'closing' };
     this.#intake.end();
@@ -181,6 +181,7 @@ export class Session {
     state.desk.end();
     state.company.end();
     this.#host.dismiss(state.userId, this);
+    if (isLost) this.#host.options.lost?.(state.userId, this.#connection.quietMs());
   }
 
   #receiveBatch(values: readonly unknown[]): void {

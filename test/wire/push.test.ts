@@ -102,6 +102,15 @@ it('who has a device connected is not told; a receiver that fails is asked again
   for (const client of [ann, bob]) client.close();
 });
 
+it('who loses the only connection without a word is told of what it was sent last', async () => {
+  const [bob, cat] = [await open('bob'), await open('cat')];
+  cat.socket.pause();
+  await say(bob, 'bob', 'cat', 'never read');
+  cat.socket.terminate();
+  await expect.poll(() => toldOf('cat').at(-1)?.preview, { timeout: 20_000 }).toBe('never read');
+  bob.close();
+});
+
 it('what is not signed with the secret is not taken', async () => {
   const body = JSON.stringify({ notices: [{ userId: 'ann' }] });
   for (const signature of ['', `t=${Date.now()},v1=${'0'.repeat(64)}`]) {

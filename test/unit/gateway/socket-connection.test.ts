@@ -37,7 +37,7 @@ class ScriptedWebSocket extends EventEmitter {
   }
 }
 
-function connect(time: ManualTime): ScriptedWebSocket {
+function connect(time: ManualTime): { webSocket: ScriptedWebSocket; connection: SocketConnection } {
   const settings = loadSettings({});
   const directory = new FakeMailboxes();
   const tokens = new TokenService(derivedSigningKey(Buffer.alloc(32)), 3_600_000, time);
@@ -51,7 +51,7 @@ function connect(time: ManualTime): ScriptedWebSocket {
     userRates: userRates(settings.limits),
   });
   const webSocket = new ScriptedWebSocket();
-  new SocketConnection({
+  const connection = new SocketConnection({
     webSocket: webSocket as unknown as WebSocket,
     socket: new PassThrough(),
     encoding: jsonEncoding,
@@ -60,12 +60,12 @@ function connect(time: ManualTime): ScriptedWebSocket {
     round: new FlushRound(time),
     onOpened: () => undefined,
   });
-  return webSocket;
+  return { webSocket, connection };
 }
 
 it('G10: who was told to go and goes on sending is read only now and then, up to its close frame', () => {
   const time = new ManualTime();
-  const webSocket = connect(time);
+  const { webSocket } = connect(time);
   const send = (text: string): boolean => webSocket.emit('message', Buffer.from(text), false);
   for (let fault = 0; fault < 2_000; fault++) send('no JSON');
   expect(webSocket.readyState).toBe(WebSocket.CLOSING);
@@ -80,4 +80,15 @@ it('G10: who was told to go and goes on sending is read only now and then, up to
   webSocket.emit('close');
   time.advance(50);
   expect(webSocket.isRead).toBe(false);
+});
+
+it('tells for how long the other side has given no sign of life', () => {
+  const time = new ManualTime();
+  const { webSocket, connection } = connect(time);
+  for (const sign of ['pong', 'ping', 'message'] as const) {
+    time.advance(1_000);
+    expect(connection.quietMs()).toBe(1_000);
+    webSocket.emit(sign, Buffer.from('{}'), false);
+    expect(connection.quietMs()).toBe(0);
+  }
 });

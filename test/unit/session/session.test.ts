@@ -26,6 +26,7 @@ let host: SessionHost;
 let session: Session;
 let closed: number[];
 let isRead: boolean;
+let lost: string[];
 
 beforeEach(async () => {
   time = new ManualTime();
@@ -44,15 +45,18 @@ beforeEach(async () => {
   host = new SessionHost({
     ...{ settings, directory, presence: nobodyThere, accounts, time, random: () => 0.5 },
     userRates: userRates(settings.limits),
+    lost: (userId, quietMs) => lost.push(`${userId} ${quietMs}`),
     ...{ logger: createLogger('silent', 'n1'), metrics: new NodeMetrics() },
   });
   closed = [];
+  lost = [];
   isRead = true;
   const connection: DeviceConnection = {
     ...{ encoding: jsonEncoding, send: () => undefined, hasRoom: () => true },
     setBusy: (busy) => (isRead = !busy),
     ...{ pushBatch: () => true, pushChange: () => true, opened: () => undefined },
     close: (code) => closed.push(code),
+    quietMs: () => 7,
   };
   session = new Session(host, connection);
 });
@@ -114,4 +118,17 @@ it('a device that was to go stays where its user has come back to before it went
   directory.move('ann', elsewhere);
   time.advance(settings.session.moveSpreadMs + 5_000);
   expect(closed).toEqual([4001]);
+});
+
+it.each<[string, readonly string[], () => void]>([
+  ['misses heartbeats', ['ann 7'], () => session.close(4003, '')],
+  ['takes no data', ['ann 7'], () => session.close(4002, '')],
+  ['is gone without a word', ['ann 7'], () => session.end(true)],
+  ['says goodbye', [], () => session.end(false)],
+  ['is sent away', [], () => session.close(4001, '')],
+])('a device that %s: whether it was lost, once', async (_how, expected, leave) => {
+  await open();
+  leave();
+  session.end(true);
+  expect(lost).toEqual(expected);
 });
