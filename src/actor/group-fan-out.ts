@@ -286,8 +286,7 @@ export class GroupFanOut {
     if (isDone && !isNamedOnly) lane.through = leastMark([markOfGroup(bulletin), markOfState(state)]);
     this.#confirm(lane, bulletin.lastSeq, enrolments, failed);
     // A round that changes nothing must not be followed by another one at once: nothing else would run in between.
-    const isFurther = enrolments.size > 0 || !reachesMark(through, lane.through);
-    return isDone && isFurther;
+    return isDone && (enrolments.size > 0 || !reachesMark(through, lane.through));
   }
 
   #confirm(
