@@ -159,8 +159,8 @@ export class Gateway {
     if (server === undefined) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     this.#waiting.close();
-    for (const connection of this.#connections) connection.setBusy(true);
-    await this.#until(() => this.#callsInFlight() === 0, drainMs);
+    for (const connection of this.#connections) connection.takeNoMore();
+    await this.#until(() => this.#callsInFlight() + this.#requests.count === 0, drainMs);
     for (const { session } of this.#connections) session.close(closeCodes.shuttingDown, 'shutting down');
     await this.#until(() => this.#connections.size === 0, goodbyeMs);
     for (const connection of this.#connections) connection.terminate();

@@ -53,6 +53,7 @@ export class SocketConnection implements DeviceConnection {
   readonly #stalledMs: number;
   #isBusy = false;
   #isFull = false;
+  #takesNoMore = false;
   #unansweredPings = 0;
   #heardMs: number;
   #nextPingMs: number;
@@ -116,7 +117,14 @@ export class SocketConnection implements DeviceConnection {
 
   setBusy(busy: boolean): void {
     this.#isBusy = busy;
-    if (busy || !this.#isFull) this.#setPaused(busy);
+    if (busy) this.#webSocket.pause();
+    else this.#readOn();
+  }
+
+  /** The node stops: what comes from now on is not read, until it is closed. */
+  takeNoMore(): void {
+    this.#takesNoMore = true;
+    this.#webSocket.pause();
   }
 
   close(code: CloseCode, reason: string): void {
@@ -207,8 +215,12 @@ export class SocketConnection implements DeviceConnection {
   #onRoom(): void {
     if (this.#isFull) {
       this.#isFull = false;
-      if (!this.#isBusy) this.#webSocket.resume();
+      this.#readOn();
     }
     this.session.resume();
+  }
+
+  #readOn(): void {
+    if (!this.#isBusy && !this.#isFull && !this.#takesNoMore) this.#webSocket.resume();
   }
 }

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemTime } from '../../src/std/time.ts';
 import { startTestGateway } from '../support/test-gateway.ts';
 import type { TestGateway } from '../support/test-gateway.ts';
+import { messageId } from '../support/wire-client.ts';
 
 let server: TestGateway;
 const sockets: Socket[] = [];
@@ -135,5 +136,30 @@ describe('an event stream that is not read for a while', () => {
     socket.resume();
     await expect.poll(() => end).toContain('"seq":300,');
     expect(received).toBeGreaterThan(300 * text.length);
+  });
+});
+
+describe('a node that stops', () => {
+  it('answers calls that came by HTTP and are under way, and takes in no more', async () => {
+    server = await startTestGateway();
+    const ann = await server.user('ann');
+    await server.user('bob');
+    const gate = Promise.withResolvers<undefined>();
+    const mailbox = server.mailboxes.mailbox('ann');
+    mailbox.gate = gate.promise;
+    const id = messageId('ann', 'last');
+    const params = { to: 'bob', text: 'last', messageId: id };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'sendMessage', params });
+    const before = mailbox.called.length;
+    const sent = fetch(`${server.httpUrl}/v1/rpc`, { method: 'POST', headers: from(ann), body });
+    await expect.poll(() => mailbox.called.length).toBeGreaterThan(before);
+    const stopped = server.stop();
+    // Time enough to cut it off for a node that does not wait.
+    await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, 200))]);
+    gate.resolve(undefined);
+    const answer = await sent;
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ result: { messageId: id } });
+    await stopped;
   });
 });

@@ -11,6 +11,7 @@ import { FlushRound } from '../../../src/gateway/flush-round.ts';
 import { jsonEncoding } from '../../../src/gateway/json-encoding.ts';
 import { PushFrames } from '../../../src/gateway/push-frames.ts';
 import { SocketConnection } from '../../../src/gateway/socket-connection.ts';
+import { closeCodes } from '../../../src/protocol/close-code.ts';
 import { SessionHost } from '../../../src/session/session-host.ts';
 import { userRates } from '../../../src/session/user-rates.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
@@ -91,4 +92,17 @@ it('tells for how long the other side has given no sign of life', () => {
     webSocket.emit(sign, Buffer.from('{}'), false);
     expect(connection.quietMs()).toBe(0);
   }
+});
+
+it('G10: a node that stops reads no more, whatever it had waited for, until the connection is closed', () => {
+  const time = new ManualTime();
+  const { connection, webSocket } = connect(time);
+  // A client that was wrong so often is not read for a while.
+  for (let fault = 0; fault <= 100; fault++) webSocket.emit('message', Buffer.from('no JSON'), false);
+  expect(webSocket.isRead).toBe(false);
+  connection.takeNoMore();
+  time.advance(1_000);
+  expect(webSocket.isRead).toBe(false);
+  connection.session.close(closeCodes.shuttingDown, 'shutting down');
+  expect(webSocket.isRead).toBe(true);
 });
