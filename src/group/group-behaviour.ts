@@ -1,5 +1,6 @@
 import type { Bulletin, MemberNews, Told } from '../conversation/bulletin.ts';
 import { wireGroupMessage } from '../conversation/group-message.ts';
+import { fitting } from '../conversation/message-page.ts';
 import type { GetMessagesParams, GetMessagesResult, GroupRole } from '../protocol/calls.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
@@ -14,7 +15,6 @@ import type { GroupInput, GroupResult } from './group-input.ts';
 import { groupDedupMax, type GroupLimits, type GroupState } from './group-state.ts';
 import { queryBulletin, queryMemberNews } from './query-bulletin.ts';
 import {
-  fitting,
   groupMessagesBetween,
   groupReadMax,
   queryGroupMessages,

@@ -1,10 +1,11 @@
 import type { Bulletin, Enrolment, MemberNews, Receipt, Told } from '../conversation/bulletin.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
+import { fitting } from '../conversation/message-page.ts';
 import { snippetOf } from '../conversation/snippet.ts';
 import { senderOf } from '../protocol/message-id.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, need, type Step } from '../row/step.ts';
-import { fitting, groupMessagesBetween } from './query-group-messages.ts';
+import { groupMessagesBetween } from './query-group-messages.ts';
 import type { FanOutMark } from './fan-out-mark.ts';
 import { changeOf, changeRange } from './group-cells.ts';
 import {

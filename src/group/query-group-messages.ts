@@ -1,27 +1,15 @@
 import { wireGroupMessage, type GroupMessage } from '../conversation/group-message.ts';
+import { fitting } from '../conversation/message-page.ts';
 import type { GetMessagesParams, GetMessagesResult } from '../protocol/calls.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
 import { done, need, type Step } from '../row/step.ts';
 import { noSuchGroup } from './group-access.ts';
 import { groupMessageOf, groupMessageRange } from './group-cells.ts';
-import { groupMessageBytes, type GroupInfo, type GroupMember, type GroupState } from './group-state.ts';
+import type { GroupInfo, GroupMember, GroupState } from './group-state.ts';
 
 /** Cells that one read of the store brings at most. */
 export const groupReadMax = 512;
-
-/** The same in bytes, estimated: what goes to another node at once. */
-const groupBytesMax = 1_048_576;
-
-/** The first of them, as long as they fit; at least one. */
-export function fitting(messages: readonly GroupMessage[]): readonly GroupMessage[] {
-  let bytes = 0;
-  const end = messages.findIndex((message, index) => {
-    bytes += groupMessageBytes(message);
-    return bytes > groupBytesMax && index > 0;
-  });
-  return end < 0 ? messages : messages.slice(0, end);
-}
 
 /** What a member sees lies above this seq. */
 export function shownAbove({ history }: GroupInfo, { joinSeq }: GroupMember): number {
@@ -53,7 +41,7 @@ export function groupMessagesBetween(
 
 /**
  * `getMessages` of a member: newest first, or oldest first above `after`. Seqs are contiguous, so which ones make a
- * page, and whether there are more, is known without looking.
+ * page, and whether there are more, is known without looking, but where they are too many bytes.
  */
 export function queryGroupMessages(
   state: GroupState,
@@ -71,7 +59,9 @@ export function queryGroupMessages(
   const above = isAscending ? low : Math.max(low, below - 1 - limit);
   const found = groupMessagesBetween(state, above, below, loaded);
   if (found.kind === 'need') return found;
-  const messages = found.result.map((message) => wireGroupMessage(state.groupId, message));
-  const hasMore = isAscending ? below < end : above > low;
-  return done({ messages: isAscending ? messages : messages.reverse(), hasMore: hasMore && below > above });
+  const inOrder = isAscending ? found.result : found.result.toReversed();
+  const page = fitting(inOrder);
+  const isLast = page.length === inOrder.length && (isAscending ? below >= end : above <= low);
+  const messages = page.map((message) => wireGroupMessage(state.groupId, message));
+  return done({ messages, hasMore: !isLast && below > above });
 }

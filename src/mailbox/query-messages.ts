@@ -1,3 +1,4 @@
+import { fitting } from '../conversation/message-page.ts';
 import type { GetMessagesParams, GetMessagesResult } from '../protocol/calls.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
@@ -91,7 +92,7 @@ function oldestFirst(
   }
 }
 
-/** `getMessages`: newest first, or oldest first above `after`; `hasMore` is exact. */
+/** `getMessages`: newest first, or oldest first above `after`; a page ends where its bytes do; `hasMore` is exact. */
 export function queryMessages(
   state: MailboxState,
   params: GetMessagesParams,
@@ -104,8 +105,9 @@ export function queryMessages(
       ? newestFirst(state, conversation, params, loaded)
       : oldestFirst(conversation, params, params.after, loaded);
   if (page.kind === 'need') return page;
+  const messages = fitting(page.result.messages);
   return done({
-    messages: page.result.messages.map((message) => wireMessage(state.userId, conversation, message)),
-    hasMore: page.result.hasMore,
+    messages: messages.map((message) => wireMessage(state.userId, conversation, message)),
+    hasMore: page.result.hasMore || messages.length < page.result.messages.length,
   });
 }
