@@ -1,7 +1,12 @@
 import type { MediaRef } from '../protocol/message.ts';
 
-/** Bytes of messages that go to a client or to another node at once, estimated. */
-const pageBytesMax = 1_048_576;
+/**
+ * Bytes of messages that go to a client at once, estimated: as many of the longest texts as a page may have, unless they are in scripts or
+ * signs of which one takes several bytes.
+ */
+const pageBytesMax = 2_097_152;
+/** The same of what one node tells another at once. */
+const toldBytesMax = 1_048_576;
 const messageOverheadBytes = 200;
 /** So many for one UTF-16 unit, where JSON escapes it. */
 const jsonEscapeBytes = 6;
@@ -13,12 +18,21 @@ interface Sized {
   readonly mediaRef?: MediaRef;
 }
 
-/** The first of them, as long as they fit into one page; at least one. */
-export function fitting<Message extends Sized>(messages: readonly Message[]): readonly Message[] {
+/** The first of them, as many as fit into one page; at least one. */
+export function fittingPage<Message extends Sized>(messages: readonly Message[]): readonly Message[] {
+  return fitting(messages, pageBytesMax);
+}
+
+/** The first of them, as many as one node tells another at once; at least one. */
+export function fittingNews<Message extends Sized>(messages: readonly Message[]): readonly Message[] {
+  return fitting(messages, toldBytesMax);
+}
+
+function fitting<Message extends Sized>(messages: readonly Message[], bytesMax: number): readonly Message[] {
   let bytes = 0;
   const end = messages.findIndex(({ messageId, text, mediaRef }, index) => {
     bytes += messageOverheadBytes + messageId.length + textBytes(text) + (mediaRef?.ref.length ?? 0);
-    return bytes > pageBytesMax && index > 0;
+    return bytes > bytesMax && index > 0;
   });
   return end < 0 ? messages : messages.slice(0, end);
 }

@@ -1,6 +1,6 @@
 import type { Bulletin, MemberNews, Told } from '../conversation/bulletin.ts';
 import { wireGroupMessage } from '../conversation/group-message.ts';
-import { fitting } from '../conversation/message-page.ts';
+import { fittingNews } from '../conversation/message-page.ts';
 import type { GetMessagesParams, GetMessagesResult, GroupRole } from '../protocol/calls.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
@@ -109,7 +109,7 @@ function queryRange(
   const below = Math.min(upTo, above + groupReadMax) + 1;
   const step = groupMessagesBetween(state, Math.max(floor, above), below, loaded);
   if (step.kind === 'need') return step;
-  const messages = fitting(step.result).map((message) => wireGroupMessage(state.groupId, message));
+  const messages = fittingNews(step.result).map((message) => wireGroupMessage(state.groupId, message));
   return done({ kind: 'range', messages });
 }
 

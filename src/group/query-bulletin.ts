@@ -1,6 +1,6 @@
 import type { Bulletin, Enrolment, MemberNews, Receipt, Told } from '../conversation/bulletin.ts';
 import type { GroupMessage } from '../conversation/group-message.ts';
-import { fitting } from '../conversation/message-page.ts';
+import { fittingNews } from '../conversation/message-page.ts';
 import { snippetOf } from '../conversation/snippet.ts';
 import { senderOf } from '../protocol/message-id.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
@@ -65,7 +65,7 @@ function queryChanged(
   const messages = steps.flatMap((step) => (step.kind === 'done' ? step.result : []));
   const isLast = (message: GroupMessage, index: number): boolean => message.op === changes.result[index]?.op;
   const latest = messages.filter(isLast);
-  const changed = fitting(latest);
+  const changed = fittingNews(latest);
   const isCut = changed.length < latest.length;
   const op = isCut ? changed.at(-1)?.op : changes.result.at(-1)?.op;
   return done({ op: op ?? Math.min(above, state.info?.op ?? 0), changed });
@@ -106,7 +106,7 @@ export function queryBulletin(
   if (found.kind === 'need') return found;
   const changed = queryChanged(state, known.op, loaded);
   if (changed.kind === 'need') return changed;
-  const messages = fitting(found.result.filter(({ seq }) => seq > above));
+  const messages = fittingNews(found.result.filter(({ seq }) => seq > above));
   const last = messages.at(-1) ?? found.result.at(-1);
   const told = { ...changed.result, ...queryReceipts(state, known.receipt, limits) };
   const bulletin = bulletinOf(state.groupId, info, messages, last, told);

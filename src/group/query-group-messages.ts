@@ -1,5 +1,5 @@
 import { wireGroupMessage, type GroupMessage } from '../conversation/group-message.ts';
-import { fitting } from '../conversation/message-page.ts';
+import { fittingPage } from '../conversation/message-page.ts';
 import type { GetMessagesParams, GetMessagesResult } from '../protocol/calls.ts';
 import type { Refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
@@ -60,7 +60,7 @@ export function queryGroupMessages(
   const found = groupMessagesBetween(state, above, below, loaded);
   if (found.kind === 'need') return found;
   const inOrder = isAscending ? found.result : found.result.toReversed();
-  const page = fitting(inOrder);
+  const page = fittingPage(inOrder);
   const isLast = page.length === inOrder.length && (isAscending ? below >= end : above <= low);
   const messages = page.map((message) => wireGroupMessage(state.groupId, message));
   return done({ messages, hasMore: !isLast && below > above });

@@ -1,4 +1,4 @@
-import { fitting } from '../conversation/message-page.ts';
+import { fittingPage } from '../conversation/message-page.ts';
 import type { GetMessagesParams, GetMessagesResult } from '../protocol/calls.ts';
 import { refusal, type Refusal } from '../protocol/protocol-error.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
@@ -105,7 +105,7 @@ export function queryMessages(
       ? newestFirst(state, conversation, params, loaded)
       : oldestFirst(conversation, params, params.after, loaded);
   if (page.kind === 'need') return page;
-  const messages = fitting(page.result.messages);
+  const messages = fittingPage(page.result.messages);
   return done({
     messages: messages.map((message) => wireMessage(state.userId, conversation, message)),
     hasMore: page.result.hasMore || messages.length < page.result.messages.length,

@@ -43,7 +43,7 @@ export const callList = {
     ['forbidden', 'not_found', 'conflict', 'too_large', 'stale_message_id', 'out_of_order'],
   ),
   getMessages: spec(
-    'A page of messages: newest first, or oldest first with `after`. Both bounds are exclusive. Above a megabyte it ' +
+    'A page of messages: newest first, or oldest first with `after`. Both bounds are exclusive. Above two megabytes it ' +
       'ends before `limit`, with `hasMore`.',
     params.getMessagesParams,
     result.getMessagesResult,
