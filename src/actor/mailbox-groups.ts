@@ -190,7 +190,8 @@ export class MailboxGroups {
     }
     const inputs: MailboxInput[] = [...news];
     // What is read names what was told.
-    if (purpose !== 'push' && (this.#member.state?.tail.ranges.length ?? 0) > 0) inputs.push({ kind: 'flush' });
+    if (purpose !== 'push' && (this.#member.state?.tail.ranges.length ?? 0) > 0)
+      inputs.push({ kind: 'flush' });
     await Promise.all(inputs.map((input) => this.#member.submit(input, deadline)));
     return true;
   }

@@ -144,8 +144,7 @@ export const plantedSocial: readonly Planted[] = [
       largeGroup(small);
       const params = { conversationId: group, text: 'hello', messageId: 'g1' };
       const result = { ...params, seq: 1, timestamp: 10, duplicate: false };
-      const minuteAgo = { startMs: -100_001, endMs: -100_000 };
-      small.call('sendMessage', 'ann', params, { kind: 'ok', result }, minuteAgo);
+      small.call('sendMessage', 'ann', params, { kind: 'ok', result });
       const [entry] = small.views()[1]!.conversations;
       const conversations = [{ ...entry!, conversationId: group, lastSeq: 0 }];
       small.call(

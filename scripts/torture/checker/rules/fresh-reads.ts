@@ -80,7 +80,10 @@ function checkPage(
   }
 }
 
-/** A group's entry in the list may come a moment after the reply. A large group has none: it is asked. */
+/**
+ * A group's entry in the list may come a moment after the reply. A large group has none: it is asked. Who has been put out is
+ * told nothing more, and may not know of it yet.
+ */
 function checkList(
   evidence: Evidence,
   acked: AckedWater,
@@ -89,7 +92,8 @@ function checkList(
 ): void {
   const { userId, startMs, outcome } = call;
   for (const { conversationId, lastSeq } of outcome.result.conversations) {
-    if (!isDm(conversationId) && !evidence.circles.isLarge(conversationId)) continue;
+    const isAsked = evidence.circles.isLarge(conversationId) && !evidence.hasLeft(userId, conversationId);
+    if (!isDm(conversationId) && !isAsked) continue;
     const known = acked.before(userId, conversationId, startMs);
     if (known === undefined || known.value <= lastSeq) continue;
     found.add(`${userId}'s list had ${conversationId} at ${lastSeq} after ${known.value} was acknowledged`, [
