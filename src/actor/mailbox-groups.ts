@@ -189,9 +189,8 @@ export class MailboxGroups {
       news = present === undefined ? [] : await this.#news(present, purpose, deadline);
     }
     const inputs: MailboxInput[] = [...news];
-    // What is read names what was told.
-    if (purpose !== 'push' && (this.#member.state?.tail.ranges.length ?? 0) > 0)
-      inputs.push({ kind: 'flush' });
+    // What is read names what was told, also what is told before it is the turn of these.
+    if (purpose !== 'push') inputs.push({ kind: 'flush' });
     await Promise.all(inputs.map((input) => this.#member.submit(input, deadline)));
     return true;
   }

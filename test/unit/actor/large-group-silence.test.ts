@@ -93,6 +93,30 @@ describe('a node that is cut off from what a large group tells', () => {
   });
 });
 
+describe('a list that is read while a large group tells of a message', () => {
+  test('G9: has it, though it was told first, and waits to be written', async () => {
+    const [rig, groupId] = await GroupRig.with(trio, tiny);
+    await rig.settle(30_000);
+    const cat = listener(rig, 'cat');
+    await rig.settle();
+    let isFirst = true;
+    rig.faultOf = ({ entityId, kind }) => {
+      const isHeld = isFirst && kind === 'compareAndPut' && entityId === 'cat';
+      isFirst &&= !isHeld;
+      return isHeld ? { kind: 'slow', delayMs: 500 } : undefined;
+    };
+    const message = { to: 'cat', text: 'busy', messageId: rig.messageId('bob'), conversationId: 'dm:bob:cat' };
+    const dm = rig.mailbox('bob').call('sendMessage', message, rig.deadline());
+    await rig.settle(100);
+    await rig.say('ann', groupId, 'hello');
+    await rig.settle(100);
+    expect(await rig.entry('cat', groupId)).toMatchObject({ lastSeq: 1, unread: 1 });
+    await rig.time.drive(dm);
+    await rig.settle();
+    expect(textsOf(cat).toSorted()).toEqual(['busy', 'hello']);
+  });
+});
+
 describe('who follows a large group', () => {
   test('G7, G8: hears it again after a view, also where an answer of before is still on its way', async () => {
     let gate: Promise<unknown> = Promise.resolve();
