@@ -105,7 +105,12 @@ describe('a list that is read while a large group tells of a message', () => {
       isFirst &&= !isHeld;
       return isHeld ? { kind: 'slow', delayMs: 500 } : undefined;
     };
-    const message = { to: 'cat', text: 'busy', messageId: rig.messageId('bob'), conversationId: 'dm:bob:cat' };
+    const message = {
+      to: 'cat',
+      text: 'busy',
+      messageId: rig.messageId('bob'),
+      conversationId: 'dm:bob:cat',
+    };
     const dm = rig.mailbox('bob').call('sendMessage', message, rig.deadline());
     await rig.settle(100);
     await rig.say('ann', groupId, 'hello');
