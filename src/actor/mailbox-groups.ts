@@ -189,8 +189,9 @@ export class MailboxGroups {
       news = present === undefined ? [] : await this.#news(present, purpose, deadline);
     }
     const inputs: MailboxInput[] = [...news];
-    // What is read names what was told, also what is told before it is the turn of these.
-    if (purpose !== 'push') inputs.push({ kind: 'flush' });
+    // What is read names what was told; the list also what is told before it is the turn of these.
+    const wasTold = (this.#member.state?.tail.ranges.length ?? 0) > 0;
+    if (purpose === 'list' || (purpose === 'feed' && wasTold)) inputs.push({ kind: 'flush' });
     await Promise.all(inputs.map((input) => this.#member.submit(input, deadline)));
     return true;
   }
