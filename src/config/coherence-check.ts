@@ -7,8 +7,6 @@ const dedupKeptMs = 26 * 3_600_000;
 const jsonEscapeMax = 6;
 /** Everything in a `sendMessage` but its text: ids, and a mediaRef of up to 1 KiB. */
 const callOverheadBytes = 4096;
-/** A user id of 64 characters, as a frame lists it. */
-const listedIdBytes = 64 + '"",'.length;
 
 /** What is wrong with settings that are each fine on their own; empty when they fit together. */
 export function coherenceProblems(settings: Settings): string[] {
@@ -24,10 +22,6 @@ export function coherenceProblems(settings: Settings): string[] {
   demand(
     limits.textBytesMax * jsonEscapeMax + callOverheadBytes <= limits.frameBytesMax,
     'limits.frameBytesMax: expected at least 4KiB + 6 * limits.textBytesMax, or a text that is allowed does not fit a frame',
-  );
-  demand(
-    limits.membersPerCallMax * listedIdBytes + callOverheadBytes <= limits.frameBytesMax,
-    'limits.membersPerCallMax: expected at most (limits.frameBytesMax - 4KiB) / 67, or members that one call may name do not fit a frame',
   );
   demand(
     limits.frameBytesMax <= commit.bytesMax,

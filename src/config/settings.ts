@@ -292,7 +292,7 @@ export const settingsSchema = group('Settings of a node.', {
     frameBytesMax: amount(64 * kib, 1 * kib, 16 * mib, 'Bytes in a frame or a request body.'),
     batchMax: amount(64, 1, 1000, 'Calls in a batch.'),
     membersMax: amount(100_000, 2, million, 'Members of a group.'),
-    membersPerCallMax: amount(900, 1, 10_000, 'Users named in one call about the members of a group.'),
+    membersPerCallMax: amount(1000, 1, 10_000, 'Users named in one call about the members of a group.'),
     conversationsMax: amount(10_000, 1, million, 'Conversations of a user.'),
     connectionsMax: amount(50_000, 1, million, 'Client connections of this node.'),
     connectionsPerUserMax: amount(32, 1, 100_000, 'Connections of one user.'),

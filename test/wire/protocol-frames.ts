@@ -52,7 +52,7 @@ function describeSessions({ coverage, node, standOf, outcomeOf }: CoverageParts,
       frameBytesMax: 65_536,
       batchMax: 64,
       membersMax: 6,
-      membersPerCallMax: 900,
+      membersPerCallMax: 1000,
     });
     coverage.note('session.open', 'good', transport);
     expect(await client.errorOf('session.open', { token, deviceId })).toBe('invalid_request');

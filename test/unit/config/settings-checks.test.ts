@@ -14,7 +14,6 @@ describe('settings that contradict each other', () => {
     ['store.deadlineMs', { store: { deadlineMs: 9000 } }],
     ['commit.deadlineMs', { commit: { deadlineMs: 11_000 } }],
     ['limits.frameBytesMax', { limits: { textBytesMax: 20_000 } }],
-    ['limits.membersPerCallMax', { limits: { membersPerCallMax: 1000 } }],
     ['commit.bytesMax', { limits: { frameBytesMax: 2 ** 20 }, commit: { bytesMax: 2 ** 19 } }],
     ['session.writeBufferBytesMax', { session: { writeBufferBytesMax: 2 ** 15 } }],
     ['dedup.windowMs', { dedup: { windowMs: 25.5 * 3_600_000, aheadMs: 3_600_000 } }],
