@@ -32,6 +32,8 @@ const backoff = { baseMs: 20, maxMs: 500 };
 /** A node that can't get its users sent ahead for so long takes them as they are. */
 const arrivalMaxMs = 15_000;
 const rememberedMax = 32;
+/** Until what failed for no passing reason is tried again: without it a node would stay without users, or a change in the ring. */
+const unforeseenPauseMs = 5_000;
 
 /** Changes of the ring that this node carries out: those that operators ask it for, its own arrival, and its end. */
 export class RingChanges {
@@ -144,7 +146,11 @@ export class RingChanges {
   async handOver(deadline: number): Promise<void> {
     this.#isStopping = true;
     const { self, time } = this.#parts;
-    this.#runner?.abort(`${self.nodeId} is stopping`);
+    if (this.#runner !== undefined) {
+      this.#runner.abort(this.#stopReason);
+      // What it can't end any more may bring users here, which are to be handed over as well.
+      await this.#until(this.#runner.over, deadline);
+    }
     for (let tries = 1; time.monotonicMs() < deadline && this.#membership?.isMember === true; tries++) {
       try {
         const ring = await this.latest(deadline);
@@ -186,7 +192,7 @@ export class RingChanges {
         const runner = await this.begin('arrival', { nodeId: self.nodeId, weight }, deadline);
         if ((await runner.over).outcome?.kind === 'done') return;
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        await this.#passing(error, 'coming into service');
       }
       await this.#pause(tries, Infinity);
     }
@@ -207,7 +213,7 @@ export class RingChanges {
     this.#doubts++;
     // That is seen to already.
     if (this.#doubts > 1) return;
-    const { alarm, limits, time } = this.#parts;
+    const { limits, time } = this.#parts;
     // Where this node is out of the view the change is void.
     for (let tries = 1; this.#membership?.isMember === true; tries++) {
       const doubts = this.#doubts;
@@ -216,10 +222,7 @@ export class RingChanges {
         await this.#membership.propose((ring) => ring && this.#withoutLeft(ring), deadline);
         if (doubts === this.#doubts) break;
       } catch (error) {
-        if (!isPassing(error)) {
-          alarm(error, 'withdrawing a change of the ring');
-          break;
-        }
+        await this.#passing(error, 'withdrawing a change of the ring');
       }
       await this.#pause(tries, Infinity);
     }
@@ -264,6 +267,8 @@ export class RingChanges {
       },
     });
     this.#runner = runner;
+    // It was on its way into the document when this node was told to stop.
+    if (this.#isStopping && change.kind !== 'stop') runner.abort(this.#stopReason);
     void runner.over.then(
       (progress) => {
         this.#remember(runner, progress);
@@ -286,6 +291,10 @@ export class RingChanges {
     if (runner.isRecorded) void this.#withdraw();
     const [oldest] = this.#finished.keys();
     if (oldest !== undefined && this.#finished.size > rememberedMax) this.#finished.delete(oldest);
+  }
+
+  get #stopReason(): string {
+    return `${this.#parts.self.nodeId} is stopping`;
   }
 
   #newId(): string {
@@ -311,12 +320,22 @@ export class RingChanges {
     }
   }
 
+  /** Resolves when it may be tried again. What doesn't pass by itself is told, and may have been mended after a while. */
+  async #passing(error: unknown, what: string): Promise<void> {
+    if (isPassing(error)) return;
+    this.#parts.alarm(error, what);
+    await this.#wait(unforeseenPauseMs);
+  }
+
   #pause(tries: number, deadline: number): Promise<void> {
     const { random, time } = this.#parts;
     const pauseMs = backoffDelayMs(backoff, tries - 1, random);
-    const waitMs = Math.max(0, Math.min(pauseMs, deadline - time.monotonicMs()));
+    return this.#wait(Math.max(0, Math.min(pauseMs, deadline - time.monotonicMs())));
+  }
+
+  #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      time.after(waitMs, resolve);
+      this.#parts.time.after(ms, resolve);
     });
   }
 }

@@ -12,6 +12,7 @@ import type {
   RingControl,
   RingControlCode,
   RingFlow,
+  RingOutcome,
   RingPreview,
   RingProgress,
   RingRefusal,
@@ -98,15 +99,27 @@ export class RingDesk implements RingControl {
       throw refused('too_late', 'users are served where the change has put them: make another change');
     }
     // Where who carries it out is gone, hangs, or could not do this itself: without its entry in the document it can't go on.
-    await this.#tried(() =>
-      this.#parts.changes.membership.propose((latest) => latest && ending(latest, changeId), deadline),
-    );
+    const ended = await this.#ended(changeId, deadline);
     this.#parts.handoff.cancel(changeId);
     if (answer !== undefined) return answer;
-    const progress = asRecorded(ring);
-    if (progress === undefined) throw refused('no_such_change', 'it is not under way any more');
-    const reason = 'an operator aborted it while its coordinator did not answer';
-    return { ...progress, phase: 'finished', finishedAt: this.#now, outcome: { kind: 'aborted', reason } };
+    const progress = ended && asRecorded(ended);
+    if (progress === undefined)
+      throw refused('no_such_change', 'it has ended meanwhile: see what `show` says');
+    return { ...progress, phase: 'finished', finishedAt: this.#now, outcome: endedOutcome(progress) };
+  }
+
+  /** Takes it out of the document. @returns the one that it was taken out of; undefined: it was in none any more */
+  async #ended(changeId: string, deadline: number): Promise<RingDocument | undefined> {
+    let last: RingDocument | undefined;
+    await this.#tried(() =>
+      this.#parts.changes.membership.propose((latest) => {
+        const next = latest && ending(latest, changeId);
+        // Called again where the store did not tell whether an earlier try was taken: then this one finds nothing.
+        if (next !== undefined) last = latest;
+        return next;
+      }, deadline),
+    );
+    return last;
   }
 
   /** What another node asks about a change that this one carries out; as JSON, null where it does not. */
@@ -323,6 +336,14 @@ function planOf(ring: RingDocument, request: RingRequest): WeightPlan | undefine
 
 function serviceAfter({ kind }: RingRequest): 'in' | 'drained' {
   return kind === 'drain' ? 'drained' : 'in';
+}
+
+/** Of a change that was taken out of the document, as its coordinator does not answer. */
+function endedOutcome({ phase }: RingProgress): RingOutcome {
+  if (phase === 'preparing') {
+    return { kind: 'aborted', reason: 'an operator aborted it while its coordinator did not answer' };
+  }
+  return { kind: 'done', remark: 'its coordinator did not answer: nobody watched it settle' };
 }
 
 /** What the document alone tells of a change whose coordinator does not answer. */

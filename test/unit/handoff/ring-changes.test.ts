@@ -22,33 +22,39 @@ class ChangesRig {
     ...{ removals: { sinceEpoch: 0, memberCount: 0, used: 0, removed: [] }, departed: [], lingering: [] },
     ...{ pending: undefined, assignments: [] },
   };
-  /** What the store does with a commit: the reply is lost, it comes in by `late` only, nothing gets there. */
-  weather: 'fine' | 'lost' | 'late' | 'away' = 'fine';
+  /** What the store does with a commit: the reply is lost, it comes in by `late` only, nothing gets there, it is not taken. */
+  weather: 'fine' | 'lost' | 'late' | 'away' | 'refused' = 'fine';
   /** Do the nodes say that they are done with a change whose view is there? */
   isSettled = true;
   /** Carries the last commit out that is late, where the document is still the one it was made of. */
   late: () => void = () => undefined;
   readonly changes: RingChanges;
+  readonly alarms: unknown[] = [];
 
   constructor() {
     const none = { totalUsers: 0, movedUsers: 0, totalBytes: 0, movedBytes: 0 };
     const statusOf = () =>
       Promise.resolve({
-        state: this.document.view.epoch > 1 && this.isSettled ? 'switched' : 'ready',
+        state: this.document.pending?.phase === 'settling' && this.isSettled ? 'switched' : 'ready',
         ...none,
       });
     let draws = 0;
     this.changes = new RingChanges({
       ...{ self: memberOf(1), limits: defaultHandoffLimits, time: this.time, onProgress: () => undefined },
-      handoff: { statusOf, tally: newHandoffTally() } as unknown as Handoff,
+      handoff: {
+        ...{ statusOf, tally: newHandoffTally(), cancel: () => undefined },
+        ask: () => Promise.resolve(undefined),
+      } as unknown as Handoff,
       random: () => (draws++ % 1_000) / 1_000,
       alarm: (error) => {
-        throw error;
+        if (this.weather !== 'refused') throw error;
+        this.alarms.push(error);
       },
     });
-    const { view } = this.document;
     const propose = this.#propose.bind(this);
-    this.changes.take({ isMember: true, view, propose } as unknown as Membership);
+    const membership = { isMember: true, propose, view: this.document.view };
+    Object.defineProperty(membership, 'view', { get: () => this.document.view });
+    this.changes.take(membership as unknown as Membership);
   }
 
   /** n1 begins a change in this weather, and is told nothing; nothing gets to the store after it. */
@@ -62,6 +68,7 @@ class ChangesRig {
     const next = change(base, viewIdOf(base.view.epoch + 1)) ?? base;
     if (weather === 'fine' || weather === 'lost') this.document = next;
     if (weather === 'fine') return Promise.resolve(next);
+    if (weather === 'refused') return Promise.reject(new StoreError('refused', 'over its quota'));
     if (weather === 'late') {
       this.late = () => {
         if (this.document === base) this.document = next;
@@ -116,4 +123,41 @@ test('a change that is over while the store is away is taken out when the store 
   rig.weather = 'fine';
   await rig.time.run(1_000);
   expect(rig.document.pending).toBeUndefined();
+});
+
+test('a node whose coming into service the store has refused comes in when it does so no longer', async () => {
+  const rig = new ChangesRig();
+  rig.document = { ...rig.document, view: viewOf(1, [memberOf(1, { weight: 0 }), memberOf(2)]) };
+  rig.weather = 'refused';
+  const arrival = rig.changes.arrive();
+  await rig.time.run(60_000);
+  expect(rig.alarms.length).toBeGreaterThan(5);
+  expect(rig.alarms.length).toBeLessThan(15);
+  rig.weather = 'fine';
+  await rig.time.drive(arrival);
+  expect(rig.document.view.member('n1')?.weight).toBe(100);
+});
+
+test('a change that the store refuses to take out is withdrawn when it does so no longer', async () => {
+  const rig = new ChangesRig();
+  await rig.beginIn('lost');
+  rig.weather = 'refused';
+  await rig.time.run(60_000);
+  expect(rig.document.pending).toBeDefined();
+  rig.weather = 'fine';
+  await rig.time.run(10_000);
+  expect(rig.document.pending).toBeUndefined();
+});
+
+test('a node that is told to stop while it asks for its users gets none', async () => {
+  for (let steps = 0; steps < 12; steps++) {
+    const rig = new ChangesRig();
+    rig.document = { ...rig.document, view: viewOf(1, [memberOf(1, { weight: 0 }), memberOf(2)]) };
+    const arrival = rig.changes.arrive();
+    for (let step = 0; step < steps; step++) await Promise.resolve();
+    await rig.time.drive(rig.changes.handOver(8_000));
+    await rig.time.drive(arrival);
+    expect(rig.document.view.member('n1')?.weight, `after ${steps} steps`).toBe(0);
+    expect(rig.document.pending).toBeUndefined();
+  }
 });

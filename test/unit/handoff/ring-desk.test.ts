@@ -32,7 +32,9 @@ class DeskRig {
     };
     // Only what a change in one step asks for.
     const changes = { membership, latest: () => Promise.resolve(this.document) } as unknown as RingChanges;
-    const handoff = { survey: () => [], ask: () => Promise.resolve(undefined) } as unknown as Handoff;
+    const handoff = {
+      ...{ survey: () => [], ask: () => Promise.resolve(undefined), cancel: () => undefined },
+    } as unknown as Handoff;
     const parts = { nodeId: 'n1', changes, handoff };
     this.desk = new RingDesk({ ...parts, time: new VirtualTime() });
   }
@@ -81,4 +83,29 @@ describe('a change of the ring in one step', () => {
     const { refusals } = await rig.desk.preview({ kind: 'drain', nodeId: 'n2' }, 1_000);
     expect(refusals).toEqual([]);
   });
+});
+
+test.each([
+  ['preparing', 'aborted'],
+  ['settling', 'done'],
+] as const)('a change that was %s, ended as its coordinator does not answer, is %s', async (phase, kind) => {
+  const rig = new DeskRig();
+  rig.document = { ...rig.document, pending: { ...other, phase } };
+  const progress = await rig.desk.abort('c', 1_000);
+  expect(progress).toMatchObject({ phase: 'finished', outcome: { kind } });
+  expect(rig.document.pending).toBeUndefined();
+});
+
+test('a change that was made while an operator aborted it without its coordinator is not told to be aborted', async () => {
+  const rig = new DeskRig();
+  rig.document = { ...rig.document, pending: other };
+  rig.meanwhile = () => {
+    rig.document = { ...rig.document, pending: { ...other, phase: 'settling' } };
+  };
+  expect(await rig.desk.abort('c', 1_000)).toMatchObject({ outcome: { kind: 'done' } });
+  rig.document = { ...rig.document, pending: other };
+  rig.meanwhile = () => {
+    rig.document = { ...rig.document, pending: undefined };
+  };
+  await expect(rig.desk.abort('c', 1_000)).rejects.toMatchObject({ code: 'no_such_change' });
 });
