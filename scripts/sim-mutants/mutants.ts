@@ -190,9 +190,9 @@ export const mutants: readonly Mutant[] = [
     'hand-off: a copy is shown without comparing its version',
     'src/actor/durable-state.ts',
     `    this.#phase = { kind: 'ready', state, heldSince: undefined };
-    this.#seen = copy.version.number;`,
+    this.#seen = numberOf(state.version);`,
     `    this.#phase = { kind: 'ready', state, heldSince: this.#ports.tenure.epoch() };
-    this.#seen = copy.version.number;`,
+    this.#seen = numberOf(state.version);`,
   ),
   edit(
     'hand-off: the version is sent on, what was committed is not',

@@ -1,6 +1,6 @@
 import type { Cell, CellRange } from '../row/cell.ts';
 import type { LoadedRanges } from '../row/loaded-ranges.ts';
-import type { RowCopy, RowSnapshot } from '../row/row-snapshot.ts';
+import type { RowSnapshot } from '../row/row-snapshot.ts';
 import type { RowImage } from '../row/row-store.ts';
 import type { RowVersion } from '../row/row-version.ts';
 import type { Step } from '../row/step.ts';
@@ -36,8 +36,8 @@ export interface Behaviour<T extends EntityTypes> {
   passAtOnce?(state: T['state'], input: T['input'], wallMs: number): Passed<T> | undefined;
   query(state: T['state'], query: T['query'], loaded: LoadedRanges): Step<T['answer']>;
   lane(input: T['input']): string;
-  /** How it moves to another node without being read from the store there; undefined: it doesn't. */
-  readonly moving?: Moving<T['state']>;
+  /** What is in memory of it, of at most so many bytes, to be sent to another node; undefined where it is larger. */
+  snapshot(state: T['state'], bytesMax: number): RowSnapshot | undefined;
 }
 
 /** An input that was dealt with, and nothing had to be written for it. */
@@ -45,11 +45,4 @@ export interface Passed<T extends Pick<EntityTypes, 'result' | 'effects'>> {
   readonly result: T['result'];
   /** undefined: nothing follows from it. */
   readonly effects: T['effects'] | undefined;
-}
-
-interface Moving<State> {
-  /** What is in memory of it, of at most so many bytes; undefined where it is larger. */
-  snapshot(state: State, bytesMax: number): RowSnapshot | undefined;
-  /** @param copy a snapshot, with the cells of all commits since then up to its version on top of it */
-  revive(entityId: string, copy: RowCopy): State;
 }

@@ -85,7 +85,7 @@ export class DurableState<T extends EntityTypes> {
   snapshot(bytesMax: number): RowCopy | undefined {
     const version = this.current?.version;
     if (this.current === undefined || version === undefined) return undefined;
-    const snapshot = this.#behaviour.moving?.snapshot(this.current, bytesMax);
+    const snapshot = this.#behaviour.snapshot(this.current, bytesMax);
     return snapshot && { ...snapshot, version };
   }
 
@@ -160,12 +160,11 @@ export class DurableState<T extends EntityTypes> {
     const lastWord = handoff.lastWord(this.#entityId);
     if (lastWord !== undefined) await lastWord;
     if (this.current !== undefined || this.isLoading) return;
-    const copy = handoff.take(this.#entityId);
-    const { moving } = this.#behaviour;
-    if (copy === undefined || moving === undefined || copy.version.number < this.#seen) return;
-    const state = moving.revive(this.#entityId, copy);
+    // It was made of the cells of this very entity.
+    const state = handoff.take(this.#entityId) as T['state'] | undefined;
+    if (state === undefined || numberOf(state.version) < this.#seen) return;
     this.#phase = { kind: 'ready', state, heldSince: undefined };
-    this.#seen = copy.version.number;
+    this.#seen = numberOf(state.version);
     tally.revivals++;
     this.#ports.changed(state, undefined);
   }

@@ -10,7 +10,7 @@ import { GroupDraft } from '../group/group-draft.ts';
 import type { GroupInput, GroupResult } from '../group/group-input.ts';
 import type { GroupLimits, GroupState } from '../group/group-state.ts';
 import { restoreGroup } from '../group/restore-group.ts';
-import { reviveGroup, snapshotGroup } from '../group/warm-group.ts';
+import { snapshotGroup } from '../group/warm-group.ts';
 import type { Behaviour } from './behaviour.ts';
 
 export interface GroupTypes {
@@ -36,10 +36,7 @@ export function groupBehaviour(limits: GroupLimits): Behaviour<GroupTypes> {
       return null;
     },
     query: (state, query, loaded) => queryGroup(state, query, loaded, limits),
-    moving: {
-      snapshot: snapshotGroup,
-      revive: (groupId, copy) => reviveGroup(groupId, copy, headRanges),
-    },
+    snapshot: snapshotGroup,
     // Members take turns; what one of them sends keeps its order (G3).
     lane: (input) => ('from' in input ? input.from : ''),
   };

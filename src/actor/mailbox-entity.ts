@@ -12,7 +12,7 @@ import { passLiveNews } from '../mailbox/live-news.ts';
 import { MailboxDraft } from '../mailbox/mailbox-draft.ts';
 import type { CommittedChanges, MailboxLimits, MailboxState } from '../mailbox/mailbox-state.ts';
 import { restoreMailbox } from '../mailbox/restore-mailbox.ts';
-import { reviveMailbox, snapshotMailbox } from '../mailbox/warm-mailbox.ts';
+import { snapshotMailbox } from '../mailbox/warm-mailbox.ts';
 import type { Behaviour } from './behaviour.ts';
 
 export interface MailboxTypes {
@@ -40,10 +40,7 @@ export function mailboxBehaviour(limits: MailboxLimits): Behaviour<MailboxTypes>
       return passed && { result: { kind: 'noted', isBehind: passed.isBehind }, effects: passed.changes };
     },
     query: (state, query, loaded) => queryMailbox(state, query, loaded, limits),
-    moving: {
-      snapshot: snapshotMailbox,
-      revive: (userId, copy) => reviveMailbox(userId, copy, headRanges),
-    },
+    snapshot: snapshotMailbox,
     lane: (input) => ('from' in input ? input.from : ''),
   };
 }

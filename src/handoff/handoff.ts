@@ -1,5 +1,6 @@
 import type { EntityRegistry } from '../actor/entity-registry.ts';
-import type { HandoffPort } from '../actor/handoff-port.ts';
+import type { HandoffPort, SentState } from '../actor/handoff-port.ts';
+import { reviveEntity } from '../actor/revive-entity.ts';
 import type { ViewChange } from '../membership/membership-event.ts';
 import type { PeerLinks } from '../peer/peer-links.ts';
 import type { PeerIdentity, PeerReply, PeerRequest } from '../peer/peer-request.ts';
@@ -61,11 +62,12 @@ export class Handoff implements HandoffPort {
       tally: this.tally,
       roomBytes: () => Math.max(parts.budgetBytes * copiesShareMin, parts.registry().roomBytes),
       isOwn: (entityId) => this.#isOwn(entityId),
+      unpack: (entityId, copy) => this.#unpack(entityId, copy),
       revive: (entityId) => this.#revive(entityId),
     });
   }
 
-  take(entityId: string): RowCopy | undefined {
+  take(entityId: string): SentState | undefined {
     return this.copies.take(entityId);
   }
 
@@ -159,7 +161,7 @@ export class Handoff implements HandoffPort {
       case 'status':
         return packStatus(this.#status(ask));
       case 'copies':
-        return this.copies.accept(ask.changeId, ask.copies);
+        return this.#accept(ask);
       case 'cancel':
         this.cancel(ask.changeId);
         return null;
@@ -167,6 +169,13 @@ export class Handoff implements HandoffPort {
       case 'abort':
         return this.#parts.onChange(ask);
     }
+  }
+
+  /** @returns the ids of those that were not taken, when the others are unpacked, but for those that moved meanwhile */
+  async #accept({ changeId, copies }: Extract<HandoffAsk, { kind: 'copies' }>): Promise<readonly string[]> {
+    const refused = this.copies.accept(changeId, copies);
+    await this.copies.unpack(copies);
+    return refused;
   }
 
   #status(ask: Extract<HandoffAsk, { kind: 'prepare' | 'status' }>): NodeStatus {
@@ -214,12 +223,22 @@ export class Handoff implements HandoffPort {
     return body === undefined ? undefined : unpackIds(body);
   }
 
+  #unpack(entityId: string, copy: RowCopy): SentState | undefined {
+    try {
+      return reviveEntity(entityId, copy);
+    } catch (error) {
+      // It is loaded from the store instead.
+      this.#parts.alarm(error, `the copy of ${entityId} that another node has sent`);
+      return undefined;
+    }
+  }
+
   async #revive(entityId: string): Promise<void> {
     try {
       await this.#parts.registry().entity(entityId).revive();
     } catch (error) {
-      // It is loaded from the store instead.
-      this.#parts.alarm(error, `the copy of ${entityId} that another node has sent`);
+      // Whoever asks for it loads it.
+      this.#parts.alarm(error, `taking over ${entityId}`);
     }
   }
 

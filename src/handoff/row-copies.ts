@@ -1,3 +1,4 @@
+import type { SentState } from '../actor/handoff-port.ts';
 import type { Cell } from '../row/cell.ts';
 import type { RowCopy } from '../row/row-snapshot.ts';
 import { sameVersion, type RowVersion } from '../row/row-version.ts';
@@ -5,6 +6,7 @@ import type { Cancel, Time } from '../std/time.ts';
 import type { HandoffLimits } from './handoff-limits.ts';
 import type { HandoffTally } from './handoff-tally.ts';
 import type { SentCopy } from './handoff-wire.ts';
+import { WorkSlices } from './work-slices.ts';
 
 export interface RowCopiesParts {
   readonly time: Time;
@@ -12,6 +14,8 @@ export interface RowCopiesParts {
   readonly tally: HandoffTally;
   /** Bytes that all copies may take at the moment. */
   readonly roomBytes: () => number;
+  /** Makes of a copy what the entity will have in memory; undefined where that is not possible. */
+  readonly unpack: (entityId: string, copy: RowCopy) => SentState | undefined;
   /** Takes a copy into memory for good (or waits for its last word, and does then). Must not reject. */
   readonly revive: (entityId: string) => Promise<void>;
   readonly isOwn: (entityId: string) => boolean;
@@ -22,6 +26,9 @@ interface Kept {
   readonly marks: unknown;
   version: RowVersion;
   readonly cells: Map<string, Cell>;
+  /** Made of the cells as they are now; undefined: not yet, or not any more. */
+  state: SentState | undefined;
+  /** With those of the state. */
   bytes: number;
   isComplete: boolean;
   /** Called when the last word has come, or need not be waited for. */
@@ -32,9 +39,9 @@ interface Kept {
 const overheadBytes = 600;
 /** What a cell takes in a copy besides its bytes: its key in the map, two buffers, the cell. Measured at 370 to 380. */
 const cellOverheadBytes = 370;
-/** Copies are taken into memory in small steps, so that nobody has to wait for it: so many, or for so long. */
-const revivedAtOnce = 16;
-const reviveSliceMs = 2;
+/** Of a row whose state is made again, ahead, for each commit that follows: a few ms. */
+const remadeCellsMax = 2_000;
+/** Between two looks for copies whose last word has come. */
 const revivePauseMs = 8;
 
 /** What a cell takes in memory and on the wire, roughly. */
@@ -57,6 +64,8 @@ export function cellKey({ family, qualifier }: Cell): string {
  */
 export class RowCopies {
   readonly #parts: RowCopiesParts;
+  /** Of unpacking and reviving. */
+  readonly #slices: WorkSlices;
   readonly #kept = new Map<string, Kept>();
   /** When each change was heard of last. */
   readonly #heardMs = new Map<string, number>();
@@ -68,6 +77,7 @@ export class RowCopies {
 
   constructor(parts: RowCopiesParts) {
     this.#parts = parts;
+    this.#slices = new WorkSlices(parts.time);
   }
 
   get bytes(): number {
@@ -84,6 +94,20 @@ export class RowCopies {
     return copies.filter((copy) => !this.#accept(changeId, copy)).map(({ entityId }) => entityId);
   }
 
+  /**
+   * Makes of these, which were just accepted, what they will be in memory, as far as there is room: so little is left to be
+   * done when they are this node's. Resolves when that is done; who sends waits for it, and so sends no faster.
+   */
+  async unpack(copies: readonly SentCopy[]): Promise<void> {
+    for (const { entityId, base, isLast } of copies) {
+      const kept = this.#kept.get(entityId);
+      if (kept === undefined || kept.state !== undefined) continue;
+      // After its last word a row comes into memory in its turn; and large ones are not made anew after each commit.
+      if (isLast || (base !== undefined && kept.cells.size > remadeCellsMax)) continue;
+      await this.#slices.run(() => this.#unpack(entityId));
+    }
+  }
+
   /** The change goes on: what belongs to it is kept. */
   heard(changeId: string): void {
     this.#heardMs.set(changeId, this.#parts.time.monotonicMs());
@@ -96,11 +120,11 @@ export class RowCopies {
     this.#heardMs.delete(changeId);
   }
 
-  take(entityId: string): RowCopy | undefined {
+  take(entityId: string): SentState | undefined {
     const kept = this.#kept.get(entityId);
     if (kept === undefined) return undefined;
     this.#drop(entityId, kept);
-    return { version: kept.version, marks: kept.marks, cells: [...kept.cells.values()] };
+    return kept.state ?? this.#stateOf(entityId, kept);
   }
 
   /** This node has committed the row: what was sent of it is old. */
@@ -167,6 +191,7 @@ export class RowCopies {
       this.#drop(copy.entityId, kept);
       return false;
     }
+    if (!sameVersion(kept.version, copy.version)) this.#hold(kept, undefined);
     kept.version = copy.version;
     for (const cell of copy.cells) this.#put(kept, cell);
     if (copy.isLast) this.#complete(kept);
@@ -191,7 +216,8 @@ export class RowCopies {
     tally.copiesReceived++;
     const { marks, version } = copy;
     const kept: Kept = {
-      ...{ changeId, marks, version, cells: new Map(), bytes: overheadBytes, isComplete: false, waiting: [] },
+      ...{ changeId, marks, version, cells: new Map(), state: undefined, bytes: overheadBytes },
+      ...{ isComplete: false, waiting: [] },
     };
     this.#bytes += overheadBytes;
     for (const cell of copy.cells) this.#put(kept, cell);
@@ -207,9 +233,30 @@ export class RowCopies {
     if (cell.value.length > 0) kept.cells.set(key, cell);
     else kept.cells.delete(key);
     const after = cell.value.length > 0 ? keptBytes(cell) : 0;
-    const bytes = after - (before === undefined ? 0 : keptBytes(before));
+    this.#count(kept, after - (before === undefined ? 0 : keptBytes(before)));
+  }
+
+  /** With that state, which was made of its cells; undefined: without any, as they change. */
+  #hold(kept: Kept, state: SentState | undefined): void {
+    this.#count(kept, (state?.bytes ?? 0) - (kept.state?.bytes ?? 0));
+    kept.state = state;
+  }
+
+  #count(kept: Kept, bytes: number): void {
     kept.bytes += bytes;
     this.#bytes += bytes;
+  }
+
+  #unpack(entityId: string): void {
+    const kept = this.#kept.get(entityId);
+    if (kept === undefined || kept.state !== undefined) return;
+    const state = this.#stateOf(entityId, kept);
+    if (state === undefined) this.#drop(entityId, kept);
+    else if (this.#bytes + state.bytes <= this.#parts.roomBytes()) this.#hold(kept, state);
+  }
+
+  #stateOf(entityId: string, { version, marks, cells }: Kept): SentState | undefined {
+    return this.#parts.unpack(entityId, { version, marks, cells: [...cells.values()] });
   }
 
   #complete(kept: Kept): void {
@@ -227,7 +274,9 @@ export class RowCopies {
   async #reviveAll(): Promise<void> {
     if (this.#isReviving) return;
     this.#isReviving = true;
-    while (await this.#reviveSome()) await this.#pause();
+    // Those who hear of the view, and who wait for somebody, come first.
+    do await this.#pause();
+    while (await this.#reviveSome());
     this.#isReviving = false;
   }
 
@@ -238,18 +287,12 @@ export class RowCopies {
   async #reviveSome(): Promise<boolean> {
     const { isOwn, time } = this.#parts;
     let isToLookAgain = false;
-    let sinceMs = time.monotonicMs();
-    let count = 0;
     for (const entityId of [...this.#kept.keys()]) {
       const kept = this.#kept.get(entityId);
       if (kept === undefined || !isOwn(entityId)) continue;
       isToLookAgain = true;
       if (!kept.isComplete && time.monotonicMs() < this.#awaitedUntilMs) continue;
-      await this.#revive(entityId);
-      if (++count < revivedAtOnce && time.monotonicMs() - sinceMs < reviveSliceMs) continue;
-      await this.#pause();
-      count = 0;
-      sinceMs = time.monotonicMs();
+      await this.#slices.run(() => this.#revive(entityId));
     }
     return isToLookAgain;
   }
@@ -262,9 +305,11 @@ export class RowCopies {
 
   async #revive(entityId: string): Promise<void> {
     const kept = this.#kept.get(entityId);
+    // Taken meanwhile, or moved on.
+    if (kept === undefined || !this.#parts.isOwn(entityId)) return;
     await this.#parts.revive(entityId);
     // It was in memory already: what is there is as good.
-    if (kept !== undefined && this.#kept.get(entityId) === kept) this.#drop(entityId, kept);
+    if (this.#kept.get(entityId) === kept) this.#drop(entityId, kept);
   }
 
   #sweepLater(): void {

@@ -1,6 +1,7 @@
 import type { ActorLimits } from '../../src/actor/actor.ts';
 import { newActorTally, type ActorTally } from '../../src/actor/actor-tally.ts';
 import type { HandoffPort } from '../../src/actor/handoff-port.ts';
+import { reviveEntity } from '../../src/actor/revive-entity.ts';
 import type { GroupPort, EnvelopePort, OutboxTiming, SendingLimits } from '../../src/actor/mailbox-host.ts';
 import { EntityRegistry, type CacheLimits } from '../../src/actor/entity-registry.ts';
 import { OutboxSweeper, type SweeperTiming } from '../../src/actor/outbox-sweeper.ts';
@@ -70,7 +71,7 @@ function handoffOf({ copies, committed }: RigOptions): HandoffPort {
     take: (userId) => {
       const copy = copies?.get(userId);
       copies?.delete(userId);
-      return copy;
+      return copy && reviveEntity(userId, copy);
     },
     standsAt: (userId) => copies?.get(userId)?.version,
     lastWord: () => undefined,

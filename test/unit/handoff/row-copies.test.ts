@@ -29,16 +29,29 @@ function rig(roomBytes = 10_000, isOwn: (userId: string) => boolean = () => true
   const time = new VirtualTime();
   const tally = newHandoffTally();
   const revived: string[] = [];
+  const unpacked: string[] = [];
   const copies: RowCopies = new RowCopies({
     ...{ time, limits, tally, roomBytes: () => roomBytes, isOwn },
+    unpack: (entityId, { version, cells }) => {
+      unpacked.push(entityId);
+      if (cells.some(({ value }) => value.equals(corrupt))) return undefined;
+      const state = { version, bytes: stateBytes, content: contentOf(cells) };
+      return state;
+    },
     revive: async (entityId) => {
       await copies.lastWord(entityId);
       if (copies.take(entityId) !== undefined) revived.push(entityId);
     },
   });
-  return { copies, revived, tally, time };
+  const arrive = (copy: SentCopy): Promise<void> => {
+    copies.accept('c', [copy]);
+    return time.drive(copies.unpack([copy]));
+  };
+  return { arrive, copies, revived, unpacked, tally, time };
 }
 
+const stateBytes = 500;
+const corrupt = Buffer.from('corrupt');
 const contentOf = (cells: readonly Cell[]): string[] =>
   cells.map(({ qualifier, value }) => `${qualifier.toString()}=${value.toString()}`);
 
@@ -49,10 +62,7 @@ describe('rows that were sent ahead', () => {
       copies.accept('c', [sent(v1, undefined, [cell('a', '1'), cell('b', '1'), cell('c', '1')])]),
     ).toEqual([]);
     expect(copies.accept('c', [sent(v2, v1, [cell('b', '2'), cell('c', '')])])).toEqual([]);
-    const copy = copies.take('ann');
-    expect(copy && { ...copy, cells: contentOf(copy.cells) }).toEqual({
-      ...{ version: v2, marks: [7], cells: ['a=1', 'b=2'] },
-    });
+    expect(copies.take('ann')).toEqual({ version: v2, bytes: stateBytes, content: ['a=1', 'b=2'] });
     expect([copies.take('ann'), copies.bytes, copies.count]).toEqual([undefined, 0, 0]);
   });
 
@@ -117,10 +127,70 @@ describe('rows that were sent ahead', () => {
       ids.map((entityId) => ({ ...sent(v1, undefined, [cell('a', '1')], true), entityId })),
     );
     copies.adopted();
-    await time.run(1);
+    await time.run(9);
+    expect(revived.length).toBeGreaterThan(0);
     expect(revived.length).toBeLessThan(20);
     await time.run(50);
     expect(revived).toEqual(ids);
+  });
+
+  test('are unpacked when they come, and once more only where something was committed since', async () => {
+    const { arrive, copies, unpacked } = rig();
+    await arrive(sent(v1, undefined, [cell('a', '1')]));
+    const unpackedBytes = copies.bytes;
+    await arrive(sent(v1, v1, []));
+    expect([unpacked, copies.bytes]).toEqual([['ann'], unpackedBytes]);
+    copies.accept('c', [sent(v2, v1, [cell('a', '2')])]);
+    expect(copies.bytes).toBe(unpackedBytes - stateBytes);
+    await arrive(sent(v2, v2, []));
+    expect([unpacked, copies.bytes]).toEqual([['ann', 'ann'], unpackedBytes]);
+    expect(copies.take('ann')).toMatchObject({ version: v2, content: ['a=2'] });
+    expect([unpacked.length, copies.bytes]).toEqual([2, 0]);
+  });
+
+  test('are not unpacked for a last word, nor for each commit of a large row, but when they are taken', async () => {
+    const { arrive, copies, unpacked } = rig(10_000_000);
+    await arrive(sent(v1, undefined, [cell('a', '1')]));
+    await arrive(sent(v2, v1, [cell('a', '2')], true));
+    expect(unpacked).toHaveLength(1);
+    expect(copies.take('ann')).toMatchObject({ version: v2, content: ['a=2'] });
+    const cells = Array.from({ length: 2_001 }, (_, n) => cell(`k${n}`, 'v'));
+    await arrive(sent(v1, undefined, cells));
+    await arrive(sent(v2, v1, [cell('k0', 'w')]));
+    expect(unpacked).toHaveLength(3);
+    expect(copies.take('ann')).toMatchObject({ version: v2 });
+    expect(unpacked).toHaveLength(4);
+  });
+
+  test('are not unpacked ahead where there is no room for it, and are when they are taken', async () => {
+    const { arrive, copies, unpacked } = rig(1_200);
+    const copy = sent(v1, undefined, [cell('a', '1')]);
+    copies.accept('c', [copy]);
+    const packedBytes = copies.bytes;
+    await arrive(copy);
+    expect([unpacked.length, copies.bytes]).toEqual([1, packedBytes]);
+    expect(copies.take('ann')).toMatchObject({ version: v1, content: ['a=1'] });
+  });
+
+  test('are given up where they cannot be unpacked', async () => {
+    const { arrive, copies } = rig();
+    await arrive(sent(v1, undefined, [cell('a', 'corrupt')]));
+    expect([copies.count, copies.bytes]).toEqual([0, 0]);
+    copies.accept('c', [sent(v1, undefined, [cell('a', 'corrupt')])]);
+    expect([copies.take('ann'), copies.count]).toEqual([undefined, 0]);
+  });
+
+  test('G10: are unpacked a few at a time, whoever has sent them, with a rest in between', async () => {
+    const { copies, time, unpacked } = rig(1_000_000);
+    const ids = Array.from({ length: 40 }, (_, n) => `u${n}`);
+    const all = ids.map((entityId) => ({ ...sent(v1, undefined, [cell('a', '1')]), entityId }));
+    copies.accept('c', all);
+    const isOver = Promise.all([copies.unpack(all.slice(0, 20)), copies.unpack(all.slice(20))]);
+    await time.run(1);
+    expect(unpacked.length).toBeGreaterThan(0);
+    expect(unpacked.length).toBeLessThan(20);
+    await time.drive(isOver);
+    expect(unpacked.toSorted()).toEqual(ids.toSorted());
   });
 
   test('come into memory also where a view gives them to this node while others do', async () => {
@@ -130,7 +200,7 @@ describe('rows that were sent ahead', () => {
       copies.accept('c', [{ ...sent(v1, undefined, [cell('a', '1')], true), entityId }]);
     }
     copies.adopted();
-    await time.run(5);
+    await time.run(9);
     expect(revived).not.toHaveLength(0);
     expect(revived.length).toBeLessThan(owned.size);
     owned.add('late');
