@@ -79,7 +79,7 @@ function openRegistry(table: RowTable): { registry: EntityRegistry; commits: () 
         lastWord: () => undefined,
         committed: () => undefined,
       },
-      ...localGroups(() => registry, alarm),
+      ...localGroups(() => registry, time, alarm),
       groupLimits: ordinaryGroupLimits,
       fanOutTiming: ordinaryFanOutTiming,
       followTiming: ordinaryFollowTiming,

@@ -5,7 +5,7 @@ import {
   noteOwnKnown,
 } from '../group/apply-group-draft.ts';
 import {
-  enrolmentsFor,
+  audienceOf,
   isBehind,
   isFanOutDue,
   isNewsDue,
@@ -21,7 +21,7 @@ import {
   reachesMark,
   type FanOutMark,
 } from '../group/fan-out-mark.ts';
-import { isReadByMembers, type GroupState } from '../group/group-state.ts';
+import { isReadByMembers, isToldLarge, type GroupState } from '../group/group-state.ts';
 import type { Enrolment } from '../conversation/bulletin.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 import { backoffDelayMs, jitteredMs } from '../std/backoff.ts';
@@ -268,8 +268,8 @@ export class GroupFanOut {
     const deadline = time.monotonicMs() + fanOutTiming.roundMs;
     const before = this.#actor.state;
     // Who is in a large group, and knows that, is told nothing of its messages.
-    const isNamedOnly = before !== undefined && isReadByMembers(before);
-    const above = isNamedOnly ? everything : lane.through;
+    const isNamedOnly = before !== undefined && isToldLarge(before, through);
+    const above = isNamedOnly ? everything : through;
     const answer = await this.#actor.query({ kind: 'bulletin', above }, deadline);
     const { state } = this.#actor;
     if (answer.kind !== 'bulletin' || answer.bulletin === undefined || state === undefined) return false;
@@ -277,9 +277,8 @@ export class GroupFanOut {
     this.#arrange(state);
     // Who came meanwhile is told with the next one; and where the view has changed this lane is no more.
     if (state.info?.event !== bulletin.event || !this.#isPresent(lane)) return true;
-    if (isNamedOnly !== isReadByMembers(state)) return true;
-    const userIds = isNamedOnly ? lane.userIds.filter((userId) => isOwed(state, userId)) : lane.userIds;
-    const enrolments = enrolmentsFor(state, userIds, bulletin);
+    if (isNamedOnly !== isToldLarge(state, lane.through)) return true;
+    const { userIds, enrolments } = audienceOf(state, lane.userIds, bulletin, isNamedOnly);
     const failed = new Set(await members.tell(lane.nodeId, { bulletin, userIds, enrolments }, deadline));
     const isDone = failed.size === 0 || this.#part(lane, failed);
     // Who knows that the group is large takes no more from a bulletin than that, whatever it has.

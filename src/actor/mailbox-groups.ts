@@ -36,7 +36,9 @@ type Purpose = 'list' | 'feed' | 'push';
 const backgroundMs = 5_000;
 /** For asking groups before a read of the feed, which goes on without them, ms. */
 const beforeFeedMs = 3_000;
-/** Tries to ask for what a device should be told; after them the next bulletin is what makes it ask again. */
+/** How often a read is begun anew because its user was found in a large group that had not been asked. */
+const roundsMax = 4;
+/** Failures in a row to ask for what a device should be told; after them the next bulletin is what makes it ask again. */
 const triesMax = 6;
 const retry = { baseMs: 50, maxMs: 2_000 };
 
@@ -82,7 +84,7 @@ export class MailboxGroups {
   changes(params: GetChangesParams, deadline: number): Promise<GetChangesResult> {
     return this.#whileHere(async () => {
       const read = (): Promise<object> => this.#member.query({ kind: 'feed', params }, deadline);
-      const catchUp = (): Promise<boolean> => this.#catchUpForFeed(deadline);
+      const catchUp = (): Promise<ReadonlySet<string>> => this.#catchUpForFeed(deadline);
       const answer = (await this.#upToDate(read, catchUp)) as Exclude<MailboxAnswer, Refusal>;
       if (!('kind' in answer) || answer.kind !== 'feed')
         throw new ProtocolError('internal', 'internal error');
@@ -133,39 +135,51 @@ export class MailboxGroups {
     this.#isBehind = true;
     if (this.#isAsking) return;
     this.#isAsking = true;
-    void this.#whileHere(() => this.#askAll()).finally(() => {
-      this.#isAsking = false;
-    });
+    void this.#whileHere(() => this.#askAll());
   }
 
   async #askAll(): Promise<void> {
     const { time, random } = this.#host;
-    for (let tries = 0; this.#isBehind && tries < triesMax; tries++) {
+    for (let failures = 0; this.#isBehind && failures < triesMax;) {
       this.#isBehind = false;
       try {
         await this.#catchUp('push', time.monotonicMs() + backgroundMs);
+        failures = 0;
       } catch (error) {
         this.#failed(error);
         this.#isBehind = true;
-        const waitMs = backoffDelayMs(retry, tries, random);
+        const waitMs = backoffDelayMs(retry, failures++, random);
         await new Promise<void>((resolve) => {
           time.after(waitMs, resolve);
         });
       }
-      if (!this.#host.isWatched(this.#member.userId)) return;
+      if (!this.#host.isWatched(this.#member.userId)) break;
     }
+    // In one go with the last look at what was missed: who comes in between would find it being asked, and nobody asking.
+    this.#isAsking = false;
   }
 
-  /** Where the mailbox was not in memory it comes out only with the answer that there are large groups. */
-  async #upToDate<Answer>(ask: () => Promise<Answer>, catchUp: () => Promise<boolean>): Promise<Answer> {
-    const hasAsked = await catchUp();
-    const answer = await ask();
-    return hasAsked || !(await catchUp()) ? answer : ask();
+  /**
+   * Asked again where the answer may know of large groups that were not asked: those of a mailbox that was not in memory,
+   * or that another node has written meanwhile, come out only with it.
+   */
+  async #upToDate<Answer>(
+    ask: () => Promise<Answer>,
+    catchUp: () => Promise<ReadonlySet<string>>,
+  ): Promise<Answer> {
+    for (let rounds = 0; rounds < roundsMax; rounds++) {
+      const asked = await catchUp();
+      const answer = await ask();
+      const { state } = this.#member;
+      if (state !== undefined && [...state.large].every((groupId) => asked.has(groupId))) return answer;
+    }
+    throw new ProtocolError('unavailable', 'the groups of this user change too fast; try again');
   }
 
   /** The feed is right without them too: what is not there yet comes later. */
-  async #catchUpForFeed(deadline: number): Promise<boolean> {
+  async #catchUpForFeed(deadline: number): Promise<ReadonlySet<string>> {
     const { time } = this.#host;
+    const wanted = new Set(this.#member.state?.large);
     try {
       return await this.#catchUp('feed', Math.min(deadline, time.monotonicMs() + beforeFeedMs));
     } catch (error) {
@@ -174,18 +188,20 @@ export class MailboxGroups {
       // What was only pushed is told to whoever reads on; nothing else would make it do so.
       if ((this.#member.state?.tail.ranges.length ?? 0) > 0)
         await this.#member.submit({ kind: 'flush' }, deadline);
-      return true;
+      return wanted;
     }
   }
 
-  /** @returns false where no large group is known of */
-  async #catchUp(purpose: Purpose, deadline: number): Promise<boolean> {
+  /** @returns the large groups that were known of; none where the mailbox is not in memory */
+  async #catchUp(purpose: Purpose, deadline: number): Promise<ReadonlySet<string>> {
     const { state } = this.#member;
-    if (state === undefined || state.large.size === 0) return false;
+    if (state === undefined || state.large.size === 0) return new Set();
+    let asked = new Set(state.large);
     let news = await this.#news(state, purpose, deadline);
     while (news.some(({ isPartial }) => isPartial === true)) {
       await Promise.all(news.map((one) => this.#member.submit(one, deadline)));
       const { state: present } = this.#member;
+      asked = new Set(present?.large);
       news = present === undefined ? [] : await this.#news(present, purpose, deadline);
     }
     const inputs: MailboxInput[] = [...news];
@@ -193,7 +209,7 @@ export class MailboxGroups {
     const wasTold = (this.#member.state?.tail.ranges.length ?? 0) > 0;
     if (purpose === 'list' || (purpose === 'feed' && wasTold)) inputs.push({ kind: 'flush' });
     await Promise.all(inputs.map((input) => this.#member.submit(input, deadline)));
-    return true;
+    return asked;
   }
 
   #news(

@@ -45,20 +45,32 @@ export function isNewsDue(state: GroupState): boolean {
   return !reachesNews(state.confirmed, markOfState(state)) || hasOwed(state);
 }
 
-/** Whoever came in is told with the first bulletin that reaches the place where that was. */
-export function enrolmentsFor(
+/** Whom a bulletin goes to, and what it says to those of them who came or went. */
+interface ToldUsers {
+  readonly userIds: readonly string[];
+  readonly enrolments: ReadonlyMap<string, Enrolment>;
+}
+
+/**
+ * Of these users those that this bulletin is for. Whoever came in is told with the first one that reaches the place
+ * where that was, and nothing before: who was out in between and does not know it would be shown what was said then.
+ * @param isOwedOnly others are told nothing
+ */
+export function audienceOf(
   state: GroupState,
   userIds: readonly string[],
   { lastSeq }: Bulletin,
-): Map<string, Enrolment> {
+  isOwedOnly: boolean,
+): ToldUsers {
   const enrolments = new Map<string, Enrolment>();
-  if (!hasOwed(state)) return enrolments;
-  for (const userId of userIds) {
+  if (!hasOwed(state)) return { userIds: isOwedOnly ? [] : userIds, enrolments };
+  const told = userIds.filter((userId) => {
     const owed = state.owed.get(userId);
-    if (owed === undefined || !isOwed(state, userId)) continue;
+    if (owed === undefined || !isOwed(state, userId)) return !isOwedOnly;
     const enrolment = enrolmentOf(state, userId, owed);
-    if (enrolment === undefined || (enrolment.kind === 'joined' && enrolment.seq > lastSeq)) continue;
+    if (enrolment === undefined || (enrolment.kind === 'joined' && enrolment.seq > lastSeq)) return false;
     enrolments.set(userId, enrolment);
-  }
-  return enrolments;
+    return true;
+  });
+  return { userIds: told, enrolments };
 }

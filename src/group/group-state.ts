@@ -148,9 +148,14 @@ export function fanOutEnd(info: GroupInfo, large: FanOutMark | undefined): FanOu
   return large ?? markOfGroup(info);
 }
 
-/** Members ask for news: all of them know that the group is large, and are told nothing but what they are owed. */
-export function isReadByMembers({ large, confirmed }: GroupState): boolean {
-  return large !== undefined && reachesMark(confirmed, large);
+/** Those whose mailboxes know all up to `through` know that the group is large: they ask, and are told only what they are owed. */
+export function isToldLarge({ large }: GroupState, through: FanOutMark): boolean {
+  return large !== undefined && reachesMark(through, large);
+}
+
+/** So it is with all members. */
+export function isReadByMembers(state: GroupState): boolean {
+  return isToldLarge(state, state.confirmed);
 }
 
 /** Forgets messages at or below `seq` but never the last one; they stay in the store. */

@@ -61,7 +61,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
     this.#parts = parts;
     this.#finder = new OwnerFinder(parts);
     this.#calls = new OwnerCalls(this.#finder, registry, links, ring);
-    this.members = new MemberRelay(this.#calls, registry, ring.self.nodeId, parts.alarm);
+    this.members = new MemberRelay(this.#calls, registry, ring.self.nodeId, time, parts.alarm);
     this.#feeds = new FeedRelay({ ...parts, calls: this.#calls });
     this.#watched = new WatchedFeeds(registry, links, ring, time);
   }

@@ -15,6 +15,7 @@ import {
 import { Items, textOf } from '../peer/packed-items.ts';
 import type { Message } from '../protocol/message.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
+import type { Time } from '../std/time.ts';
 import type { OwnerCalls } from './owner-calls.ts';
 import { isMoved, type Owner } from './owner-finder.ts';
 import type { PeerAsk } from './peer-ask.ts';
@@ -39,12 +40,13 @@ export class MemberRelay implements MemberPort, GroupPort {
     calls: OwnerCalls,
     registry: EntityRegistry,
     selfId: string,
+    time: Time,
     alarm: (error: unknown, what: string) => void,
   ) {
     this.#calls = calls;
     this.#registry = registry;
     this.#selfId = selfId;
-    this.#local = new LocalMembers(registry, alarm);
+    this.#local = new LocalMembers(registry, time, alarm);
   }
 
   nodeOf(userId: string): string {

@@ -3,6 +3,7 @@ import type { FanOutTiming, FollowTiming, MemberPort } from '../../src/actor/gro
 import { LocalMembers } from '../../src/actor/local-members.ts';
 import type { GroupPort } from '../../src/actor/mailbox-host.ts';
 import { ProtocolError } from '../../src/protocol/protocol-error.ts';
+import type { Time } from '../../src/std/time.ts';
 import type { GroupLimits } from '../../src/group/group-state.ts';
 
 export const ordinaryGroupLimits: GroupLimits = {
@@ -30,9 +31,10 @@ export const ordinaryFollowTiming: FollowTiming = {
 /** Groups and mailboxes of one registry reach each other at once. */
 export function localGroups(
   registry: () => EntityRegistry,
+  time: Time,
   alarm: (error: unknown, what: string) => void,
 ): { groups: GroupPort; members: MemberPort } {
-  const local = (): LocalMembers => new LocalMembers(registry(), alarm);
+  const local = (): LocalMembers => new LocalMembers(registry(), time, alarm);
   return {
     groups: {
       news: (groupId, userId, known, deadline) => registry().group(groupId).news(userId, known, deadline),

@@ -144,6 +144,7 @@ export class RigNode {
     };
     const { groups, members } = localGroups(
       () => this.registry,
+      time,
       (error, what) => rig.alarms.push({ error, what }),
     );
     this.registry = new EntityRegistry(

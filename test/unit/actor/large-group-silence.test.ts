@@ -203,3 +203,30 @@ test('G4, G10: who could not be told of their own messages for long may write ag
   expect(await say()).toMatchObject({ duplicate: false });
   expect(await rig.mark('bob', groupId, 0)).toMatchObject({ unread: sent });
 }, 60_000);
+
+describe('a mailbox that hears that it misses something of a large group', () => {
+  test('G8: asks once more, also where its last question is just being answered', async () => {
+    let asked = 0;
+    const [rig] = await GroupRig.with(trio, {
+      ...tiny,
+      groups: (port) => ({
+        ...port,
+        newsOfAll: () => {
+          asked++;
+          return Promise.resolve([]);
+        },
+      }),
+    });
+    listener(rig, 'cat');
+    await rig.settle(30_000);
+    const { groups } = rig.node.registry.mailbox('cat');
+    for (let turns = 0; turns < 30; turns++) {
+      groups.askSoon();
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      asked = 0;
+      groups.askSoon();
+      await rig.settle();
+      expect([turns, asked]).toEqual([turns, 1]);
+    }
+  });
+});
