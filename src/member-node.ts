@@ -153,12 +153,11 @@ export class MemberNode {
     this.#sweeper = this.#newSweeper();
     const deadlineMs = parts.mailboxes.actorLimits.commitDeadlineMs;
     this.#claims = new MailboxClaims({ registry, time, random, deadlineMs, alarm: events.alarm });
-    // Where every read asks the store anyway, holding spares nothing.
-    if (parts.readRule === 'held') {
-      registry.onAudience((userId, isHeard) => {
-        if (isHeard) this.#claims.heard(userId);
-      });
-    }
+    // Alone, and with reads that ask the store anyway, there is nothing to be gained by a claim.
+    registry.onAudience((userId, isHeard) => {
+      const isOfUse = parts.readRule === 'held' || (this.view?.members.length ?? 0) > 1;
+      if (isHeard && isOfUse) this.#claims.heard(userId);
+    });
     this.#seat.onView((change) => {
       this.#adopted(change);
     });

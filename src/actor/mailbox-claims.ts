@@ -34,8 +34,8 @@ const lateTriesMax = 5;
  * of the view may commit after the listeners have read what was there; nobody here would hear of that until the
  * user's next change (G8). The claim conflicts with such a commit, and none can follow it.
  *
- * What nobody has committed under the present view is compared with the store at each read, where reads are from memory
- * otherwise. So users on whom somebody begins to listen later are claimed as well.
+ * The same goes for users on whom somebody begins to listen later, as a commit may be on its way for long. And what nobody
+ * has committed under the present view is compared with the store at each read, where reads are from memory otherwise.
  */
 export class MailboxClaims {
   readonly #parts: ClaimParts;

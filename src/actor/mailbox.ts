@@ -373,7 +373,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
     // Nothing was written.
     if (commit?.ahead !== undefined) return;
     this.#account();
-    this.#outbox.changed(state);
+    this.#outbox.changed(state, commit !== undefined);
     this.#groups.changed(state);
   }
 

@@ -50,8 +50,9 @@ export class OutboxDriver {
   #isClearing = false;
   /** Was something owed when the row was last in memory? */
   #isOpen = false;
-  /** Commits that failed since the last load: what the row has, and owes, is not known. */
+  /** Commits that failed since the last one that did not: what the row has, and owes, is not known, or will be another. */
   #losses = 0;
+  #isClaiming = false;
   #underWay = 0;
 
   constructor(userId: string, actor: Actor<MailboxTypes>, host: MailboxHost) {
@@ -67,8 +68,9 @@ export class OutboxDriver {
   }
 
   /**
-   * A commit failed. It may have been applied, so that something is owed and devices have something to hear of:
-   * the row is loaded again after a pause, also if nobody asks for it.
+   * A commit failed. It may have been applied, or may be yet, so that something is owed and devices have something to hear
+   * of: after a pause the row is committed as it is, also if nobody asks for it. That finds what was applied, and what
+   * is still on its way comes too late.
    */
   lost(): void {
     this.#losses++;
@@ -76,8 +78,8 @@ export class OutboxDriver {
   }
 
   /** After a load or a commit: is something owed now? Of marks the peer is told at once, of all else it knows. */
-  changed(state: MailboxState): void {
-    this.#losses = 0;
+  changed(state: MailboxState, isCommitted: boolean): void {
+    if (isCommitted) this.#losses = 0;
     this.#isOpen = state.outboxOpen.size > 0;
     if (this.#isOpen) this.#scheduleSettle(this.#host.outboxTiming.settleAfterMs);
     if (state.untold.size > 0) this.#scheduleTell();
@@ -193,16 +195,7 @@ export class OutboxDriver {
   #settleAll(): void {
     const { state } = this.#actor;
     // Also where no commit has failed: a read may have found the row changed, and could not load it again.
-    if (state === undefined && (this.#isOpen || this.#losses > 0)) {
-      this.#background(async () => {
-        try {
-          await this.#actor.query({ kind: 'call', name: 'account', params: null }, this.#deadline());
-        } catch (error) {
-          this.lost();
-          throw error;
-        }
-      });
-    }
+    if (this.#losses > 0 || (state === undefined && this.#isOpen)) this.#claim();
     if (state === undefined || state.outboxOpen.size === 0) return;
     const { settleAfterMs, clearAfterMs } = this.#host.outboxTiming;
     const now = this.#host.time.monotonicMs();
@@ -229,6 +222,22 @@ export class OutboxDriver {
       });
     }
     this.#scheduleSettle(settleAfterMs);
+  }
+
+  #claim(): void {
+    if (this.#isClaiming) return;
+    this.#isClaiming = true;
+    this.#background(async () => {
+      try {
+        await this.#actor.submit({ kind: 'claim' }, this.#deadline());
+        this.#losses = 0;
+      } catch (error) {
+        this.#scheduleSettle(this.#pauseMs(this.#losses));
+        throw error;
+      } finally {
+        this.#isClaiming = false;
+      }
+    });
   }
 
   #settle(conversation: ConversationState): void {

@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { defaultTerms } from '../../src/membership/membership.ts';
 import { defaultRemovalTerms } from '../../src/membership/removals.ts';
+import { profileCell } from '../../src/mailbox/mailbox-cells.ts';
 import { dmIdOf } from '../../src/protocol/conversation-id.ts';
 import { ProtocolError } from '../../src/protocol/protocol-error.ts';
+import { RowVersionSource } from '../../src/row/row-version.ts';
 import { ordinaryGroupLimits } from '../support/group-parts.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { SimCluster, type SimNode } from './sim-cluster.ts';
@@ -112,6 +114,25 @@ describe.each(['held', 'verified'] as const)('reads are %s, and a node', (readRu
     const servedMs = await untilServed(a);
     expect(namesIn(a)).toEqual(['n1']);
     expect(servedMs).toBeLessThan(expiryMs + 1_000);
+    expect(log.violations).toEqual([]);
+  });
+
+  it('G8: is killed with a commit on its way: that comes too late for who listens since long after', async () => {
+    const nodes = await threeNodes(readRule);
+    const [, , c] = nodes;
+    const userId = users.find((user) => ownerOf(user, nodes) === c) ?? '';
+    const epoch = c.member.view?.epoch ?? 0;
+    const [base] = await cluster.table.versions([userId], Infinity);
+    cluster.kill(c);
+    await cluster.world.run(longMs);
+    const { member, process } = ownerOf(userId, [...cluster.alive]);
+    const mailbox = member.router.mailbox(userId);
+    mailbox.subscribe(() => undefined);
+    await cluster.world.drive(mailbox.call('getChanges', { limit: 1 }, process.time.monotonicMs() + longMs));
+    await cluster.world.run(longMs);
+    const late = new RowVersionSource(Buffer.from(c.incarnation, 'hex')).next(base, epoch);
+    const cells = [profileCell({ ...account, name: 'late' })];
+    expect(await cluster.table.compareAndPut(userId, base, late, cells, Infinity)).toBe(false);
     expect(log.violations).toEqual([]);
   });
 

@@ -80,7 +80,7 @@ describe('mailboxes that were taken over', () => {
     expect(first.tally.commits).toBe(0);
     rig.faultOf = () => undefined;
     await rig.time.run(15_000);
-    expect(first.tally.commits).toBe(1);
+    expect(first.tally.commits).toBeGreaterThan(0);
 
     rig.faultOf = () => ({ kind: 'lost' });
     claimsOf(rig, second).begin(() => true);
@@ -130,7 +130,7 @@ describe('users on whom somebody begins to listen', () => {
     expect(node.tally.commits).toBe(0);
   });
 
-  test('are tried a few times where the store is away, and not for ever', async () => {
+  test('are claimed when the store is back, however long it was away', async () => {
     const rig = new MailboxRig();
     await rig.users('bob', 'cat');
     const node = listening(rig, 'bob');
@@ -138,12 +138,14 @@ describe('users on whom somebody begins to listen', () => {
     await rig.time.run(12_000);
     rig.faultOf = () => undefined;
     await rig.time.run(30_000);
-    expect(node.tally.commits).toBe(1);
+    const before = node.tally.commits;
+    expect(before).toBeGreaterThan(0);
     node.registry.subscribe('cat', () => undefined);
     rig.faultOf = () => ({ kind: 'lost' });
     await rig.time.run(120_000);
+    expect(node.tally.commits).toBe(before);
     rig.faultOf = () => undefined;
     await rig.time.run(60_000);
-    expect(node.tally.commits).toBe(1);
+    expect(node.tally.commits).toBe(before + 1);
   });
 });
