@@ -38,6 +38,7 @@ export type RegistryHost = Omit<
 
 /** Does anybody listen on the feed of this user now? */
 export type AudienceListener = (userId: string, isHeard: boolean) => void;
+export type UnheardListener = (userId: string, hasUnlisted: boolean) => void;
 export type PublishListener = (userId: string, batch: ChangeBatch) => void;
 
 /** Evictions in one tick, so that a burst doesn't hold up messages. */
@@ -56,7 +57,7 @@ export class EntityRegistry {
   readonly #entities = new Map<string, Mailbox | Group>();
   readonly #listeners = new Map<string, Set<ChangeListener>>();
   readonly #policy: EvictionPolicy;
-  #unheard: (userId: string) => void = () => undefined;
+  readonly #unheardListeners: UnheardListener[] = [];
   readonly #audienceListeners: AudienceListener[] = [];
   readonly #publishListeners: PublishListener[] = [];
   #isOwn: (entityId: string) => boolean = () => true;
@@ -80,8 +81,8 @@ export class EntityRegistry {
       loads: this.loads,
       follows: this.followers,
       isWatched: (userId) => this.isWatched(userId),
-      unheard: (userId) => {
-        this.#unheard(userId);
+      unheard: (userId, hasUnlisted) => {
+        for (const listener of this.#unheardListeners) listener(userId, hasUnlisted);
       },
       publish: (userId, batch) => {
         this.#publish(userId, batch);
@@ -148,8 +149,8 @@ export class EntityRegistry {
   }
 
   /** Calls `listener`, which must not throw, at each commit that changes a mailbox while nobody listens on its feed. */
-  onUnheard(listener: (userId: string) => void): void {
-    this.#unheard = listener;
+  onUnheard(listener: UnheardListener): void {
+    this.#unheardListeners.push(listener);
   }
 
   /**

@@ -88,8 +88,8 @@ export interface MailboxHost extends EntityHost {
   readonly outboxTiming: OutboxTiming;
   /** Does anybody listen on this user's feed here? */
   isWatched(userId: string): boolean;
-  /** A commit changed the mailbox while nobody listened. */
-  unheard(userId: string): void;
+  /** A commit changed the mailbox while nobody listened; `hasUnlisted` as in a batch. */
+  unheard(userId: string, hasUnlisted: boolean): void;
   /** Changes that are durable, for whoever listens on this user. */
   publish(userId: string, batch: ChangeBatch): void;
 }

@@ -368,7 +368,7 @@ export class Mailbox implements Entity, LaneHost, OperationHost {
       this.#host.publish(this.userId, batch);
     } else {
       this.#published = headCursor(state);
-      if (commit !== undefined && commit.ahead === undefined) this.#host.unheard(this.userId);
+      if (commit && !commit.ahead) this.#host.unheard(this.userId, commit.hasUnlisted);
     }
     // Nothing was written.
     if (commit?.ahead !== undefined) return;

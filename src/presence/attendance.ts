@@ -9,7 +9,7 @@ export interface AttendanceParts {
   readonly keeps: (userId: string, sinceEpoch: number) => boolean;
   readonly epoch: () => number;
   readonly time: Time;
-  /** Somebody has come, or has been gone for `lingerMs`. */
+  /** Somebody has come (back), or has been gone for `lingerMs`. */
   readonly changed: (userId: string) => void;
 }
 
@@ -60,7 +60,9 @@ export class Attendance {
 
   #came(userId: string): void {
     this.#away.delete(userId);
-    if (!this.#leaving.delete(userId)) this.#parts.changed(userId);
+    this.#leaving.delete(userId);
+    // Also where it counts as not away: a conversation may have begun while nobody listened.
+    this.#parts.changed(userId);
   }
 
   #left(userId: string): void {

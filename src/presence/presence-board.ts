@@ -67,6 +67,9 @@ export class PresenceBoard {
     this.#parts = parts;
     const changed = (userId: string): void => this.#lookSoon(userId, 0);
     this.#attendance = new Attendance({ ...parts, changed });
+    parts.registry.onUnheard((userId, hasUnlisted) => {
+      if (hasUnlisted) this.#lookSoon(userId, gatherMs);
+    });
     parts.registry.onPublished((userId, batch) => {
       const watched = this.#watched.get(userId);
       if (watched !== undefined && mayConcern(userId, watched, batch)) this.#lookSoon(userId, gatherMs);

@@ -111,6 +111,29 @@ describe('who is there, at the owner', () => {
     expect(await stand.told()).toEqual(['n2 bob on 2']);
   });
 
+  test('a block counts also while no device is connected', async () => {
+    const stand = await Stand.open();
+    stand.come();
+    expect(await stand.attend()).toEqual(['bob on']);
+    stand.go();
+    await stand.call('blockUser', 'ann');
+    expect(stand.sent.splice(0)).toEqual(['n2 bob unknown 1']);
+    await stand.call('unblockUser', 'ann');
+    expect(await stand.told()).toEqual(['n2 bob on 1', 'n2 bob left 1']);
+    await stand.call('blockUser', 'ann');
+    expect(await stand.told()).toEqual(['n2 bob unknown 1']);
+  });
+
+  test('a conversation that began while no device was connected counts for who is back at once', async () => {
+    const stand = await Stand.open();
+    stand.come();
+    expect(await stand.attend({ watchId: 2, watcher: 'eve' })).toEqual(['bob unknown']);
+    stand.go();
+    await stand.rig.sent('eve', 'bob', 'hello');
+    stand.come();
+    expect(await stand.told()).toEqual(['n2 bob on 2']);
+  });
+
   test('a block counts also in a commit that has changes for clients', async () => {
     const stand = await Stand.open();
     const { rig } = stand;
