@@ -177,7 +177,7 @@ export const mutants: readonly Mutant[] = [
   edit(
     'feeds are not asked for again after a view was missed',
     'src/router/feed-relay.ts',
-    'const isUnbroken = isInOrder && before !== undefined && finder.isSelfIn(before);',
+    'const isUnbroken = isInOrder && before !== undefined && finder.isSelfIn(before) && this.#isIn;',
     'const isUnbroken = before !== undefined;',
   ),
   edit(

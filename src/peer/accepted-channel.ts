@@ -9,7 +9,7 @@ import type { ContentFrame } from './live-connection.ts';
 import { PeerFault } from './peer-fault.ts';
 import type { PeerTerms } from './peer-limits.ts';
 import type { PeerSocket } from './peer-network.ts';
-import type { PeerHandler, PeerIdentity, PeerReply } from './peer-request.ts';
+import type { PeerHandler, PeerIdentity, PeerNote, PeerReply } from './peer-request.ts';
 import type { PeerSetup } from './peer-setup.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { SendWindow } from './send-window.ts';
@@ -122,13 +122,13 @@ export class AcceptedChannel {
   }
 
   #take(frame: ContentFrame, bytes: number): void {
-    const { setup, gate, handler } = this.#options;
+    const { setup, gate } = this.#options;
     switch (frame.kind) {
       case 'reply':
         throw new PeerFault('protocol', 'a reply from the side that dialled');
       case 'note':
         setup.tally.notesReceived += 1;
-        handler.note(frame.note, this.peer);
+        this.#note(frame.note);
         return;
       case 'request': {
         const { to, epoch, body } = frame.request;
@@ -139,6 +139,17 @@ export class AcceptedChannel {
           setup.tally.overloaded += 1;
         }
       }
+    }
+  }
+
+  /** A bug in what it sets off must end neither the connection nor, as nobody else would catch it, the process. */
+  #note(note: PeerNote): void {
+    const { handler, setup } = this.#options;
+    try {
+      handler.note(note, this.peer);
+    } catch (error) {
+      if (error instanceof PeerFault) throw error;
+      setup.events.handlerFailed(error, this.peer);
     }
   }
 

@@ -40,6 +40,6 @@ export interface PeerHandler {
   handle(request: PeerRequest, from: PeerIdentity): Promise<PeerReply>;
   /** In order among notes; may overtake requests that wait for a free handler. Must not throw or wait. */
   note(note: PeerNote, from: PeerIdentity): void;
-  /** Notes of this peer may have been lost: it starts a new channel, or was away for too long. */
+  /** Notes of this peer may have been lost: it starts a channel, the first one too, or was away for too long. */
   reset(from: PeerIdentity): void;
 }

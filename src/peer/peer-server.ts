@@ -123,9 +123,11 @@ export class PeerServer {
     const before = this.#channels.get(key);
     if (before !== undefined) {
       before.close('superseded', 'the peer has begun a new channel');
-      this.#forget(before);
+      this.#channels.delete(key);
     }
     this.#makeRoom();
+    // Also where there was none before: notes that waited too long for the first connection were dropped.
+    this.#handler.reset(peer);
     this.#lastChannelId += 1;
     const channel: AcceptedChannel = new AcceptedChannel({
       id: this.#lastChannelId,

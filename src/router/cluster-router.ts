@@ -155,7 +155,7 @@ export class ClusterRouter implements MailboxDirectory, EnvelopePort, PeerHandle
 
   reset(from: PeerIdentity): void {
     this.#watched.forget(from);
-    this.#feeds.watchAgain(from.nodeId);
+    this.#feeds.watchAgain(from.nodeId, from.incarnation);
   }
 
   async #served(ask: PeerAsk, { to, epoch, deadline }: PeerRequest, from: PeerIdentity): Promise<unknown> {

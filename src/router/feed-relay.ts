@@ -2,7 +2,7 @@ import type { ChangeBatch, ChangeListener } from '../actor/change-batch.ts';
 import type { EntityRegistry } from '../actor/entity-registry.ts';
 import type { ViewChange } from '../membership/membership-event.ts';
 import type { PeerIdentity } from '../peer/peer-request.ts';
-import { backoffDelayMs } from '../std/backoff.ts';
+import { backoffDelayMs, jitteredMs } from '../std/backoff.ts';
 import type { Cancel, Time } from '../std/time.ts';
 import type { OwnerCalls, OwnerLinks } from './owner-calls.ts';
 import type { Owner } from './owner-finder.ts';
@@ -24,6 +24,8 @@ type Source =
   | { readonly kind: 'here'; readonly unsubscribe: Cancel }
   /** The owner was asked to send them, or will be after a pause. */
   | { readonly kind: 'there'; readonly nodeId: string; readonly incarnation: string; cancelRetry: Cancel }
+  /** This node is out of the view, so no owner has a link to tell it anything: listeners look for themselves. */
+  | { readonly kind: 'out'; readonly cancelLook: Cancel }
   | { readonly kind: 'none' };
 
 interface Feed {
@@ -42,6 +44,8 @@ function missed(head = ''): ChangeBatch {
 }
 
 const watchTimeoutMs = 5_000;
+/** Between two looks of those who listen at a node that is out of the view. */
+const lookEveryMs = 3_000;
 const backoff = { baseMs: 50, maxMs: 2_000 };
 const nothing: Cancel = () => undefined;
 
@@ -83,11 +87,15 @@ export class FeedRelay {
     }
   }
 
-  /** What this node sent may be lost, or the node that it was sent to has started anew: ask once more. */
-  watchAgain(nodeId: string): void {
+  /**
+   * What this node sent may be lost, or what it is sent, or the node that it was sent to has started anew: ask once more.
+   * @param incarnation only what comes from this start of the node; undefined: from any
+   */
+  watchAgain(nodeId: string, incarnation?: string): void {
     for (const feed of this.#feeds.values()) {
       const { source } = feed;
       if (source.kind !== 'there' || source.nodeId !== nodeId) continue;
+      if (incarnation !== undefined && source.incarnation !== incarnation) continue;
       this.#attach(feed);
       // The owner since a view that is just coming into force.
       if (feed.source.kind === 'here') this.#publish(feed, missed());
@@ -96,11 +104,11 @@ export class FeedRelay {
 
   /**
    * A new view is in force. Owners forget who watches when they lose the user, and nodes that are not in their view: where
-   * this node has seen every view, and was in it, the feed goes on if its owner is the one that it was.
+   * this node has seen every view, and was and is in it, the feed goes on if its owner is the one that it was.
    */
   moved({ before, isInOrder }: ViewChange): void {
     const { finder } = this.#parts.calls;
-    const isUnbroken = isInOrder && before !== undefined && finder.isSelfIn(before);
+    const isUnbroken = isInOrder && before !== undefined && finder.isSelfIn(before) && this.#isIn;
     for (const feed of this.#feeds.values()) {
       const owner = finder.ownerOf(feed.userId);
       if (isUnbroken && isFrom(feed.source, owner)) continue;
@@ -121,6 +129,10 @@ export class FeedRelay {
       feed.source = { kind: 'here', unsubscribe };
       return;
     }
+    if (!this.#isIn) {
+      this.#lookLater(feed);
+      return;
+    }
     const { nodeId, incarnation } = owner.member;
     const source: Source = { kind: 'there', nodeId, incarnation, cancelRetry: nothing };
     feed.source = source;
@@ -138,6 +150,20 @@ export class FeedRelay {
     );
   }
 
+  get #isIn(): boolean {
+    const { finder } = this.#parts.calls;
+    return finder.isSelfIn(finder.view);
+  }
+
+  #lookLater(feed: Feed): void {
+    const { random, time } = this.#parts;
+    const cancelLook = time.after(jitteredMs(lookEveryMs, random), () => {
+      this.#lookLater(feed);
+      this.#publish(feed, missed());
+    });
+    feed.source = { kind: 'out', cancelLook };
+  }
+
   #attachLater(feed: Feed, source: Extract<Source, { kind: 'there' }>): void {
     const { random, time } = this.#parts;
     source.cancelRetry = time.after(backoffDelayMs(backoff, feed.tries++, random), () => {
@@ -149,6 +175,7 @@ export class FeedRelay {
     const { source, userId } = feed;
     feed.source = { kind: 'none' };
     if (source.kind === 'here') source.unsubscribe();
+    if (source.kind === 'out') source.cancelLook();
     if (source.kind !== 'there') return;
     source.cancelRetry();
     this.#unwatch(userId, source.nodeId);

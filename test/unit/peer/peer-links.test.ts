@@ -144,6 +144,17 @@ describe('notes', () => {
     expect(n2.setup.tally.notesReceived).toBe(5);
   });
 
+  it('that make the peer fail are told there, and neither its process nor the link ends', async () => {
+    const { time, n1, n2 } = await pairOf();
+    n2.note = () => {
+      throw new Error('a bug');
+    };
+    n1.links.note('n2', { to: 'u-bob', epoch: 7, body: 'note' });
+    expect(await time.drive(n1.ask('n2', 1))).toEqual({ kind: 'ok', body: 1 });
+    expect(n2.failures).toEqual([new Error('a bug')]);
+    expect(n1.happenings).toEqual(['up n2 n2-1']);
+  });
+
   it('say when there is no room', async () => {
     const { n1 } = await pairOf({ dialer: { limits: { queueFramesMax: 2 } } });
     const outcomes = [1, 2, 3].map((body) => n1.links.note('n2', { to: 'u', epoch: 1, body }));
@@ -210,7 +221,7 @@ describe('bounds (G10)', () => {
     const { time, n1, n2 } = await pairOf();
     await time.run(60_000);
     expect(n1.happenings).toEqual(['up n2 n2-1']);
-    expect(n2.happenings).toEqual([]);
+    expect(n2.happenings).toEqual(['peer-reset n1-1']);
     expect(n1.setup.tally.bytesSent).toBeLessThan(70 * 20);
   });
 });

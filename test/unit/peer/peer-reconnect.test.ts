@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import type { PeerReply } from '../../../src/peer/peer-request.ts';
 import { PeerNode } from '../../support/peer-rig.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
@@ -100,7 +100,7 @@ describe('a broken connection', () => {
     expect(kindOf(await time.drive(n1.ask('n2', 2)))).toBe('ok');
     expect([...n2.server.peers()]).toHaveLength(1);
     await time.run(10_000);
-    expect(n2.happenings).toEqual([]);
+    expect(n2.happenings).toEqual(['peer-reset n1-1']);
   });
 
   it('is tried again with growing pauses', async () => {
@@ -141,6 +141,7 @@ describe('a peer that is away', () => {
     n1.linkTo('n2', { host: '127.0.0.1', port: 99 });
     network.breakAll();
     await time.run(1000);
+    n2.happenings.length = 0;
     n1.linkTo('n2', address);
     expect(kindOf(await time.drive(n1.ask('n2', 2)))).toBe('unavailable');
     await time.run(100);
@@ -169,8 +170,23 @@ describe('a peer that is away', () => {
     expect(time.monotonicMs()).toBeLessThan(2000);
     await time.drive(waiting);
     expect(n2.requests.map(({ body }) => body)).toEqual(['sent', 'waiting']);
-    expect(n2.happenings.filter((what) => what.startsWith('peer-reset'))).toHaveLength(1);
+    // For the first channel, for what was forgotten, and for the next channel.
+    expect(n2.happenings.filter((what) => what.startsWith('peer-reset'))).toHaveLength(3);
   });
+});
+
+test('G8: notes that waited too long for the first connection are gone: the peer is told when it comes', async () => {
+  const time = new VirtualTime();
+  const network = new SimulatedNetwork({ time });
+  const n1 = new PeerNode({ nodeId: 'n1', network, time, limits: { patienceMs: 300 } });
+  n1.linkTo('n2', { host: '127.0.0.1', port: 5 });
+  expect(n1.links.note('n2', { to: 'u-bob', epoch: 7, body: 'changes' })).toBeUndefined();
+  await time.run(1_000);
+  const n2 = new PeerNode({ nodeId: 'n2', network, time });
+  await n2.listen(5);
+  await time.run(2_000);
+  expect(n2.notes).toEqual([]);
+  expect(n2.happenings).toEqual(['peer-reset n1-1']);
 });
 
 describe('a peer that starts anew', () => {

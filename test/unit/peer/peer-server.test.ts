@@ -175,7 +175,7 @@ describe('peers that do not fit', () => {
     network.last.dialer.write(Buffer.from('00000003926301', 'hex'), () => undefined);
     await time.run(500);
     expect(n1.happenings).toEqual(['up n2 n2-1', 'down n2 protocol', 'up n2 n2-1']);
-    expect(server.happenings).toEqual(['accepted-down n1 protocol']);
+    expect(server.happenings).toEqual(['peer-reset n1-1', 'accepted-down n1 protocol']);
     expect(kindOf(await time.drive(n1.ask('n2', 2)))).toBe('ok');
   });
 
@@ -256,7 +256,7 @@ describe('stopping', () => {
     expect(kindOf(await begun)).toBe('ok');
     await time.run(50);
     expect([...server.server.peers()]).toEqual([]);
-    expect(server.happenings).toEqual(['accepted-down n1 stopping', 'peer-reset n1-1']);
+    expect(server.happenings).toEqual(['peer-reset n1-1', 'accepted-down n1 stopping', 'peer-reset n1-1']);
   });
 
   it('a peer that leaves the view gets no more requests, and its replies are awaited', async () => {

@@ -125,6 +125,8 @@ const change = packNews({
 });
 
 describe('the feeds that somebody listens on', () => {
+  /** n2 serves all of them. */
+  const othersUsers = viewOf(6, [memberOf(1, { weight: 0 }), memberOf(2)]);
   const missed = { isInOrder: false } as const;
 
   test('G8: after a view was missed, listeners read on also where this node is the owner as before', () => {
@@ -157,6 +159,34 @@ describe('the feeds that somebody listens on', () => {
     expect(asked({})).toEqual(again);
     router.view = viewOf(6, [memberOf(1, { weight: 0 }), memberOf(3)]);
     expect(asked({})).toEqual(['n2 unwatch ann', 'n3 watch ann']);
+  });
+
+  test('G8: at a node that is out of the view, where owners tell nothing any more, listeners look for themselves', async () => {
+    const router = new RouterRig();
+    const { time } = router.rig;
+    const both = viewOf(6, [memberOf(1, { weight: 0 }), memberOf(2)]);
+    router.view = both;
+    const heard: unknown[] = [];
+    const unsubscribe = router.router.mailbox('ann').subscribe((batch) => heard.push(batch));
+    await time.run(5);
+    heard.length = 0;
+    router.view = viewOf(7, [memberOf(2)]);
+    router.router.adopted({ before: both, after: router.view, isInOrder: true });
+    await time.run(30_000);
+    expect(heard.length).toBeGreaterThan(5);
+    expect(new Set(heard.map((batch) => JSON.stringify(batch)))).toEqual(
+      new Set([JSON.stringify({ previous: '', head: '', changes: [], hasUnlisted: true })]),
+    );
+    expect(router.sent.filter((line) => line === 'n2 watch ann')).toHaveLength(1);
+    const out = router.view;
+    router.view = viewOf(8, [memberOf(1, { weight: 0 }), memberOf(2)]);
+    router.router.adopted({ before: out, after: router.view, isInOrder: true });
+    await time.run(5);
+    expect(router.sent.filter((line) => line === 'n2 watch ann')).toHaveLength(2);
+    heard.length = 0;
+    await time.run(30_000);
+    expect(heard).toEqual([]);
+    unsubscribe();
   });
 
   test.each(['watch', 'subscribe'] as const)(
@@ -209,7 +239,7 @@ describe('the feeds that somebody listens on', () => {
   test('G8: a new owner that tells where the feed stands makes only those read on who stand elsewhere', async () => {
     const router = new RouterRig();
     const heard: unknown[] = [];
-    router.view = viewOf(6, [memberOf(2)]);
+    router.view = othersUsers;
     router.answer = () => ({ kind: 'ok', body: 'z' });
     router.router.mailbox('ann').subscribe((batch) => heard.push(batch));
     await router.rig.time.run(5);
@@ -218,7 +248,7 @@ describe('the feeds that somebody listens on', () => {
 
   test('an owner that sends what nobody listens on is told to stop', async () => {
     const router = new RouterRig();
-    router.view = viewOf(6, [memberOf(2)]);
+    router.view = othersUsers;
     const unsubscribe = router.router.mailbox('ann').subscribe(() => undefined);
     router.router.note({ to: 'ann', epoch: 6, body: change }, memberOf(2));
     await router.rig.time.run(5);
@@ -232,7 +262,7 @@ describe('the feeds that somebody listens on', () => {
 
   test('G8: unsubscribed and subscribed again at once: the new watch is asked for after the old one is ended', async () => {
     const router = new RouterRig();
-    router.view = viewOf(6, [memberOf(2)]);
+    router.view = othersUsers;
     const heard: unknown[] = [];
     router.router.mailbox('ann').subscribe(() => undefined)();
     router.router.mailbox('ann').subscribe((batch) => heard.push(batch));
