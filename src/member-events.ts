@@ -9,6 +9,7 @@ import type { Logger } from './telemetry/logger.ts';
 export interface MemberEventSinks {
   readonly logger: Logger;
   readonly registry: Registry;
+  readonly monotonicMs: () => number;
 }
 
 /** One counter each. */
@@ -21,16 +22,23 @@ const helps = {
   alarms: 'Bugs that were contained: an input could not be processed, a request failed unforeseen.',
 } as const;
 
-/** What happens to a node of the ring, for the log and, counted, for alerts. All of it is rare. */
+/** What goes wrong several times a second while Redis or the store is away is logged so often; the counters have all. */
+const troubleEveryMs = 10_000;
+
+/** What happens to a node of the ring, for the log and, counted, for alerts. All of it is rare, but for lasting trouble. */
 export class MemberEvents implements MemberNodeEvents {
   readonly #logger: Logger;
   readonly #replaced: () => void;
   readonly #count: (name: keyof typeof helps) => void;
   readonly #troubles: Counter<'what'>;
+  readonly #monotonicMs: () => number;
+  /** By what it was for: when it was logged last, and how often it was not since. */
+  readonly #logged = new Map<string, { readonly atMs: number; unlogged: number }>();
 
   /** @param replaced another process was started under the id of this node */
-  constructor({ logger, registry }: MemberEventSinks, replaced: () => void) {
+  constructor({ logger, registry, monotonicMs }: MemberEventSinks, replaced: () => void) {
     this.#logger = logger;
+    this.#monotonicMs = monotonicMs;
     this.#replaced = replaced;
     const registers = [registry];
     const counters = new Map(
@@ -114,7 +122,7 @@ export class MemberEvents implements MemberNodeEvents {
 
   readonly boardTrouble = (error: unknown): void => {
     this.#count('lease_board_troubles');
-    this.#logger.warn({ err: error }, 'the lease board is out of reach and will be tried again');
+    this.#warn('the lease board', error, 'the lease board is out of reach and will be tried again');
   };
 
   #logMembership(event: MembershipEvent): void {
@@ -138,8 +146,19 @@ export class MemberEvents implements MemberNodeEvents {
         logger.error('another process was started under the id of this node, which ends');
         break;
       case 'trouble':
-        logger.warn({ err: event.error, what: event.what }, 'membership has trouble and goes on trying');
+        this.#warn(event.what, event.error, 'membership has trouble and goes on trying');
     }
+  }
+
+  #warn(what: string, err: unknown, message: string): void {
+    const nowMs = this.#monotonicMs();
+    const last = this.#logged.get(what);
+    if (last !== undefined && nowMs - last.atMs < troubleEveryMs) {
+      last.unlogged += 1;
+      return;
+    }
+    this.#logged.set(what, { atMs: nowMs, unlogged: 0 });
+    this.#logger.warn({ err, what, ...(last && { unlogged: last.unlogged }) }, message);
   }
 }
 

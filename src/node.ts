@@ -314,7 +314,8 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   const metrics = new NodeMetrics();
   await mkdir(settings.data, { recursive: true });
   const failed = Promise.withResolvers<string>();
-  const events = new MemberEvents({ logger, registry: metrics.registry }, () => {
+  const sinks = { logger, registry: metrics.registry, monotonicMs: () => time.monotonicMs() };
+  const events = new MemberEvents(sinks, () => {
     failed.resolve('another process was started under the id of this node');
   });
   const rates = userRates(settings.limits);

@@ -61,6 +61,8 @@ export class EntityRegistry {
   readonly #audienceListeners: AudienceListener[] = [];
   readonly #publishListeners: PublishListener[] = [];
   #isOwn: (entityId: string) => boolean = () => true;
+  /** Entities of others that had something under way. */
+  readonly #leaving = new Set<string>();
   #isReleasing = false;
   #isEvicting = false;
   #evictedTiers = 0;
@@ -128,18 +130,24 @@ export class EntityRegistry {
   /** The ring has changed: entities of others leave memory, as soon as nothing of theirs is under way. */
   release(isOwn: (entityId: string) => boolean): void {
     this.#isOwn = isOwn;
-    let isBusy = false;
-    for (const [entityId, entity] of this.#entities) {
-      if (isOwn(entityId)) continue;
-      entity.leave();
-      if (entity.isIdle) this.#drop(entityId);
-      else isBusy = true;
+    for (const entityId of this.#entities.keys()) if (!isOwn(entityId)) this.#leaving.add(entityId);
+    this.#releaseLeaving();
+  }
+
+  /** Looks at none but those that leave: where the store is slow this goes on for long, beside all that stay. */
+  #releaseLeaving(): void {
+    for (const entityId of this.#leaving) {
+      const entity = this.#isOwn(entityId) ? undefined : this.#entities.get(entityId);
+      entity?.leave();
+      if (entity?.isIdle === false) continue;
+      this.#leaving.delete(entityId);
+      if (entity !== undefined) this.#drop(entityId);
     }
-    if (!isBusy || this.#isReleasing) return;
+    if (this.#leaving.size === 0 || this.#isReleasing) return;
     this.#isReleasing = true;
     this.#host.time.after(releasePollMs, () => {
       this.#isReleasing = false;
-      this.release(this.#isOwn);
+      this.#releaseLeaving();
     });
   }
 

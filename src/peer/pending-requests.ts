@@ -7,6 +7,9 @@ interface Pending {
   readonly resolve: (reply: PeerReply) => void;
 }
 
+/** Each expiry looks at all that wait: where many are late, one after the other, that is not to be all that is done. */
+const expireEveryMs = 20;
+
 /** Requests that wait for their reply. One timer for all, set to the earliest deadline. */
 export class PendingRequests {
   readonly #time: Time;
@@ -22,7 +25,7 @@ export class PendingRequests {
     return this.#pending.size;
   }
 
-  /** Resolves at the latest at the deadline, then as `unavailable`. Ids rise. */
+  /** Resolves at the deadline, or a moment after it, at the latest, then as `unavailable`. Ids rise. */
   add(id: number, deadline: number, nowMs: number): Promise<PeerReply> {
     return new Promise((resolve) => {
       this.#pending.set(id, { deadline, resolve });
@@ -78,7 +81,7 @@ export class PendingRequests {
         next = Math.min(next, pending.deadline);
       }
     }
-    if (next !== Infinity) this.#arm(next, nowMs);
+    if (next !== Infinity) this.#arm(Math.max(next, nowMs + expireEveryMs), nowMs);
     this.#checkEmpty();
   }
 

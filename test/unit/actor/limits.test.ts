@@ -261,6 +261,26 @@ describe('the cache', () => {
     expect(rig.node.registry.stats).toMatchObject({ mailboxes: 0, bytes: 0 });
   });
 
+  test('G10: who waits for one mailbox to leave does not look at all that stay again and again', async () => {
+    const rig = new MailboxRig({ storeDelay: () => 5_000 });
+    const { registry } = rig.node;
+    for (let n = 0; n < 100; n++) registry.mailbox(`stays${n}`);
+    const asked = rig.mailbox('goes').call('account', null, rig.deadline());
+    await rig.time.run(10);
+    let looks = 0;
+    registry.release((userId) => {
+      looks++;
+      return userId !== 'goes';
+    });
+    expect(looks).toBeLessThan(110);
+    await rig.time.run(4_000);
+    expect(registry.stats.mailboxes).toBe(101);
+    expect(looks).toBeLessThan(150);
+    await rig.time.drive(Promise.allSettled([asked]));
+    await rig.time.run(1_000);
+    expect(registry.stats.mailboxes).toBe(100);
+  });
+
   test('listeners are forgotten with their last subscription', async () => {
     const rig = new MailboxRig();
     await rig.users('bob');
