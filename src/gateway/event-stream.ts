@@ -35,6 +35,7 @@ export class EventStream implements FeedSink {
           logger.warn({ err }, 'the change feed of an event stream could not be read');
           this.end();
         },
+        unanswered: () => host.feedUnanswered(caller.userId),
       },
       traffic: metrics.traffic,
       time,

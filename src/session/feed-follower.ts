@@ -17,6 +17,8 @@ export interface FeedEvents {
   reset(cursor: string): void;
   /** The feed could not be read for long. The follower has stopped. */
   failed(error: unknown): void;
+  /** A read has not ended long after its deadline: a fault, where the node did not stand still. It counts as a failed one. */
+  unanswered(): void;
 }
 
 export interface FeedOptions {
@@ -77,7 +79,7 @@ export class FeedFollower {
     this.#state = { kind: 'reading', latest: undefined };
     try {
       const params = since === undefined ? { limit: pageChanges } : this.#pageAfter(since);
-      const first = await mailbox.call('getChanges', params, deadline);
+      const first = await this.#page(params, deadline);
       const reset = 'reset' in first;
       this.#position = since === undefined || reset ? first.cursor : since;
       this.#first = reset ? { changes: [], cursor: first.cursor, hasMore: false } : first;
@@ -134,11 +136,10 @@ export class FeedFollower {
   }
 
   #read(): void {
-    const { mailbox, time, readTimeoutMs } = this.#options;
+    const { time, readTimeoutMs } = this.#options;
     const reading: State = { kind: 'reading', latest: undefined };
     this.#state = reading;
-    const deadline = time.monotonicMs() + readTimeoutMs;
-    mailbox.call('getChanges', this.#pageAfter(this.#position), deadline).then(
+    this.#page(this.#pageAfter(this.#position), time.monotonicMs() + readTimeoutMs).then(
       (page) => {
         if (this.#state !== reading) return;
         this.#failures = 0;
@@ -148,6 +149,21 @@ export class FeedFollower {
         if (this.#state === reading) this.#failed(error);
       },
     );
+  }
+
+  /**
+   * One read. All that it waits for has its deadline, and takes little longer; should something never end all the same,
+   * no commit would make this read on, so its time is up here too.
+   */
+  #page(params: GetChangesParams, deadline: number): Promise<GetChangesResult> {
+    const { mailbox, time, readTimeoutMs, events } = this.#options;
+    return new Promise((resolve, reject) => {
+      const cancel = time.after(deadline + readTimeoutMs - time.monotonicMs(), () => {
+        if (this.#state.kind !== 'stopped') events.unanswered();
+        reject(new ProtocolError('unavailable', 'the change feed was not read in time; try again'));
+      });
+      mailbox.call('getChanges', params, deadline).then(resolve, reject).finally(cancel);
+    });
   }
 
   /** A group that does not answer holds up what comes after it, and not the session. */

@@ -155,6 +155,11 @@ export class SessionHost {
     });
   }
 
+  /** For operators: something on the way of this user's feed hangs, and is asked again. */
+  feedUnanswered(userId: string): void {
+    this.options.logger.warn({ userId }, 'a read of a change feed has not ended long after its deadline');
+  }
+
   get openCount(): number {
     return this.#openCount;
   }

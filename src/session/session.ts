@@ -264,6 +264,7 @@ export class Session {
         // The client has to start anew, and that is said only in the answer to session.open.
         reset: () => this.close(closeCodes.slowConsumer, 'fell behind what is kept'),
         failed: (error) => this.#feedFailed(error),
+        unanswered: () => this.#host.feedUnanswered(userId),
       },
       traffic: metrics.traffic,
       time,

@@ -130,6 +130,8 @@ export class SimLink {
           failed: () => {
             this.close();
           },
+          // The process may have stood still for so long.
+          unanswered: () => undefined,
         },
       });
       this.#follower = follower;

@@ -92,7 +92,7 @@ class RoomySink implements FeedSink {
   }
 }
 
-function setUp() {
+function setUp(readTimeoutMs = 1_000_000) {
   const feed = new SlowFeed();
   const sink = new RoomySink();
   const time = new ManualTime();
@@ -103,11 +103,12 @@ function setUp() {
     events: {
       reset: (cursor) => events.push(`reset ${cursor}`),
       failed: () => events.push('failed'),
+      unanswered: () => events.push('unanswered'),
     },
     traffic: { framesReceived: 0, bytesReceived: 0, bytesSent: 0, changesPushed: 0, changesCaughtUp: 0 },
     time,
     random: () => 0.5,
-    readTimeoutMs: 1000,
+    readTimeoutMs,
   });
   return { feed, sink, time, events, follower };
 }
@@ -287,6 +288,38 @@ describe('FeedFollower', () => {
     expect(pausesMs.slice(0, 4)).toEqual([150, 300, 600, 1200]);
     expect(events).toEqual(['failed']);
     expect([feed.listener, time.timerCount]).toEqual([undefined, 0]);
+  });
+
+  it('G8: a read that never ends is read anew, and its late answer is of no use', async () => {
+    const { feed, sink, time, follower, events } = setUp(1000);
+    const opening = follower.open('0', 1000);
+    feed.reads.shift()!.resolve({ changes: [], cursor: '0', hasMore: false });
+    await opening;
+    follower.follow();
+    feed.commit(1, true);
+    feed.commit(1);
+    const never = feed.reads.shift()!;
+    const late = feed.look(never, 10);
+    // Twice its time, and the pause after a failure.
+    time.advance(2_000);
+    await settle();
+    time.advance(200);
+    const again = feed.reads.shift()!;
+    again.resolve(feed.look(again, 10));
+    await settle();
+    never.resolve(late);
+    await settle();
+    expect(sink.written).toEqual(['1', '2']);
+    expect([events, time.timerCount]).toEqual([['unanswered'], 0]);
+  });
+
+  it('an opening that is never answered fails', async () => {
+    const { feed, time, follower, events } = setUp(1000);
+    const opening = follower.open('0', 1000);
+    const failing = expect(opening).rejects.toMatchObject({ kind: 'unavailable' });
+    time.advance(2_000);
+    await failing;
+    expect([events, feed.listener, time.timerCount]).toEqual([['unanswered'], undefined, 0]);
   });
 
   it('after stop nothing is written, whatever still comes', async () => {
