@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { RingProgress } from './handoff/ring-control.ts';
 import type { MemberNodeEvents } from './member-node.ts';
 import type { MembershipEvent } from './membership/membership-event.ts';
+import type { PeerCertificatesPorts } from './peer/peer-certificates.ts';
 import type { PeerFault } from './peer/peer-fault.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -97,6 +98,21 @@ export class MemberEvents implements MemberNodeEvents {
       this.#logger.error(
         { err: error, peer: from.nodeId },
         'a request of a peer failed in an unforeseen way',
+      );
+    },
+  };
+
+  readonly certificates: Omit<PeerCertificatesPorts, 'time'> = {
+    onRenewed: ({ expiryMs }) => {
+      this.#logger.info(
+        { expires: new Date(expiryMs) },
+        'new links use the files of peerTls as they are now',
+      );
+    },
+    onTrouble: (error) => {
+      this.#logger.warn(
+        { err: error },
+        'the files of peerTls are of no use; what was read before stays in use',
       );
     },
   };

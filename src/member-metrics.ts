@@ -58,6 +58,20 @@ export function observeMember(metrics: NodeMetrics, node: MemberNode): void {
   ]);
 }
 
+/** What Prometheus hears of the certificates of peer links. */
+export function observePeerCertificates(
+  metrics: NodeMetrics,
+  certificates: { readonly expiryMs: number },
+): void {
+  observeMetrics(metrics.registry, [
+    gauge(
+      'peer_certificate_expiry_timestamp_seconds',
+      'When other nodes begin to refuse the certificate that is in use, as a Unix time.',
+      () => certificates.expiryMs / 1_000,
+    ),
+  ]);
+}
+
 /** What Prometheus hears of notices to sleeping devices. */
 export function observePush(metrics: NodeMetrics, push: PushService): void {
   const { tally } = push;

@@ -9,10 +9,11 @@ import { readOrCreateSecret } from './accounts/secret-file.ts';
 import { OperatorToken } from './admin/operator-token.ts';
 import { OpsServer } from './admin/ops-server.ts';
 import { parseHostPort } from './config/host-port.ts';
+import { productionWarnings } from './config/production-check.ts';
 import type { Settings } from './config/settings.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { defaultHandoffLimits } from './handoff/handoff-limits.ts';
-import { observeMember, observePush } from './member-metrics.ts';
+import { observeMember, observePeerCertificates, observePush } from './member-metrics.ts';
 import { MemberEvents } from './member-events.ts';
 import { MailboxDraft } from './mailbox/mailbox-draft.ts';
 import { emptyMailbox } from './mailbox/mailbox-state.ts';
@@ -22,6 +23,7 @@ import type { LeaseBoard } from './membership/lease-board.ts';
 import { claimNode } from './membership/node-claim.ts';
 import { RedisLeaseBoard } from './membership/redis-lease-board.ts';
 import { StoreLeaseBoard } from './membership/store-lease-board.ts';
+import { PeerCertificates } from './peer/peer-certificates.ts';
 import { defaultPeerLimits } from './peer/peer-limits.ts';
 import { tcpNetwork } from './peer/tcp-network.ts';
 import { PushService } from './push/push-service.ts';
@@ -251,6 +253,8 @@ async function openMember(
 ): Promise<OpenedMember> {
   const { id: nodeId, data: folder } = settings;
   const secret = await clusterSecret(settings);
+  const certificates = await PeerCertificates.open(settings.peerTls, { time, ...events.certificates });
+  if (certificates !== undefined) observePeerCertificates(metrics, certificates);
   const incarnationBytes = randomBytes(8);
   const incarnation = incarnationBytes.toString('hex');
   const claim = await claimNode({ folder, nodeId, incarnation });
@@ -274,7 +278,7 @@ async function openMember(
       ...{ signMs: settings.ring.signMs, aloneMs: settings.ring.aloneMs },
       windowMs: settings.ring.removalWindowMs,
     },
-    network: tcpNetwork(),
+    network: tcpNetwork(certificates),
     entropy: randomBytes,
     peerLimits: defaultPeerLimits,
     mailboxes: mailboxSettings(settings),
@@ -287,7 +291,9 @@ async function openMember(
     sweeping: { ...sweepTiming, deadlineMs: settings.store.deadlineMs },
     ...{ events, charge },
   });
+  certificates?.watch();
   const close = async (): Promise<void> => {
+    certificates?.stop();
     await board.close();
     await store.close();
     await claim.release();
@@ -311,6 +317,7 @@ async function openPush(
 /** The only place that knows every room. Rejects where a part cannot start; nothing is left open then. */
 export async function startNode(settings: Settings): Promise<RunningNode> {
   const logger = createLogger(settings.log.level, settings.id);
+  for (const warning of productionWarnings(settings)) logger.warn(warning);
   const metrics = new NodeMetrics();
   await mkdir(settings.data, { recursive: true });
   const failed = Promise.withResolvers<string>();

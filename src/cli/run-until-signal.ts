@@ -1,3 +1,6 @@
+import { ConfigError } from '../config/config-error.ts';
+import { usageExitCode } from './setting-options.ts';
+
 /** What was started: where it serves, and how to end it. */
 export interface Running {
   /** Base address for clients, as in `http://127.0.0.1:7400`. */
@@ -20,7 +23,8 @@ const sameSignalMs = 500;
 
 /**
  * Starts nodes, prints `ready <url>` for each, and stops them at SIGTERM or Ctrl-C; a second one, more than half
- * a second later, ends at once. Exit code 1 where the start or the stop fails, or is cut short.
+ * a second later, ends at once. Exit code 1 where the start or the stop fails, or is cut short; 2 where the start shows
+ * that settings are wrong.
  */
 export async function runUntilSignal(start: () => Promise<readonly Running[]>): Promise<void> {
   let nodes: readonly Running[];
@@ -30,7 +34,7 @@ export async function runUntilSignal(start: () => Promise<readonly Running[]>): 
     process.stderr.write(
       `mailring could not start: ${error instanceof Error ? error.message : String(error)}\n`,
     );
-    process.exit(1);
+    process.exit(error instanceof ConfigError ? usageExitCode : 1);
   }
   let firstSignalMs: number | undefined;
   const stop = (): void => {

@@ -10,7 +10,7 @@ const callOverheadBytes = 4096;
 
 /** What is wrong with settings that are each fine on their own; empty when they fit together. */
 export function coherenceProblems(settings: Settings): string[] {
-  const { commit, store, request, limits, dedup, session, hbase, auth, push } = settings;
+  const { commit, store, request, limits, dedup, session, hbase, auth, push, peerTls } = settings;
   const problems: string[] = [];
   const demand = (holds: boolean, problem: string): void => {
     if (!holds) problems.push(problem);
@@ -46,6 +46,13 @@ export function coherenceProblems(settings: Settings): string[] {
   demand(
     (push.url === undefined) === (push.secretFile === undefined),
     'push.url and push.secretFile: expected both or neither; requests to the receiver are signed',
+  );
+  const { certFile, keyFile, caFile } = peerTls;
+  const missing = Object.entries({ certFile, keyFile, caFile }).filter(([, path]) => path === undefined);
+  demand(
+    missing.length === 0 || missing.length === 3,
+    `${missing.map(([name]) => `peerTls.${name}`).join(' and ')}: expected with the others of peerTls; both ends of a ` +
+      'link show a certificate and check that of the other',
   );
   return problems;
 }

@@ -29,7 +29,9 @@ interface Given {
 const byPath = new Map(settingsTable.map((setting) => [setting.path, setting]));
 const byVariable = new Map(settingsTable.flatMap((s) => s.variables.map((name) => [name, s] as const)));
 const byFlag = new Map(settingsTable.flatMap((s) => s.flags.map((name) => [name, s] as const)));
-const groups = new Set(settingsTable.flatMap(({ path }) => (path.includes('.') ? [path.split('.')[0]] : [])));
+const groups = new Set(
+  settingsTable.flatMap(({ path }) => (path.includes('.') ? path.slice(0, path.indexOf('.')) : [])),
+);
 
 const configVariable = 'MAILRING_CONFIG';
 /** Names services for the test run; means nothing to a node. */
@@ -116,20 +118,18 @@ function readJson(file: string): object {
 }
 
 function nested(values: ReadonlyMap<string, unknown>): object {
-  const root: Record<string, unknown> = {};
-  const inGroup = new Map<string, Record<string, unknown>>();
-  for (const [path, value] of values) {
-    const [name = '', inner] = path.split('.');
-    if (inner === undefined) {
-      root[name] = value;
-      continue;
-    }
-    const group = inGroup.get(name) ?? {};
-    group[inner] = value;
-    inGroup.set(name, group);
-    root[name] = group;
-  }
-  return root;
+  const entries = [...values];
+  const inGroup = (name: string): object =>
+    Object.fromEntries(
+      entries.flatMap(([path, value]) =>
+        path.startsWith(`${name}.`) ? [[path.slice(name.length + 1), value]] : [],
+      ),
+    );
+  // Every group is there, also one of whose settings none has a value.
+  return {
+    ...Object.fromEntries(entries.filter(([path]) => !path.includes('.'))),
+    ...Object.fromEntries(Array.from(groups, (name) => [name, inGroup(name)])),
+  };
 }
 
 /**

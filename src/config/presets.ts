@@ -26,6 +26,11 @@ export const productionExample: SettingsOverride = {
   redis: 'redis://redis.example.com:6379',
   clusterSecretFile: '/etc/mailring/cluster-secret',
   operatorTokenFile: '/etc/mailring/operator-token',
+  peerTls: {
+    certFile: '/etc/mailring/peer.crt',
+    keyFile: '/etc/mailring/peer.key',
+    caFile: '/etc/mailring/peer-ca.crt',
+  },
   store: { kind: 'hbase' },
   hbase: {
     servers: ['hbase-1.example.com:16000', 'hbase-2.example.com:16000', 'hbase-3.example.com:16020'],

@@ -1,5 +1,6 @@
 import type { Settings } from './settings.ts';
 
+const loopback = /^(127[.\d]+|localhost|\[::1\]):/;
 const everyInterface = /^(0\.0\.0\.0|\[::\]):/;
 
 /** Defaults that are good for trying out and dangerous in production; empty in development. */
@@ -38,8 +39,20 @@ export function productionProblems(settings: Settings): string[] {
     `advertise: expected ws://… or wss://…; no client can be sent to ${settings.listen}`,
   );
   refuse(
+    everyInterface.test(settings.peer),
+    `peer: expected an address of this machine; other nodes dial what stands here, and ${settings.peer} is themselves`,
+  );
+  refuse(
     settings.store.kind === 'hbase' && settings.redis === undefined,
     'redis: expected redis://…; nodes that share HBase need it to know of each other',
   );
   return problems;
+}
+
+/** What production accepts and an operator had better think about, for the log; empty in development. */
+export function productionWarnings({ mode, peer, peerTls }: Settings): string[] {
+  const isInTheOpen = peerTls.certFile === undefined && !loopback.test(peer);
+  return mode === 'production' && isInTheOpen
+    ? ['peerTls is not set: who can reach into the network of the nodes can read and change what they say']
+    : [];
 }

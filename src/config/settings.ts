@@ -1,5 +1,15 @@
 import Type from 'typebox';
 import type { Static } from 'typebox';
+import {
+  address,
+  amount,
+  anyPath,
+  group,
+  hostAndPort,
+  optionalPath,
+  optionalText,
+  text,
+} from './setting-shapes.ts';
 
 /*
  * The one table of everything that can be set: name, range, default and meaning. Flags, variables, the files in
@@ -14,23 +24,6 @@ const minutes = 60 * seconds;
 const hours = 60 * minutes;
 const days = 24 * hours;
 const million = 1_000_000;
-
-/** A whole number between bounds; its unit is in its name. */
-const amount = (fallback: number, minimum: number, maximum: number, description: string) =>
-  Type.Integer({ default: fallback, minimum, maximum, description });
-/** A text of a shape; `title` says in words what the pattern accepts. */
-const text = (fallback: string, title: string, pattern: RegExp, description: string) =>
-  Type.String({ default: fallback, title, pattern: pattern.source, description });
-const optionalText = (title: string, pattern: RegExp, description: string) =>
-  Type.Optional(Type.String({ title, pattern: pattern.source, description }));
-const group = <const T extends Type.TProperties>(description: string, properties: T) =>
-  Type.Object(properties, { description, additionalProperties: false });
-
-const port = String.raw`(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])`;
-const hostAndPort = new RegExp(String.raw`^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):${port}$`);
-const anyPath = /^[^\0]+$/;
-const address = (fallback: string, description: string) =>
-  text(fallback, 'host:port', hostAndPort, description);
 
 export const settingsSchema = group('Settings of a node.', {
   mode: Type.Enum(['development', 'production'], {
@@ -68,17 +61,25 @@ export const settingsSchema = group('Settings of a node.', {
     /^rediss?:\/\/\S+$/,
     'Redis of the cluster: signs of life and news of ring changes. Default: the store does that, more slowly.',
   ),
-  clusterSecretFile: optionalText(
-    'a path',
-    anyPath,
+  clusterSecretFile: optionalPath(
     'File with the secret that the nodes of a cluster share (at least 32 bytes). Default: made in the data folder.',
   ),
-  operatorTokenFile: optionalText(
-    'a path',
-    anyPath,
+  operatorTokenFile: optionalPath(
     'File with the token that operators show to change the ring (at least 32 characters). Default: made in the data folder.',
   ),
 
+  peerTls: group(
+    'TLS between the nodes, all of these files or none; the runbook says how to make and to renew them.',
+    {
+      certFile: optionalPath(
+        'Certificate of this node (PEM; intermediate ones after it). The three files are read again every minute.',
+      ),
+      keyFile: optionalPath('Private key of that certificate (PEM, without a passphrase).'),
+      caFile: optionalPath(
+        'Certificates of the authority that signs those of the nodes and of nobody else (PEM); several while it is replaced.',
+      ),
+    },
+  ),
   store: group('Where mailboxes are kept.', {
     kind: Type.Enum(['hbase', 'lmdb', 'memory'], {
       default: 'lmdb',
@@ -322,9 +323,7 @@ export const settingsSchema = group('Settings of a node.', {
   }),
   auth: group('Tokens.', {
     tokenLifetimeMs: amount(30 * days, 1 * minutes, 3650 * days, 'How long a token is good for.'),
-    signingKeyFile: optionalText(
-      'a path',
-      anyPath,
+    signingKeyFile: optionalPath(
       'File with the key that signs tokens, the same on all nodes. Default: derived from the cluster secret, or made in the data folder.',
     ),
     issuer: optionalText(
@@ -356,9 +355,7 @@ export const settingsSchema = group('Settings of a node.', {
       /^https?:\/\/[^\s/]+(\/\S*)?$/,
       'Where to POST that users without a connected device have unread messages. Default: nobody is told.',
     ),
-    secretFile: optionalText(
-      'a path',
-      anyPath,
+    secretFile: optionalPath(
       'File with the secret that signs these requests (at least 32 bytes), shared with the receiver.',
     ),
     delayMs: amount(

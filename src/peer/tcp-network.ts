@@ -1,7 +1,6 @@
 import { createServer as createTcpServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
-import type { TlsOptions } from 'node:tls';
 import { keepAliveDelayMs, plainSocket } from '../std/plain-socket.ts';
 import { ConnectionRefused } from './peer-network.ts';
 import type {
@@ -12,32 +11,31 @@ import type {
   PeerSocket,
   PeerSocketEvents,
 } from './peer-network.ts';
+import { acceptorTls, dialerTls, refusalOf } from './peer-tls.ts';
+import type { PeerTls } from './peer-tls.ts';
 
-/** Key pair of this node, and who signs those of the others: TLS with certificates on both sides, all PEM. */
-export interface PeerTls {
-  readonly key: Buffer;
-  readonly cert: Buffer;
-  readonly ca: Buffer;
+/** What is shown and asked for on new connections; it may become another one at any time. */
+export interface CurrentTls {
+  readonly current: PeerTls;
 }
 
 /** For the last bytes of a connection that is being closed. */
 const lingerMs = 1000;
 const backlogMax = 512;
-const tlsHandshakeMs = 5000;
 const refused = 'ECONNREFUSED';
 
 /** Real sockets; without `tls` what goes over them can be read and changed on the way. */
-export function tcpNetwork(tls?: PeerTls): PeerNetwork {
+export function tcpNetwork(tls?: CurrentTls): PeerNetwork {
   return {
     dial(address, events) {
-      const socket = tls === undefined ? plainSocket(address, events) : dialSecure(address, tls, events);
+      const socket =
+        tls === undefined ? plainSocket(address, events) : dialSecure(address, tls.current, events);
       return peerSocketOf(socket, events);
     },
     listen(address, events) {
       const accept = (socket: Socket): void => acceptSocket(socket, events);
       const server =
-        tls === undefined ? createTcpServer(plainOptions, accept) : createTlsServer(secure(tls), accept);
-      server.on('tlsClientError', (cause: Error) => events.failed(cause));
+        tls === undefined ? createTcpServer(plainOptions, accept) : secureServer(tls, accept, events);
       return listen(server, address, events);
     },
   };
@@ -45,25 +43,21 @@ export function tcpNetwork(tls?: PeerTls): PeerNetwork {
 
 const plainOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs };
 
-function secure(tls: PeerTls): TlsOptions {
-  const minVersion = 'TLSv1.3';
-  return {
-    ...tls,
-    requestCert: true,
-    rejectUnauthorized: true,
-    minVersion,
-    handshakeTimeout: tlsHandshakeMs,
-  };
+function secureServer(tls: CurrentTls, accept: (socket: Socket) => void, events: PeerListenerEvents): Server {
+  let used = tls.current;
+  const server = createTlsServer({ ...plainOptions, ...acceptorTls(used) }, accept);
+  // Before the server takes a connection, so that none is shown what is not current any more.
+  server.prependListener('connection', () => {
+    if (tls.current === used) return;
+    used = tls.current;
+    server.setSecureContext(acceptorTls(used));
+  });
+  server.on('tlsClientError', (cause, socket) => events.failed(refusalOf(cause, socket)));
+  return server;
 }
 
-/** The certificate is checked against `ca` only: which node it is, the handshake tells. */
 function dialSecure(address: PeerAddress, tls: PeerTls, events: PeerSocketEvents): Socket {
-  const socket = connectTls({
-    ...tls,
-    ...address,
-    minVersion: 'TLSv1.3',
-    checkServerIdentity: () => undefined,
-  });
+  const socket = connectTls({ ...address, ...dialerTls(tls) });
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveDelayMs);
   socket.once('secureConnect', () => events.connected());

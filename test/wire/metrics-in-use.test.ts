@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NodeProcess } from '../../cluster/mailring/node-process.ts';
+import { CertificateAuthority } from '../support/certificate-authority.ts';
 import { namesIn, queries, rules } from '../support/monitoring-files.ts';
+import { peerTlsFlags, writePeerTls } from '../support/peer-tls-files.ts';
 import { WireClient } from '../support/wire-client.ts';
 
 interface Metric {
@@ -36,7 +38,12 @@ describe('the metrics of a running node', () => {
     // What is off by default has metrics as well.
     const secretFile = join(folder, 'push-secret');
     await writeFile(secretFile, 'x'.repeat(32));
-    const settings = ['--push-url', 'http://127.0.0.1:9/', '--push-secret-file', secretFile];
+    const authority = new CertificateAuthority('metrics');
+    const tls = await writePeerTls(folder, authority.issue('n1'), authority);
+    const settings = [
+      ...['--push-url', 'http://127.0.0.1:9/', '--push-secret-file', secretFile],
+      ...peerTlsFlags(tls),
+    ];
     node = await NodeProcess.prepare({ id: 'n1', folder, settings });
     await node.process.start();
     const client = await WireClient.connect(node.wsUrl);

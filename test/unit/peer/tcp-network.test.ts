@@ -114,7 +114,7 @@ describe('peer links over TCP', () => {
 });
 
 const { key, cert } = testCertificate;
-const secure = tcpNetwork({ key, cert, ca: cert });
+const secure = tcpNetwork({ current: { key, cert, ca: cert } });
 
 describe('a dial where nobody listens', () => {
   const causeOf = (network: PeerNetwork, host: string, port: number): Promise<Error> =>
