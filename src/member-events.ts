@@ -51,12 +51,12 @@ export class MemberEvents implements MemberNodeEvents {
     this.#count = (name) => counters.get(name)?.inc();
     this.#troubles = new Counter({
       name: 'mailring_ring_troubles_total',
-      help: 'Rounds of membership that failed and are tried again, by what they were for.',
+      help: 'What failed and is tried again: proofs of the view, rounds on the board, to be reached before coming into service.',
       labelNames: ['what'],
       registers,
     });
     // There from the start, or a first failure would not show as an increase.
-    for (const what of ['proof', 'board', 'other']) this.#troubles.inc({ what }, 0);
+    for (const what of ['proof', 'board', 'arrival', 'other']) this.#troubles.inc({ what }, 0);
   }
 
   readonly membership = (event: MembershipEvent): void => {
@@ -70,6 +70,9 @@ export class MemberEvents implements MemberNodeEvents {
         break;
       case 'excluded':
         this.#count('ring_exclusions');
+        break;
+      case 'unreached':
+        this.#troubles.inc({ what: 'arrival' });
         break;
       case 'replaced':
         this.#replaced();
@@ -158,6 +161,11 @@ export class MemberEvents implements MemberNodeEvents {
       case 'excluded':
         logger.warn({ epoch: event.view.epoch }, event.isOnPurpose ? keptOut : letInAgain);
         break;
+      case 'unreached': {
+        const { by, peerAddress, waitedMs } = event;
+        logger.warn({ by, peerAddress, waitedMs }, unreached);
+        break;
+      }
       case 'replaced':
         logger.error('another process was started under the id of this node, which ends');
         break;
@@ -179,6 +187,9 @@ export class MemberEvents implements MemberNodeEvents {
 }
 
 const letInAgain = 'this node was removed from the ring while it lives, and joins again';
+const unreached =
+  'no other node reaches this one, so it gets no users: the others must be able to connect to its peer address ' +
+  '(--peer), and all need the same cluster secret, and certificates of one authority where they have any (peerTls)';
 const keptOut = 'an operator has removed this node: it stays out of the ring until `mailring ring join`';
 
 /** Labels have to be few and stable: what is not one of these rounds is `other`. */

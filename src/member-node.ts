@@ -15,6 +15,7 @@ import type { PeerAddress, PeerNetwork } from './peer/peer-network.ts';
 import { PeerServer } from './peer/peer-server.ts';
 import type { PeerEvents, PeerSetup } from './peer/peer-setup.ts';
 import { PeerTally } from './peer/peer-tally.ts';
+import { ArrivalGate } from './handoff/arrival-gate.ts';
 import { Handoff, type HandoffParts } from './handoff/handoff.ts';
 import type { HandoffLimits } from './handoff/handoff-limits.ts';
 import { PeerDesk } from './handoff/peer-desk.ts';
@@ -114,7 +115,9 @@ export class MemberNode {
   readonly #sweeper: OutboxSweeper;
   readonly #claims: MailboxClaims;
   readonly #changes: RingChanges;
+  readonly #gate: ArrivalGate;
   #membership: Membership | undefined;
+  #peerAddress = '';
   readonly #answer: HandoffParts['onChange'];
 
   constructor(parts: MemberNodeParts) {
@@ -124,7 +127,15 @@ export class MemberNode {
     const setup = this.#peerSetup();
     this.links = new PeerLinks(setup);
     this.handoff = this.#newHandoff();
+    this.#gate = new ArrivalGate({
+      isReachedBy: (member) => this.#server.isConnectedWith(member),
+      onUnreached: (by, waitedMs) => {
+        events.membership({ kind: 'unreached', by, peerAddress: this.#peerAddress, waitedMs });
+      },
+      time,
+    });
     this.#changes = new RingChanges({
+      gate: this.#gate,
       ...{ self: this.#seat.self, handoff: this.handoff, limits: parts.handoff, time, random },
       ...{ onProgress: events.ringChange, alarm: events.alarm },
     });
@@ -178,6 +189,11 @@ export class MemberNode {
     return this.view?.member(this.#parts.nodeId)?.weight ?? 0;
   }
 
+  /** Those that live and don't reach this node, which therefore gets no users yet; empty: that is not so. */
+  get unreachedBy(): readonly string[] {
+    return this.#gate.unreachedBy;
+  }
+
   /** Does it carry out a change of the ring? */
   get isChangingRing(): boolean {
     return this.#changes.running !== undefined;
@@ -189,6 +205,7 @@ export class MemberNode {
       this.#parts;
     const { host, port } = await this.#server.listen(peer);
     const peerAddress = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+    this.#peerAddress = peerAddress;
     const self: Member = { nodeId, incarnation, weight: ordinaryWeight, clientUrl, peerAddress };
     this.#membership = new Membership({
       ...{ self, store, board, time, random, readRule, terms: leaseTerms, onEvent: events.membership },

@@ -334,7 +334,9 @@ export async function startNode(settings: Settings): Promise<RunningNode> {
   let isStopping = false;
   const unreadyReason = (): string | undefined => {
     if (isStopping) return 'stopping';
-    return member.isMember ? undefined : 'not in the ring';
+    if (!member.isMember) return 'not in the ring';
+    const { unreachedBy } = member;
+    return unreachedBy.length === 0 ? undefined : `not reached by any other node (${unreachedBy.join(', ')})`;
   };
   const { router } = member;
   const issuer = await openTokenIssuer(settings, { clusterSecret: secret, time, logger });

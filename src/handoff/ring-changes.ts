@@ -10,6 +10,7 @@ import {
 import { StoreError } from '../row/row-store.ts';
 import { backoffDelayMs } from '../std/backoff.ts';
 import type { Time } from '../std/time.ts';
+import type { ArrivalGate } from './arrival-gate.ts';
 import { ChangeRunner } from './change-runner.ts';
 import type { Handoff } from './handoff.ts';
 import type { HandoffLimits } from './handoff-limits.ts';
@@ -19,6 +20,7 @@ import { RingControlError, type RingProgress } from './ring-control.ts';
 export interface RingChangesParts {
   readonly self: { readonly nodeId: string; readonly incarnation: string };
   readonly handoff: Handoff;
+  readonly gate: ArrivalGate;
   readonly limits: HandoffLimits;
   readonly time: Time;
   /** 0 ≤ x < 1 */
@@ -138,6 +140,7 @@ export class RingChanges {
       })
       .finally(() => {
         this.#arriving = undefined;
+        this.#parts.gate.leave();
       });
     return this.#arriving;
   }
@@ -172,10 +175,12 @@ export class RingChanges {
     this.#isLeaving = true;
   }
 
+  readonly #isEnding = (): boolean => this.#isStopping || this.#membership?.isMember !== true;
+
   async #arrive(): Promise<void> {
-    const { limits, self, time } = this.#parts;
-    const lateMs = time.monotonicMs() + arrivalMaxMs;
-    for (let tries = 1; !this.#isStopping && this.#membership?.isMember === true; tries++) {
+    const { gate, limits, self, time } = this.#parts;
+    let lateMs = time.monotonicMs() + arrivalMaxMs;
+    for (let tries = 1; !this.#isEnding(); tries++) {
       const deadline = time.monotonicMs() + limits.settleMs;
       try {
         const ring = await this.latest(deadline);
@@ -183,6 +188,11 @@ export class RingChanges {
           return;
         const { service, weight } = assignmentOf(ring, self.nodeId);
         if (service !== 'in' || weight === 0) return;
+        const waitedMs = await gate.wait(() => this.#membership?.livingServers ?? [], this.#isEnding);
+        if (waitedMs > 0) {
+          lateMs += waitedMs;
+          continue;
+        }
         const running = pendingIn(ring);
         // What another node is about to do has an end; coming in as it is would make that void.
         if (time.monotonicMs() >= lateMs && (running === undefined || this.#isLeft(running))) {

@@ -4,6 +4,8 @@ import type { Lease } from './lease-board.ts';
 
 interface Watched {
   count: number | undefined;
+  /** When it was looked at first, or the look that last saw its count advance. */
+  advancedMs: number;
   /** For how long, by looks at the board that prove something, the count has stood still or was missing. */
   stillMs: number;
   /** For how long it was silent in both ways: its count, and its connections. */
@@ -79,7 +81,8 @@ export class DeathWatch {
     }
     members.forEach(({ incarnation }, index) => {
       const lease = leases[index];
-      this.#count(incarnation, lease?.incarnation === incarnation ? lease.count : undefined, countedMs);
+      const count = lease?.incarnation === incarnation ? lease.count : undefined;
+      this.#count(incarnation, count, countedMs, nowMs);
     });
     const doesAdvance = countedMs > 0 && this.#watched.get(this.#self)?.stillMs === 0;
     this.#ownMs = doesAdvance ? this.#ownMs + countedMs : 0;
@@ -106,14 +109,28 @@ export class DeathWatch {
     return !this.#mostLive(incarnation);
   }
 
-  #count(incarnation: string, count: number | undefined, countedMs: number): void {
+  /**
+   * Was there a sign of life in the last L, on the board or over a link? Nobody is judged sooner; after that, who can't be
+   * seen, because the board is away, does not count as alive, and neither does who seems to have ended.
+   * @param sinceMs since when it is looked for, where it was not looked at yet
+   */
+  seemsAlive(member: Member, sinceMs: number, nowMs: number, witness: Witness): boolean {
+    const watched = this.#watched.get(member.incarnation);
+    if (watched !== undefined && watched.endedMs >= missedSigns * this.#terms.signMs) return false;
+    const advancedMs = watched?.advancedMs ?? sinceMs;
+    return Math.min(nowMs - advancedMs, witness.unheardMs(member)) < this.#terms.leaseMs;
+  }
+
+  #count(incarnation: string, count: number | undefined, countedMs: number, nowMs: number): void {
     const watched = this.#watched.get(incarnation);
     if (watched === undefined) {
-      this.#watched.set(incarnation, { count, stillMs: 0, silentMs: 0, endedMs: 0, lostMs: 0 });
+      const none = { stillMs: 0, silentMs: 0, endedMs: 0, lostMs: 0 };
+      this.#watched.set(incarnation, { count, advancedMs: nowMs, ...none });
     } else if (count === undefined || count === watched.count) {
       watched.stillMs += countedMs;
     } else {
       watched.count = count;
+      watched.advancedMs = nowMs;
       watched.stillMs = 0;
     }
   }

@@ -16,5 +16,12 @@ export type MembershipEvent =
   | { readonly kind: 'excluded'; readonly view: RingView; readonly isOnPurpose: boolean }
   /** A later start of this node has taken its place: this process has to end. */
   | { readonly kind: 'replaced'; readonly view: RingView }
+  /** None of these, which live, has come to `peerAddress` for so long: this node gets no users before one does. */
+  | {
+      readonly kind: 'unreached';
+      readonly by: readonly string[];
+      readonly peerAddress: string;
+      readonly waitedMs: number;
+    }
   /** Something failed and is tried again. */
   | { readonly kind: 'trouble'; readonly what: string; readonly error: unknown };

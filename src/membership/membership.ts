@@ -128,6 +128,18 @@ export class Membership {
     return this.#phase.kind === 'active' && this.#isIn(this.#views.view);
   }
 
+  /** Other members that serve users and, as far as can be seen here, live. */
+  get livingServers(): readonly Member[] {
+    const { document } = this.#views;
+    return (document?.view.members ?? []).filter(
+      (member) =>
+        member.weight > 0 &&
+        member.nodeId !== this.#parts.self.nodeId &&
+        !document?.departed.includes(member.incarnation) &&
+        this.#signs.seemsAlive(member),
+    );
+  }
+
   /**
    * Calls `adopted` at each adoption, before anything about it is shown to others: what it takes from this node
    * has to be sealed when the call returns. It must not throw.

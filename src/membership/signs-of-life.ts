@@ -51,6 +51,12 @@ export class SignsOfLife {
     return this.dead.some((death) => death.incarnation === incarnation);
   }
 
+  /** See {@link DeathWatch.seemsAlive}. */
+  seemsAlive(member: Member): boolean {
+    const { time, witness } = this.#parts;
+    return this.#watch.seemsAlive(member, this.#adoptedMs, time.monotonicMs(), witness);
+  }
+
   /** Do most others seem dead as well? */
   isAloneBeside(incarnation: string): boolean {
     return this.#watch.isAloneBeside(incarnation);

@@ -255,6 +255,7 @@ export class SimCluster {
       }
       case 'excluded':
       case 'removed':
+      case 'unreached':
         log.trace(`${label} ${event.kind}`);
     }
   }

@@ -22,6 +22,7 @@ export class SimWiring {
   readonly network: SimulatedNetwork;
   readonly #cuts = new Set<string>();
   readonly #refusals = new Set<string>();
+  readonly #hidden = new Set<string>();
   #cables: Cable[] = [];
 
   constructor(network: SimulatedNetwork) {
@@ -48,6 +49,20 @@ export class SimWiring {
     return this.#refusals.has(`${a} ${b}`);
   }
 
+  /** From now on nobody gets to the node, and it gets to everybody: its address is wrong, or behind a firewall. */
+  hide(nodeId: string): void {
+    this.#hidden.add(nodeId);
+    for (const { to, connection } of this.#cables) if (to === nodeId) connection.break();
+  }
+
+  show(nodeId: string): void {
+    this.#hidden.delete(nodeId);
+  }
+
+  isHidden(nodeId: string): boolean {
+    return this.#hidden.has(nodeId);
+  }
+
   /** Packets pass again; connections of before the cut find out that they are dead. */
   mend(a: string, b: string): void {
     if (!this.#cuts.delete(`${a} ${b}`)) return;
@@ -59,6 +74,7 @@ export class SimWiring {
   }
 
   mendAll(): void {
+    this.#hidden.clear();
     for (const cut of [...this.#cuts]) {
       const [a = '', b = ''] = cut.split(' ');
       this.mend(a, b);
@@ -107,7 +123,7 @@ export class ProcessNetwork implements PeerNetwork {
 
   dial(address: PeerAddress, events: PeerSocketEvents): PeerSocket {
     const to = address.host;
-    if (this.#wiring.isCut(this.#nodeId, to)) return neverConnects;
+    if (this.#wiring.isCut(this.#nodeId, to) || this.#wiring.isHidden(to)) return neverConnects;
     if (this.#wiring.isRefused(this.#nodeId, to)) {
       this.#process.time.soon(() => events.closed(new ConnectionRefused('refused on the way')));
       return neverConnects;

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, test } from 'vitest';
 import { defaultTerms } from '../../src/membership/membership.ts';
 import { defaultRemovalTerms } from '../../src/membership/removals.ts';
 import { profileCell } from '../../src/mailbox/mailbox-cells.ts';
@@ -15,6 +15,8 @@ const { leaseMs } = defaultTerms;
 const users = Array.from({ length: 30 }, (_, number) => `user${number}`);
 const account = { name: 'x', createdAt: 1, passwordHash: '', tokensValidFrom: 0 };
 const longMs = 60_000;
+/** After 1.5L less half a second: up to two looks at the board may be due yet, when is a matter of chance (9.6 to 11.9 s in all). */
+const looksMs = 4_000;
 
 /** Terms are the defaults. */
 class DefaultClimate extends SimClimate {
@@ -88,6 +90,12 @@ async function untilServed({ member, process }: SimNode): Promise<number> {
   return world.monotonicMs() - sinceMs;
 }
 
+/** Nobody reaches it, but it reaches all, the store and the board. */
+function startHidden(number: number): SimNode {
+  cluster.wiring.hide(`n${number}`);
+  return cluster.start(number);
+}
+
 beforeEach(() => {
   log = new SimLog();
 });
@@ -142,7 +150,7 @@ describe.each(['held', 'verified'] as const)('reads are %s, and a node', (readRu
     cluster.kill(c);
     await cluster.world.run(1.5 * leaseMs - 500);
     expect(namesIn(a)).toContain('n3');
-    await cluster.world.run(3_000);
+    await cluster.world.run(looksMs);
     expect(namesIn(a)).toEqual(['n1', 'n2']);
   });
 
@@ -151,7 +159,7 @@ describe.each(['held', 'verified'] as const)('reads are %s, and a node', (readRu
     c.process.time.pause();
     await cluster.world.run(1.5 * leaseMs - 500);
     expect(namesIn(a)).toContain('n3');
-    await cluster.world.run(3_000);
+    await cluster.world.run(looksMs);
     expect(namesIn(a)).toEqual(['n1', 'n2']);
     c.process.resume();
     await cluster.world.run(10_000);
@@ -190,4 +198,106 @@ describe.each(['held', 'verified'] as const)('reads are %s, and a node', (readRu
     await cluster.world.run(longMs);
     expect(a.member.view?.member('n3')).toMatchObject({ incarnation: again.incarnation, weight });
   });
+});
+
+describe.each(['held', 'verified'] as const)(
+  'reads are %s, and a new node that nobody reaches',
+  (readRule) => {
+    it('gets no users, who are all served, however long that takes; and gets them when it is reached', async () => {
+      const [a] = await threeNodes(readRule);
+      const d = startHidden(4);
+      await cluster.world.run(2 * longMs);
+      expect(namesIn(a)).toEqual(['n1', 'n2', 'n3', 'n4']);
+      expect(d.member.weight).toBe(0);
+      expect(d.member.unreachedBy).toEqual(['n1', 'n2', 'n3']);
+      for (const userId of users) expect(ownerOf(userId, [...cluster.alive])).not.toBe(d);
+      expect(await untilServed(a)).toBeLessThan(1_000);
+      cluster.wiring.show('n4');
+      await cluster.world.run(1_000);
+      expect(d.member.weight).toBeGreaterThan(0);
+      expect(d.member.unreachedBy).toEqual([]);
+      expect(users.some((userId) => ownerOf(userId, [...cluster.alive]) === d)).toBe(true);
+      await untilServed(a);
+      expect(log.violations).toEqual([]);
+    });
+
+    it('gets no users where only another new one reaches it, which nobody reaches either', async () => {
+      const nodes = await threeNodes(readRule);
+      for (const { nodeId } of nodes) for (const other of ['n4', 'n5']) cluster.wiring.cut(nodeId, other);
+      const strangers = [cluster.start(4), cluster.start(5)];
+      await cluster.world.run(longMs);
+      for (const { member } of strangers) expect(member.weight).toBe(0);
+      cluster.wiring.mendAll();
+      await cluster.world.run(5_000);
+      for (const { member } of strangers) expect(member.weight).toBeGreaterThan(0);
+    });
+
+    it('does not wait for the last one of the others, which has stopped in good order', async () => {
+      for (const node of await threeNodes(readRule)) {
+        cluster.wiring.cut(node.nodeId, 'n4');
+        cluster.stop(node);
+        await cluster.world.run(3_000);
+      }
+      const d = cluster.start(4);
+      await cluster.world.run(leaseMs / 2);
+      expect(namesIn(d)).toEqual(['n3', 'n4']);
+      expect(d.member.weight).toBeGreaterThan(0);
+    });
+
+    it('comes into service when it is the only one that lives', async () => {
+      const nodes = await threeNodes(readRule);
+      const d = startHidden(4);
+      await cluster.world.run(longMs);
+      expect(d.member.weight).toBe(0);
+      for (const node of nodes) cluster.kill(node);
+      await cluster.world.run(5_000);
+      expect(d.member.weight).toBeGreaterThan(0);
+      expect(log.violations).toEqual([]);
+    });
+
+    it('comes into service where all others died before it came, and their machines with them', async () => {
+      const nodes = await threeNodes(readRule);
+      for (const node of nodes) {
+        cluster.wiring.cut(node.nodeId, 'n4');
+        cluster.kill(node);
+      }
+      const d = cluster.start(4);
+      await cluster.world.run(leaseMs + 5_000);
+      expect(d.member.weight).toBeGreaterThan(0);
+    });
+
+    it('does not wait for ever for who it can see nothing of: the board is away, and links to all are cut', async () => {
+      const nodes = await threeNodes(readRule);
+      cluster.sky.isCalm = false;
+      cluster.sky.isBoardAway = true;
+      for (const node of nodes) cluster.wiring.cut(node.nodeId, 'n4');
+      const d = cluster.start(4);
+      await cluster.world.run(leaseMs - 500);
+      expect(d.member.weight).toBe(0);
+      await cluster.world.run(20_000);
+      expect(d.member.weight).toBeGreaterThan(0);
+    });
+
+    it('ends when it is told to', async () => {
+      const [a] = await threeNodes(readRule);
+      const d = startHidden(4);
+      await cluster.world.run(20_000);
+      cluster.stop(d);
+      await cluster.world.run(2_000);
+      expect(cluster.alive.has(d)).toBe(false);
+      expect(namesIn(a)).toEqual(['n1', 'n2', 'n3']);
+    });
+  },
+);
+
+test('three nodes of an old ring that start again at once, and a new one with them, all come into service', async () => {
+  const nodes = await threeNodes('held');
+  for (const node of nodes) cluster.kill(node);
+  await cluster.world.run(longMs);
+  const again = [4, 1, 2, 3].map((number) => cluster.start(number));
+  await cluster.world.run(20_000);
+  for (const { member } of again) expect(member.weight).toBeGreaterThan(0);
+  const [, a] = again;
+  if (a !== undefined) await untilServed(a);
+  expect(log.violations).toEqual([]);
 });

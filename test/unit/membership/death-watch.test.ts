@@ -233,3 +233,50 @@ describe('most members stand still', () => {
     expect(namesOf(watch)).toEqual([]);
   });
 });
+
+describe('a member seems to live, to who wants to come into service', () => {
+  const unheard: Witness = linkless;
+  /** The third one, at that time, whatever the first two do. */
+  const seems = (watch: DeathWatch, nowMs: number, witness = unheard): boolean =>
+    watch.seemsAlive(memberOf(3), 0, nowMs, witness);
+
+  it('for one lease, where it was not looked at, and as long as it is heard', () => {
+    const watch = new DeathWatch(self, terms);
+    expect(seems(watch, leaseMs - 1)).toBe(true);
+    expect(seems(watch, leaseMs)).toBe(false);
+    expect(seems(watch, 60_000, linked)).toBe(true);
+  });
+
+  it('for one lease since its count has advanced, or it came into sight', () => {
+    const watch = new DeathWatch(self, terms);
+    const look = (count: number, nowMs: number): void => {
+      watch.look(members, [leaseOf(nowMs, 0), leaseOf(nowMs, 1), leaseOf(count, 2)], nowMs, unheard);
+    };
+    look(7, 1_000);
+    expect(seems(watch, 6_999)).toBe(true);
+    expect(seems(watch, 7_000)).toBe(false);
+    look(8, 8_000);
+    look(8, 13_999);
+    expect(seems(watch, 13_999)).toBe(true);
+    // Also where the board is away: nothing is seen there any more.
+    expect(seems(watch, 14_000)).toBe(false);
+  });
+
+  it('not where its process seems to have ended, though it was heard a moment ago', () => {
+    const watch = new DeathWatch(self, terms);
+    for (let nowMs = 0; nowMs <= 600; nowMs += 150) {
+      const witness: Witness = { ...linked, refusedMs: () => nowMs };
+      watch.look(members, [leaseOf(nowMs, 0), leaseOf(nowMs, 1), leaseOf(7, 2)], nowMs, witness);
+      expect(seems(watch, nowMs, witness)).toBe(nowMs < 600);
+    }
+  });
+
+  it('where a firewall refuses in its place, as its count advances', () => {
+    const watch = new DeathWatch(self, terms);
+    for (let nowMs = 0; nowMs <= 20_000; nowMs += 150) {
+      const witness: Witness = { ...unheard, refusedMs: () => nowMs };
+      watch.look(members, [leaseOf(nowMs, 0), leaseOf(nowMs, 1), leaseOf(nowMs, 2)], nowMs, witness);
+      expect(seems(watch, nowMs, witness)).toBe(true);
+    }
+  });
+});

@@ -27,3 +27,18 @@ test('trouble that lasts is logged now and then, what was left out is counted, a
   expect(text).toContain('mailring_ring_troubles_total{what="board"} 300');
   expect(text).toContain('mailring_lease_board_troubles_total 30');
 });
+
+test('a node that nobody reaches says where it should be reached, and what to look at', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const destination = {
+    write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>),
+  };
+  const registry = new Registry();
+  const logger = createLogger('info', 'n4', destination);
+  const events = new MemberEvents({ logger, registry, monotonicMs: () => 0 }, () => undefined);
+  expect(await registry.metrics()).toContain('mailring_ring_troubles_total{what="arrival"} 0');
+  events.membership({ kind: 'unreached', by: ['n1'], peerAddress: '10.0.0.4:7600', waitedMs: 10_000 });
+  expect(lines).toMatchObject([{ by: ['n1'], peerAddress: '10.0.0.4:7600', waitedMs: 10_000 }]);
+  expect(lines[0]?.['msg']).toMatch(/gets no users: .*--peer.*cluster secret/);
+  expect(await registry.metrics()).toContain('mailring_ring_troubles_total{what="arrival"} 1');
+});
