@@ -1,6 +1,7 @@
 // Runs the simulator: whole clusters on simulated time, network, store and chance, one from each seed.
 import { parseArgs } from 'node:util';
-import { ordinarySteps, Simulation, type SimulationReport } from '../test/sim/simulation.ts';
+import { SimThread } from '../test/sim/sim-thread.ts';
+import { ordinarySteps, type SimulationReport } from '../test/sim/simulation.ts';
 
 const usage = `npm run sim -- --seed S [--trace] [--steps K]      one run
 npm run sim -- --seeds N [--seed S] [--steps K]    N runs, from seed S on (1)
@@ -73,24 +74,25 @@ class Progress {
 
 async function main(plan: Plan): Promise<number> {
   const { first, seeds, steps, isTraced, endsAtFirst } = plan;
-  // Most errors are expected ones, and making their stacks takes time; who repeats a run with its trace has them.
-  if (!isTraced) Error.stackTraceLimit = 0;
+  const thread = new SimThread();
   const progress = new Progress();
   const failed: number[] = [];
   let done = 0;
   let withRingChanges = 0;
   for (let seed = first; seed < first + seeds; seed++) {
     const trace = isTraced ? { trace: (line: string) => console.log(line) } : {};
-    const report = await new Simulation({ seed, steps, ...trace }).run();
+    const report = await thread.run({ seed, steps, ...trace });
+    const { summary } = report;
     done++;
-    if (report.summary.ringChanges > 0) withRingChanges++;
+    if (summary !== undefined && summary.ringChanges > 0) withRingChanges++;
     progress.tell(done, seeds, failed.length);
-    if (isTraced || seeds === 1) console.log(JSON.stringify(report.summary));
+    if ((isTraced || seeds === 1) && summary !== undefined) console.log(JSON.stringify(summary));
     if (report.violations.length === 0) continue;
     failed.push(seed);
     tell(report, steps);
     if (endsAtFirst) break;
   }
+  await thread.close();
   const seedsPerSecond = Number((done / progress.seconds).toFixed(2));
   console.log(JSON.stringify({ seeds: done, violations: failed.length, seedsPerSecond, withRingChanges }));
   return failed.length === 0 ? 0 : 1;

@@ -1,6 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { keptSeeds } from './kept-seeds.ts';
-import { Simulation } from './simulation.ts';
+import { SimThread } from './sim-thread.ts';
 
 const seeds = 200;
 const steps = 60;
@@ -8,8 +8,11 @@ const steps = 60;
 const seedsPerTest = 20;
 const firstSeeds = Array.from({ length: seeds / seedsPerTest }, (_, index) => 1 + index * seedsPerTest);
 
+const thread = new SimThread();
+afterAll(() => thread.close());
+
 async function violationsOf(seed: number, operations: number): Promise<readonly string[]> {
-  const { violations } = await new Simulation({ seed, steps: operations }).run();
+  const { violations } = await thread.run({ seed, steps: operations });
   return violations.map(
     (what) => `${what} (again: npm run sim -- --seed ${seed} --steps ${operations} --trace)`,
   );
@@ -18,7 +21,7 @@ async function violationsOf(seed: number, operations: number): Promise<readonly 
 describe('a cluster on simulated time, network, store and board', () => {
   test.each(firstSeeds)(
     'G1 to G9 hold in twenty runs from seed %i on',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async (first) => {
       for (let seed = first; seed < first + seedsPerTest; seed++) {
         expect(await violationsOf(seed, steps)).toEqual([]);
@@ -28,7 +31,7 @@ describe('a cluster on simulated time, network, store and board', () => {
 
   test.each(keptSeeds)(
     'seed $seed, which once failed',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async ({ seed, steps: kept }) => {
       expect(await violationsOf(seed, kept)).toEqual([]);
     },
@@ -37,7 +40,7 @@ describe('a cluster on simulated time, network, store and board', () => {
   test('a seed repeats its run exactly', { timeout: 60_000 }, async () => {
     const runs: string[][] = [[], []];
     for (const lines of runs) {
-      await new Simulation({ seed: 5, steps, trace: (line) => lines.push(line) }).run();
+      await thread.run({ seed: 5, steps, trace: (line) => lines.push(line) });
     }
     expect(runs[0]?.length).toBeGreaterThan(100);
     expect(runs[1]).toEqual(runs[0]);

@@ -14,8 +14,8 @@ import { hasLargeGroup, SimClimate } from './sim-weather.ts';
 export interface SimulationReport {
   readonly seed: number;
   readonly violations: readonly string[];
-  /** What the run was like; also tells whether two runs were the same. */
-  readonly summary: {
+  /** What the run was like; also tells whether two runs were the same. Of one that was ended there is none. */
+  readonly summary?: {
     readonly virtualMs: number;
     readonly commits: number;
     readonly starts: number;
@@ -72,20 +72,25 @@ export class Simulation {
     this.#outage = new SimOutage(this.#cluster, this.#clients, apart);
   }
 
+  /** How far the run is. */
+  get virtualMs(): number {
+    return this.#cluster.world.monotonicMs();
+  }
+
   async run(): Promise<SimulationReport> {
     try {
       await this.#live();
     } catch (error) {
       this.#log.violation(error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
-    const { table, up, world } = this.#cluster;
+    const { table, up } = this.#cluster;
     const { devices, history } = this.#clients;
     const [node] = up.values();
     return {
       seed: this.#options.seed,
       violations: this.#log.violations,
       summary: {
-        virtualMs: world.monotonicMs(),
+        virtualMs: this.virtualMs,
         commits: table.commits,
         starts: this.#cluster.starts,
         ringChanges: this.#cluster.ringChanges,
