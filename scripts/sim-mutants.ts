@@ -2,18 +2,20 @@
 import { runMutantHunt } from './mutation/mutant-hunt.ts';
 import { mutants } from './sim-mutants/mutants.ts';
 
-const usage = `npm run sim:mutants -- [--seeds N] [--steps K] [--only <part of a name>]
+const usage = `npm run sim:mutants -- [--seeds N] [--seed S] [--steps K] [--only <part of a name>]
 
-  --seeds <N>   in how many runs a bug has to be found (300)
+  --seeds <N>   in how many runs a bug has to be found (1000)
+  --seed <S>    of the first of them (1)
   --steps <K>   operations of clients in a run (100)
 
 Prints one JSON object as its last line. Exit code 0: all found, 1: not all, 2: wrong usage.`;
 
 process.exitCode = await runMutantHunt({
   ...{ usage, mutants, parts: ['src', 'test', 'scripts', 'package.json'] },
-  defaults: { seeds: '300', steps: '100' },
-  hunt: async (copy, { seeds = '', steps = '' }) => {
-    const lines = await copy.run('scripts/sim.ts', ['--seeds', seeds, '--steps', steps, '--first']);
+  defaults: { seeds: '1000', seed: '1', steps: '100' },
+  hunt: async (copy, { seeds = '', steps = '', seed = '' }) => {
+    const run = ['--seeds', seeds, '--seed', seed, '--steps', steps, '--first'];
+    const lines = await copy.run('scripts/sim.ts', run);
     const result = /^\{"seeds":(\d+),"violations":(\d+),/.exec(lines.at(-1) ?? '');
     // A bug may also throw where nothing catches it, which ends the whole run.
     if (result === null) return { effort: '1', violation: `the run broke: ${lines.slice(-8).join(' ')}` };

@@ -218,4 +218,10 @@ export const mutants: readonly Mutant[] = [
     'state.logKnownAbove = logAbove;',
     'state.logKnownAbove = 0;',
   ),
+  edit(
+    'groups: who comes sees what was before',
+    'src/group/query-group-messages.ts',
+    "return history === 'sinceJoin' ? joinSeq : 0;",
+    "return history === 'sinceJoin' ? 0 * joinSeq : 0;",
+  ),
 ];

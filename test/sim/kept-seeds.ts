@@ -126,4 +126,10 @@ export const keptSeeds: readonly KeptSeed[] = [
     found:
       'a node stood still for good: a large group that was loaded anew with a later mark told nobody nothing, again and again',
   },
+  {
+    seed: 5_400_212,
+    steps: 150,
+    found:
+      'C11: a block that ended while the link to the device of who had blocked was being made again was not noticed by presence',
+  },
 ];

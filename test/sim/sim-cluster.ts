@@ -8,7 +8,7 @@ import { defaultPeerLimits } from '../../src/peer/peer-limits.ts';
 import { StoreError } from '../../src/row/row-store.ts';
 import { RowVersionSource } from '../../src/row/row-version.ts';
 import { MemoryTable } from '../../src/store/memory-table.ts';
-import { VersionedStore } from '../../src/store/versioned-store.ts';
+import { defaultRetryWaits, VersionedStore } from '../../src/store/versioned-store.ts';
 import { MemoryBoardServer, MemoryLeaseBoard } from '../support/memory-lease-board.ts';
 import { incarnationOf } from '../support/ring-parts.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
@@ -165,11 +165,12 @@ export class SimCluster {
     const process = new SimProcess(world, 0.99 + random.next() * 0.04, random.below(1_000_000));
     const weather = new SimWeather(climate, random, this.sky);
     const { time } = process;
-    const table = new SimTable(this.table, process, weather.store);
+    const table = new SimTable(this.table, process, weather);
     const versions = new RowVersionSource(incarnation);
+    const waits = { ...defaultRetryWaits, maxMs: climate.storeRetryMaxMs };
     const member = new MemberNode({
       ...{ nodeId, incarnation: incarnation.toString('hex'), secret, time, random: random.next },
-      store: new VersionedStore({ table, versions, time, random: random.next }),
+      store: new VersionedStore({ table, versions, time, random: random.next, waits }),
       board: new MemoryLeaseBoard(this.board, time, weather.board),
       readRule: climate.readRule,
       leaseTerms: { leaseMs: climate.leaseMs, driftRatio: 0.1 },
@@ -264,7 +265,7 @@ export class SimCluster {
     const process = new SimProcess(this.world, 1, 0);
     const weather = new SimWeather(this.climate, this.random, this.sky);
     const { time } = process;
-    const table = new SimTable(this.table, process, weather.store);
+    const table = new SimTable(this.table, process, weather);
     const versions = new RowVersionSource(incarnationOf(99));
     const random = this.random.next;
     const store = new VersionedStore({ table, versions, time, random });

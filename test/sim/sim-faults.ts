@@ -1,14 +1,13 @@
-import { removedFrom, joinedBy } from '../../src/ring/ring-document.ts';
-import type { RingChange } from '../../src/membership/ring-proposer.ts';
-import { StoreError } from '../../src/row/row-store.ts';
 import type { MemoryBoardServer } from '../support/memory-lease-board.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { SimCluster, SimNode } from './sim-cluster.ts';
 import { SimOperator } from './sim-operator.ts';
+import { SimRingEdits } from './sim-ring-edits.ts';
 
-const proposalMs = 3_000;
 const zombieMostMs = 6_000;
 const restoresMost = 8;
+/** By then a link that is cut has noticed, and has lost what was under way. */
+const givenUpMs = 900;
 
 /** What goes wrong during a run. Each seed has its own mix of kinds, so that some meet alone and undisturbed. */
 export class SimFaults {
@@ -16,12 +15,14 @@ export class SimFaults {
   readonly #random: SeededRandom;
   readonly #kinds: readonly (() => void)[];
   readonly #operator: SimOperator;
+  readonly #edits: SimRingEdits;
   #boardOfOld: MemoryBoardServer['contents'] | undefined;
   #isOver = false;
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
     this.#random = cluster.random;
+    this.#edits = new SimRingEdits(cluster);
     const all: readonly (readonly (() => void)[])[] = [
       [() => this.#interrupt((node) => node.process.time.pause())],
       [() => this.#interrupt((node) => node.process.time.suspend())],
@@ -34,7 +35,7 @@ export class SimFaults {
       [() => this.#cutBoard(), () => this.#boardAway(), () => this.#slowBoard()],
       [() => this.#cluster.board.wipe(), () => this.#fallBack()],
       [() => this.#jumpWall()],
-      [() => this.#weigh(), () => this.#weigh()],
+      [() => this.#edits.weigh(), () => this.#edits.weigh()],
       [() => this.#exclude()],
       [() => this.#operator.act(), () => this.#operator.act(), () => this.#operator.act()],
       [() => this.#operator.roll()],
@@ -43,9 +44,13 @@ export class SimFaults {
     this.#operator = this.#newOperator();
     const share = this.#random.pick([0.2, 0.5, 1]);
     const kinds = all.filter(() => this.#random.chance(share)).flat();
-    for (let more = cluster.climate.misses ? 3 : 0; more > 0; more--) kinds.push(() => this.#oversleep());
-    this.#kinds = kinds.length > 0 ? kinds : this.#random.pick(all);
-    if (this.#random.chance(0.3)) this.#keepMoving();
+    const { hides, misses, only } = cluster.climate;
+    for (let more = misses ? 3 : 0; more > 0; more--) kinds.push(() => this.#oversleep());
+    for (let more = hides ? 2 : 0; more > 0; more--) kinds.push(() => this.#hide());
+    const mixed = kinds.length > 0 ? kinds : this.#random.pick(all);
+    const alone = { parts: () => this.#part(), doubts: () => this.#doubt() };
+    this.#kinds = only === undefined ? mixed : [alone[only]];
+    if (this.#random.chance(0.3) && only === undefined) this.#keepMoving();
   }
 
   /** In some runs users move all the time, whatever else happens. */
@@ -186,12 +191,36 @@ export class SimFaults {
     if (a !== undefined && b !== undefined) this.#cut(a, b);
   }
 
-  #cut(a: string, b: string): void {
+  /** Two nodes don't reach each other for so long that what their links have kept for each other is given up. */
+  #part(): void {
+    const [a, b] = this.#twoNodes();
+    if (a !== undefined && b !== undefined) this.#cut(a, b, givenUpMs + this.#random.below(3_000));
+  }
+
+  #cut(a: string, b: string, forMs = this.#random.below(this.#random.pick([1_000, 5_000]))): void {
     const { log, wiring } = this.#cluster;
-    log.trace(`${a} and ${b} don't reach each other`);
+    log.trace(`${a} and ${b} don't reach each other for ${forMs} ms`);
     wiring.cut(a, b);
-    this.#later(this.#random.below(this.#random.pick([1_000, 5_000])), () => {
+    this.#later(forMs, () => {
       wiring.mend(a, b);
+    });
+  }
+
+  /** A node goes, or is taken out while it lives, and nobody reaches it for a while when it comes in again. */
+  #hide(): void {
+    const node = this.#someNode();
+    if (node === undefined) return;
+    const { log, wiring } = this.#cluster;
+    const { nodeId, number } = node;
+    log.trace(`${nodeId} is reached by nobody`);
+    wiring.hide(nodeId);
+    if (this.#random.chance(0.5)) this.#edits.exclude(node);
+    else {
+      this.#cluster.stop(node);
+      this.#startSoon(number);
+    }
+    this.#later(this.#random.below(this.#random.pick([1_000, 6_000])), () => {
+      wiring.show(nodeId);
     });
   }
 
@@ -309,47 +338,32 @@ export class SimFaults {
     });
   }
 
+  /**
+   * A node loses its users while its commits are in doubt: connections break under them, and what it tries again gets there
+   * when the next owner has written the row.
+   */
+  #doubt(): void {
+    const forMs = this.#random.below(1_500);
+    this.#node(`has its commits in doubt for ${forMs} ms`, ({ weather, nodeId }) => {
+      weather.isDoubtful = true;
+      this.#moveAway(nodeId, forMs);
+      this.#later(forMs, () => {
+        weather.isDoubtful = false;
+      });
+    });
+  }
+
   #moveAway(nodeId: string, forMs: number): void {
-    this.#weighTo(nodeId, 0);
+    this.#edits.weighTo(nodeId, 0);
     if (!this.#random.chance(0.5)) return;
     this.#later(forMs * this.#random.next(), () => {
-      this.#weighTo(nodeId, 100);
+      this.#edits.weighTo(nodeId, 100);
     });
   }
 
-  #weigh(): void {
-    const { climate } = this.#cluster;
-    this.#weighTo(`n${1 + this.#random.below(climate.nodes)}`, this.#random.pick([0, 10, 100, 300]));
-  }
-
-  /** An operator changes the share of a node; at least one other keeps some. */
-  #weighTo(nodeId: string, weight: number): void {
-    this.#propose(`${nodeId} gets weight ${weight}`, (ring, viewId) => {
-      const member = ring?.view.member(nodeId);
-      if (ring === undefined || member === undefined || member.weight === weight) return undefined;
-      const hasOther = ring.view.members.some((other) => other !== member && other.weight > 0);
-      if (weight === 0 && !hasOther) return undefined;
-      return joinedBy(ring, { member: { ...member, weight }, ended: [] }, viewId);
-    });
-  }
-
-  /** A node is taken out of the ring while it lives: it goes on with an old view until it hears of it. */
   #exclude(): void {
     const node = this.#someNode();
-    if (node === undefined) return;
-    const dead = [{ incarnation: node.incarnation, hasEnded: false }];
-    this.#propose(
-      `${node.label} is excluded`,
-      (ring, viewId) => ring && removedFrom(ring, { dead, isWindowOver: true }, viewId),
-    );
-  }
-
-  #propose(what: string, change: RingChange): void {
-    const { log, operator, world } = this.#cluster;
-    log.trace(`operator: ${what}`);
-    operator.propose(change, world.monotonicMs() + proposalMs).catch((error: unknown) => {
-      if (!(error instanceof StoreError)) log.violation(`C10: ${what}: ${String(error)}`);
-    });
+    if (node !== undefined) this.#edits.exclude(node);
   }
 
   #node(what: string, disturb: (node: SimNode) => void): void {

@@ -26,6 +26,8 @@ export class SimGroups {
   readonly #groupId: string;
   readonly #history: GroupHistory;
   readonly #belonging = new Map<string, Belonging>();
+  /** By user: ids of messages that were sent while the user was certainly out. */
+  readonly #missed = new Map<string, Set<string>>();
   #typed = 0;
 
   /** @param blocks `who whom` of all that were ever blocked */
@@ -39,6 +41,7 @@ export class SimGroups {
     this.#history = new GroupHistory(this.#groupId);
     for (const userId of userIds) {
       this.#belonging.set(userId, { isIn: true, isChanging: false, changes: 0, triesUnderWay: 0 });
+      this.#missed.set(userId, new Set());
     }
     // Where it becomes large with its last member, that one comes later.
     const { groupLimits, users } = cluster.climate;
@@ -50,7 +53,8 @@ export class SimGroups {
   /** Makes the group, with nobody disturbing. */
   async begin(mailbox: UserPort, deadline: number): Promise<void> {
     const members = this.#userIds.slice(1).filter((userId) => this.#of(userId).isIn);
-    await mailbox.createGroup({ name: 'G0', members, requestId: 'sim', history: 'all' }, deadline);
+    const history = this.#cluster.climate.groupHistory;
+    await mailbox.createGroup({ name: 'G0', members, requestId: 'sim', history }, deadline);
   }
 
   /** One operation of a device. Throws what a client must not get. */
@@ -70,7 +74,29 @@ export class SimGroups {
 
   /** Something of a feed, or of a list. */
   heard(userId: string, change: Change): void {
-    if ('message' in change) this.#history.saw(userId, change.message);
+    if ('message' in change) this.#saw(userId, change.message);
+  }
+
+  #saw(userId: string, message: Message): void {
+    this.#history.saw(userId, message);
+    if (!this.#hidesOlder || !this.#missed.get(userId)?.has(message.messageId)) return;
+    throw new Error(`${userId} sees ${message.messageId}, which was sent while it was out`);
+  }
+
+  get #hidesOlder(): boolean {
+    return this.#cluster.climate.groupHistory === 'sinceJoin';
+  }
+
+  /** Who came in later may find nothing of what it has seen before. */
+  #mayFindLess(userId: string): boolean {
+    return this.#hidesOlder && this.#of(userId).changes > 0;
+  }
+
+  /** Users who are out, if they still are when it is called. */
+  #outside(): () => readonly string[] {
+    const out = [...this.#belonging].filter(([, { isIn, isChanging }]) => !isIn && !isChanging);
+    const since = out.map(([userId, { changes }]) => ({ userId, changes }));
+    return () => since.flatMap(({ userId, changes }) => (this.#of(userId).changes === changes ? userId : []));
   }
 
   /** Where the user is certainly in, or out, from the beginning of a call to its end, that decides its outcome. */
@@ -102,6 +128,7 @@ export class SimGroups {
     const messageId = `${world.wallMs()}.${userId}.${deviceId}.g${number}`;
     const text = `${device.label} to all ${number} ${'x'.repeat(random.below(60))}`;
     const attempt = this.#history.attempt(messageId, userId, text);
+    const stillOutside = this.#outside();
     log.trace(`${device.label} says ${messageId}`);
     const params = { conversationId: this.#groupId, messageId, text };
     const repeats = random.chance(0.1) ? 2 : 1;
@@ -114,6 +141,7 @@ export class SimGroups {
         );
         if (sent === undefined) return;
         this.#history.acknowledged(attempt, sent);
+        for (const outside of stillOutside()) this.#missed.get(outside)?.add(messageId);
         log.trace(`${device.label} ${messageId} is acknowledged as ${sent.seq}`);
         if (acks++ === 0 && tries === 1 && !sent.duplicate && style === 'pipelined') {
           device.noteOrder(link, { lane: this.#groupId, issued, seq: sent.seq });
@@ -153,7 +181,8 @@ export class SimGroups {
             .catch((error: unknown) => {
               // Gone with its message, and not with its author.
               const isGone = error instanceof ProtocolError && error.message === 'no such message';
-              if (!isGone || kind === 'delete' || !this.#history.mayBeDeleted(seq)) throw error;
+              const mayBeGone = kind === 'edit' && this.#history.mayBeDeleted(seq);
+              if (!isGone || !(mayBeGone || this.#mayFindLess(userId))) throw error;
               return undefined;
             }),
         );
@@ -202,7 +231,10 @@ export class SimGroups {
     const page = await this.#asMember(userId, () =>
       device.ask((mailbox, deadline) => mailbox.callGroup(this.#groupId, 'getMessages', params, deadline)),
     );
-    if (page !== undefined) this.#history.sawPage(userId, page.messages, before, isNewest);
+    if (page === undefined) return;
+    for (const message of page.messages) this.#saw(userId, message);
+    const isWhole = isNewest && (page.messages.length > 0 || !this.#mayFindLess(userId));
+    this.#history.sawPage(userId, page.messages, before, isWhole);
   }
 
   /** The owner puts somebody out, or in, or gives the group another name; insists until that is done. */

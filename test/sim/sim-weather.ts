@@ -1,8 +1,10 @@
 import type { BoardFault } from '../support/memory-lease-board.ts';
 import type { HandoffLimits } from '../../src/handoff/handoff-limits.ts';
 import { defaultRemovalTerms, type RemovalTerms } from '../../src/membership/removals.ts';
+import { defaultRetryWaits } from '../../src/store/versioned-store.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
-import type { CallWeather } from './sim-table.ts';
+import type { GroupHistory } from '../../src/protocol/calls.ts';
+import type { CallWeather, StoreWeather } from './sim-table.ts';
 
 /** What one seed has chosen for the whole run: the size of the cluster, its limits, how bad its days are. */
 export class SimClimate {
@@ -19,6 +21,8 @@ export class SimClimate {
   readonly actorLimits;
   readonly mailboxLimits;
   readonly groupLimits;
+  /** What members of the group of all see of what was before they came. */
+  readonly groupHistory: GroupHistory;
   readonly sendingLimits;
   readonly cacheLimits;
   readonly handoffLimits: HandoffLimits;
@@ -27,6 +31,15 @@ export class SimClimate {
   readonly removal: RemovalTerms;
   /** Nodes often miss views in which users move away and back. */
   readonly misses: boolean;
+  /**
+   * What alone goes wrong in this run, so that nothing else mends what it has done. `parts`: links, for long, and the ring
+   * stays as it is. `doubts`: nodes lose users while their commits are in doubt.
+   */
+  readonly only: 'parts' | 'doubts' | undefined;
+  /** Between two tries of a store's client, at most. */
+  readonly storeRetryMaxMs: number;
+  /** Nodes often come in anew while nobody reaches them. */
+  readonly hides: boolean;
   /** Of messages that a device sends at once. */
   readonly bursts: readonly number[];
 
@@ -95,6 +108,11 @@ export class SimClimate {
     };
     this.misses = later.chance(0.3);
     this.bursts = later.chance(this.misses ? 0.5 : 0.1) ? [1, 1, 3, 20] : [1, 1, 1, 3];
+    this.groupHistory = later.pick(['all', 'sinceJoin']);
+    const lone = later.next();
+    this.only = lone < 0.08 ? 'parts' : lone < 0.22 ? 'doubts' : undefined;
+    this.storeRetryMaxMs = this.only === 'doubts' ? 20 : defaultRetryWaits.maxMs;
+    this.hides = later.chance(0.15);
   }
 }
 
@@ -104,8 +122,9 @@ export function hasLargeGroup({ groupLimits, users }: SimClimate): boolean {
 }
 
 /** The weather between one process and the store and the board; may change at any time. */
-export class SimWeather {
+export class SimWeather implements StoreWeather {
   isStoreCut = false;
+  isDoubtful = false;
   isBoardCut = false;
   boardDelayMs = 0;
   /** Times the ordinary latency. */
@@ -122,6 +141,7 @@ export class SimWeather {
 
   clear(): void {
     this.isStoreCut = false;
+    this.isDoubtful = false;
     this.isBoardCut = false;
     this.boardDelayMs = 0;
     this.storeSlowness = 1;
