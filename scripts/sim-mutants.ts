@@ -13,7 +13,7 @@ Prints one JSON object as its last line. Exit code 0: all found, 1: not all, 2: 
 process.exitCode = await runMutantHunt({
   ...{ usage, mutants, parts: ['src', 'test', 'scripts', 'package.json'] },
   defaults: { seeds: '1000', seed: '1', steps: '100' },
-  hunt: async (copy, { seeds = '', steps = '', seed = '' }) => {
+  hunt: async (copy, _mutant, { seeds = '', steps = '', seed = '' }) => {
     const run = ['--seeds', seeds, '--seed', seed, '--steps', steps, '--first'];
     const lines = await copy.run('scripts/sim.ts', run);
     const result = /^\{"seeds":(\d+),"violations":(\d+),/.exec(lines.at(-1) ?? '');

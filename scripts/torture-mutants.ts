@@ -16,9 +16,10 @@ const episodeSeconds = '60';
 process.exitCode = await runMutantHunt({
   ...{ usage, mutants, parts: ['src', 'cluster', 'scripts', 'config', 'package.json'] },
   defaults: { minutes: '10', seed: '1' },
-  hunt: async (copy, { minutes = '', seed = '' }) => {
+  hunt: async (copy, { options = [] }, { minutes = '', seed = '' }) => {
     const startMs = performance.now();
-    const run = ['--minutes', minutes, '--seed', seed, '--episode', episodeSeconds, '--first'];
+    const length = ['--minutes', minutes, '--episode', episodeSeconds, '--first'];
+    const run = [...length, '--seed', seed, ...options];
     const lines = await copy.run('scripts/torture.ts', run);
     const result = /^\{"faults":.*"violations":(\d+)\}$/.exec(lines.at(-1) ?? '');
     // Nodes are processes: what breaks the torture itself is its own fault, and no bug found.

@@ -6,24 +6,28 @@ import { MutantError, ScratchCopy } from './scratch-copy.ts';
 type Options = Readonly<Record<string, string>>;
 
 /** How one kind of test goes about finding bugs that are planted. */
-export interface MutantHunt {
+export interface MutantHunt<Planted extends Mutant> {
   readonly usage: string;
-  readonly mutants: readonly Mutant[];
+  readonly mutants: readonly Planted[];
   /** Files and folders of the project that the test needs, by their paths in it. */
   readonly parts: readonly string[];
   /** Names of the options and what they are when they are not given. */
   readonly defaults: Options;
   /**
-   * Runs the test on the copy in which a bug is planted.
+   * Runs the test on the copy in which that bug is planted.
    * @returns `effort`: until it was found or given up, as text; `violation`: undefined: not found.
    */
   readonly hunt: (
     copy: ScratchCopy,
+    mutant: Planted,
     options: Options,
   ) => Promise<{ readonly effort: string; readonly violation: string | undefined }>;
 }
 
-async function huntAll({ mutants, parts, hunt }: MutantHunt, options: Options): Promise<number> {
+async function huntAll<Planted extends Mutant>(
+  { mutants, parts, hunt }: MutantHunt<Planted>,
+  options: Options,
+): Promise<number> {
   const { only = '' } = options;
   const chosen = mutants.filter(({ name }) => name.includes(only));
   const copy = await ScratchCopy.make(parts);
@@ -31,7 +35,7 @@ async function huntAll({ mutants, parts, hunt }: MutantHunt, options: Options): 
     let found = 0;
     for (const mutant of chosen) {
       const takeOut = await copy.plant(mutant);
-      const { effort, violation } = await hunt(copy, options);
+      const { effort, violation } = await hunt(copy, mutant, options);
       await takeOut();
       if (violation !== undefined) found++;
       console.log(`${mutant.name} | ${effort} | ${violation?.slice(0, 200) ?? 'NOT FOUND'}`);
@@ -48,7 +52,7 @@ async function huntAll({ mutants, parts, hunt }: MutantHunt, options: Options): 
  * `{mutants, found}`.
  * @returns exit code; 0: all found, 1: not all, or a test broke off, 2: wrong usage
  */
-export async function runMutantHunt(hunt: MutantHunt): Promise<number> {
+export async function runMutantHunt<Planted extends Mutant>(hunt: MutantHunt<Planted>): Promise<number> {
   const defaults: Options = { ...hunt.defaults, only: '' };
   try {
     const options = Object.fromEntries(

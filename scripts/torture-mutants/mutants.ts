@@ -1,7 +1,12 @@
 import { type Mutant, mutantOf as edit } from '../mutation/mutant.ts';
 
+/** `options`: of the torture that shows it best. */
+export interface TortureMutant extends Mutant {
+  readonly options?: readonly string[];
+}
+
 /** Bugs that the torture has to find by what clients see, on the embedded store. */
-export const mutants: readonly Mutant[] = [
+export const mutants: readonly TortureMutant[] = [
   edit(
     'G1: acknowledged before the commit',
     'src/actor/actor.ts',
@@ -15,7 +20,16 @@ export const mutants: readonly Mutant[] = [
     'draft.dedup.set(messageId, { seq, timestamp: draft.nowMs, fingerprint: message.fingerprint });',
     '',
   ),
-  edit('G3: two envelopes of one lane in flight', 'src/actor/batch-lane.ts', 'if (this.#isBusy) return;', ''),
+  {
+    ...edit(
+      'G3: two envelopes of one lane in flight',
+      'src/actor/batch-lane.ts',
+      'if (this.#isBusy) return;',
+      '',
+    ),
+    // An envelope has to be refused by the recipient's former node when the next one is on its way to the present one.
+    options: ['--faults', 'slow network,weight,drain'],
+  },
   edit(
     'G3: the seq does not know what the sender has seen',
     'src/mailbox/step-deliver.ts',

@@ -16,9 +16,20 @@ function rollCall(small: SmallHistory, present: readonly string[]): void {
   };
 }
 
-function watch(small: SmallHistory, userId: string, online: boolean): void {
+function watch(
+  small: SmallHistory,
+  userId: string,
+  online: boolean,
+  times: { readonly startMs?: number; readonly endMs?: number } = {},
+): void {
   const presence = [{ userId, online, lastSeen: 1 }];
-  small.call('watchPresence', 'ann', { userIds: [userId] }, { kind: 'ok', result: { presence } });
+  small.call('watchPresence', 'ann', { userIds: [userId] }, { kind: 'ok', result: { presence } }, times);
+}
+
+/** Long after a block of hers ann sees bob in an answer that takes from 100 s to 101 s. */
+export function watchBlocked(small: SmallHistory): void {
+  small.call('blockUser', 'ann', { userId: 'bob' }, done);
+  watch(small, 'bob', true, { startMs: 100_000, endMs: 101_000 });
 }
 
 /** A group of ann and bob that is large. */
@@ -98,6 +109,11 @@ export const plantedSocial: readonly Planted[] = [
     what: 'a stranger is shown',
     rule: 'presence',
     plant: (small) => watch(small, 'cid', true),
+  },
+  {
+    what: 'who is blocked is shown',
+    rule: 'presence',
+    plant: watchBlocked,
   },
   {
     what: 'typing is told that nobody did',

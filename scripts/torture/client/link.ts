@@ -158,6 +158,8 @@ export class Link implements Line {
     if (outcome.kind !== 'ok' || !this.#isWanted()) {
       if (outcome.kind === 'error' && outcome.error === 'moved') this.#nextUrl = outcome.url;
       wire.terminate();
+      // Who has left meanwhile has a session all the same, and is told nothing on it.
+      log.closed(actor);
       return outcome.kind === 'error' && outcome.error === 'moved';
     }
     this.#cursor = outcome.result.cursor;

@@ -35,7 +35,7 @@ interface Sent {
 const underWayMax = 8;
 const burstMax = 6;
 /** With pauses the first ones are under way when the last ones are sent. */
-const burstPausesMs = [0, 20, 300];
+const burstPausesMs = [0, 20, 300, 300];
 const rememberedMax = 200;
 const pageLimits = [1, 5, 20, 50];
 const feedPageLimit = 200;
@@ -165,7 +165,7 @@ export class Person {
     ];
     return [
       does(38, () => this.#send()),
-      does(8, () => this.#burst()),
+      does(12, () => this.#burst()),
       does(5, () => this.#sendTwiceAtOnce()),
       does(4, () => this.#repeat()),
       does(5, () => this.#edit()),

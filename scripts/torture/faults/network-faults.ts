@@ -5,7 +5,23 @@ import type { TortureCluster, TortureNode } from '../stand/torture-cluster.ts';
 import type { FaultKind } from './fault.ts';
 
 const delaysMs = [20, 100, 400];
+/** Of all links between nodes: so long that several requests are under way at once wherever one does not wait for another. */
+const distancesMs = [100, 400];
 const floodSockets = 300;
+
+function between(one: TortureNode, other: TortureNode): string {
+  return [one.id, other.id].toSorted().join('-');
+}
+
+function pairLinks(one: TortureNode, other: TortureNode): LinkProxy[] {
+  return [one.links.get(other.id), other.links.get(one.id)].filter((link) => link !== undefined);
+}
+
+function healed(links: readonly LinkProxy[]): () => Promise<void> {
+  return async () => {
+    for (const link of links) link.heal();
+  };
+}
 
 /** What can happen between nodes, and between them, their clients and services. */
 export function networkFaults(cluster: TortureCluster): FaultKind[] {
@@ -14,14 +30,6 @@ export function networkFaults(cluster: TortureCluster): FaultKind[] {
     const one = random.pick(nodes);
     return [one, random.pick(nodes.filter((node) => node !== one))];
   };
-  const between = (one: TortureNode, other: TortureNode): string => [one.id, other.id].toSorted().join('-');
-  const healed = (links: readonly (LinkProxy | undefined)[]) => async (): Promise<void> => {
-    for (const link of links) link?.heal();
-  };
-  const pairLinks = (one: TortureNode, other: TortureNode): (LinkProxy | undefined)[] => [
-    one.links.get(other.id),
-    other.links.get(one.id),
-  ];
   return [
     {
       ...{ name: 'partition', weight: 3, lastsMs: [1_000, 20_000] },
@@ -73,8 +81,30 @@ export function networkFaults(cluster: TortureCluster): FaultKind[] {
         };
       },
     },
+    slowNetwork(cluster),
     ...linkFaults(cluster),
   ];
+}
+
+function slowNetwork({ nodes }: TortureCluster): FaultKind {
+  return {
+    ...{ name: 'slow network', weight: 2, lastsMs: [2_000, 15_000] },
+    draw: (random) => {
+      const delayMs = random.pick(distancesMs);
+      const pairs = nodes.flatMap((one, place) =>
+        nodes.slice(place + 1).map((other) => [one, other] as const),
+      );
+      const links = pairs.flatMap(([one, other]) => pairLinks(one, other));
+      return {
+        what: `all between nodes takes ${delayMs} ms more`,
+        holds: pairs.map(([one, other]) => between(one, other)),
+        begin: async () => {
+          for (const link of links) link.delayMs = delayMs;
+        },
+        end: healed(links),
+      };
+    },
+  };
 }
 
 /** Of single links, those to clients and services as well. */

@@ -3,7 +3,7 @@ import { checkHistory } from '../../../scripts/torture/checker/check-history.ts'
 import { describeViolation } from '../../../scripts/torture/checker/describe-violation.ts';
 import type { RuleName } from '../../../scripts/torture/checker/violation.ts';
 import type { FinalView } from '../../../scripts/torture/history.ts';
-import { plantedSocial } from '../../support/planted-social.ts';
+import { plantedSocial, watchBlocked } from '../../support/planted-social.ts';
 import { planted } from '../../support/planted-violations.ts';
 import { chat, SmallHistory } from '../../support/small-history.ts';
 
@@ -77,6 +77,14 @@ describe('the checker of the torture', () => {
     small.call('blockUser', 'bob', { userId: 'ann' }, { kind: 'ok', result: {} });
     small.call('unblockUser', 'bob', { userId: 'ann' }, { kind: 'unknown' });
     small.send('ann', 'm3', 3);
+    expect(rulesBroken(small)).toEqual([]);
+  });
+
+  it('accepts that somebody is shown whose block ended while that was asked', () => {
+    const small = quiet();
+    watchBlocked(small);
+    const during = { startMs: 100_500, endMs: 100_900 };
+    small.call('unblockUser', 'ann', { userId: 'bob' }, { kind: 'ok', result: {} }, during);
     expect(rulesBroken(small)).toEqual([]);
   });
 

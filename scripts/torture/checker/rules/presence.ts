@@ -23,15 +23,17 @@ export function checkPresence(evidence: Evidence): readonly Violation[] {
     const { userId } = presence;
     if (evidence.circles.share(watcher, userId) === 'no')
       found.add(`${watcher} saw ${userId}, with whom there is no conversation`, [record]);
-    const atMs = record.kind === 'call' ? record.startMs : record.atMs;
+    // The answer to a call is of some moment between.
+    const [fromMs, toMs] =
+      record.kind === 'call' ? [record.startMs, record.endMs] : [record.atMs, record.atMs];
     const { blocks } = evidence;
     for (const [by, whom] of [
       [watcher, userId],
       [userId, watcher],
     ] as const) {
-      if (blocks.during(by, whom, atMs - echoMs, atMs) === 'on')
+      if (blocks.during(by, whom, fromMs - echoMs, toMs) === 'on')
         found.add(`${watcher} saw ${userId}; ${by} had blocked ${whom}`, [
-          blocks.causeOf(by, whom, atMs - echoMs),
+          blocks.causeOf(by, whom, fromMs - echoMs),
           record,
         ]);
     }
