@@ -4,6 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeProcess } from './node-process.ts';
 
 const pollMs = 100;
+/** What was on its way to the disk when a node was suspended is there by then. */
+const inFlightMs = 300;
+/** In that time each node renews its lease more than once. */
+const commitMaxMs = 3_000;
+const suspendTriesMax = 20;
+const commits = 'mailring_store_duration_seconds_count{operation="commit"}';
 
 export interface NodeClusterOptions {
   readonly count: number;
@@ -62,6 +68,23 @@ export class NodeCluster {
     }
   }
 
+  /**
+   * Sends SIGSTOP at a moment when that node does not hold the writer lock of an embedded store: until it goes on nobody
+   * could write, so nobody could remove it. Needs leases of 3 s at most. Rejects where no such moment comes.
+   */
+  async suspend(node: NodeProcess): Promise<void> {
+    const others = this.nodes.filter(({ id }) => id !== node.id);
+    for (let tries = 1; tries <= suspendTriesMax; tries++) {
+      node.process.signal('SIGSTOP');
+      await sleep(inFlightMs);
+      const canCommit = await Promise.all(others.map(commitsSoon));
+      if (canCommit.every(Boolean)) return;
+      node.process.signal('SIGCONT');
+      await sleep(pollMs * tries);
+    }
+    throw new Error(`${node.id} holds the store whenever it is suspended`);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map(({ process }) => process.stop()));
   }
@@ -69,6 +92,17 @@ export class NodeCluster {
 
 function prepared(id: string, { folder, settings, niceness }: NodeClusterOptions): Promise<NodeProcess> {
   return NodeProcess.prepare({ id, folder: join(folder, 'nodes'), settings, ...(niceness && { niceness }) });
+}
+
+/** Does it commit anything in the next seconds? */
+async function commitsSoon(node: NodeProcess): Promise<boolean> {
+  const before = await node.metric(commits);
+  const deadline = performance.now() + commitMaxMs;
+  while (performance.now() < deadline) {
+    if ((await node.metric(commits)) > before) return true;
+    await sleep(pollMs);
+  }
+  return false;
 }
 
 /** Members, epoch; what went wrong where the node does not answer. */

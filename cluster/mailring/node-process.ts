@@ -67,20 +67,20 @@ export class NodeProcess {
     return new NodeProcess(options, [await freePort(), await freePort(), await freePort()]);
   }
 
-  /** The value of one metric without labels. Rejects where the node does not answer. */
+  /** The value of one series, as `name` or `name{label="value"}`. Rejects where the node does not answer. */
   async metric(name: string): Promise<number> {
     const [value = Number.NaN] = await this.metrics([name]);
     return value;
   }
 
-  /** Values of metrics without labels, of one moment. */
+  /** Values of several series, of one moment. */
   async metrics(names: readonly string[]): Promise<readonly number[]> {
     const response = await fetch(`${this.opsUrl}/metrics`, { signal: AbortSignal.timeout(5_000) });
-    const text = await response.text();
+    const lines = (await response.text()).split('\n');
     return names.map((name) => {
-      const match = new RegExp(`^${name} ([0-9.e+-]+|Nan)$`, 'im').exec(text);
-      if (match === null) throw new Error(`${this.id} has no metric ${name}`);
-      return Number(match[1]);
+      const line = lines.find((each) => each.startsWith(`${name} `));
+      if (line === undefined) throw new Error(`${this.id} has no metric ${name}`);
+      return Number(line.slice(name.length + 1));
     });
   }
 }

@@ -242,7 +242,7 @@ export function describeNodeCluster(name: string, start: () => Promise<ContractC
         replay(14, 2_000, async (untilAcked) => {
           const [n1, n2, n3] = cluster.nodes as [NodeProcess, NodeProcess, NodeProcess];
           await untilAcked(100);
-          n3.process.signal('SIGSTOP');
+          await cluster.suspend(n3);
           await cluster.untilAgreed([n1, n2], removedMaxMs);
           n3.process.signal('SIGCONT');
           await cluster.untilAgreed(cluster.nodes, removedMaxMs);
