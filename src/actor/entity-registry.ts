@@ -43,8 +43,8 @@ export type PublishListener = (userId: string, batch: ChangeBatch) => void;
 
 /** Evictions in one tick, so that a burst doesn't hold up messages. */
 const evictionsPerTick = 64;
-/** How soon mailboxes that still had something under way are looked at again. */
-const releasePollMs = 250;
+/** How soon those that still had something under way, when they were to leave memory, are looked at again. */
+const busyPollMs = 250;
 
 /** The entities that are active on this node, within one budget of bytes, and who listens on the feeds of its users. */
 export class EntityRegistry {
@@ -145,7 +145,7 @@ export class EntityRegistry {
     }
     if (this.#leaving.size === 0 || this.#isReleasing) return;
     this.#isReleasing = true;
-    this.#host.time.after(releasePollMs, () => {
+    this.#host.time.after(busyPollMs, () => {
       this.#isReleasing = false;
       this.#releaseLeaving();
     });
@@ -267,18 +267,26 @@ export class EntityRegistry {
     if (this.#isEvicting || !this.#policy.isOverBudget) return;
     this.#isEvicting = true;
     this.#host.time.soon(() => {
-      this.#isEvicting = false;
-      this.#evict();
+      this.#evict(new Set());
     });
   }
 
-  #evict(): void {
-    const recentSince = this.#host.time.wallMs() - this.#limits.recentMs;
-    const busy = new Set<string>();
+  /** @param busy those who were passed over in this round: where only they are left, the next one begins after a pause */
+  #evict(busy: Set<string>): void {
+    const { time } = this.#host;
+    const recentSince = time.wallMs() - this.#limits.recentMs;
     for (let count = 0; count < evictionsPerTick; count++) {
       const eviction = this.#policy.next();
-      // Everybody who is left is busy: their next commit calls again.
-      if (eviction === undefined || busy.has(eviction.entityId)) return;
+      if (eviction === undefined) {
+        this.#isEvicting = false;
+        return;
+      }
+      if (busy.has(eviction.entityId)) {
+        time.after(busyPollMs, () => {
+          this.#evict(new Set());
+        });
+        return;
+      }
       const { entityId, step } = eviction;
       const entity = this.#entities.get(entityId);
       if (entity?.evict(step, recentSince) === true) {
@@ -293,6 +301,8 @@ export class EntityRegistry {
         this.#policy.touch(entityId);
       }
     }
-    this.#evictSoon();
+    time.soon(() => {
+      this.#evict(busy);
+    });
   }
 }

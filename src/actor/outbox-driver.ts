@@ -100,6 +100,8 @@ export class OutboxDriver {
   clearSoon(): void {
     this.#groups.clearSoon();
     this.#isClearing = true;
+    // Where commits fail, hurry would only load the store that has trouble.
+    if (this.#losses > 0) return;
     this.#settleTimer?.();
     this.#settleTimer = undefined;
     this.#scheduleSettle(0);

@@ -261,6 +261,38 @@ describe('the cache', () => {
     expect(rig.node.registry.stats).toMatchObject({ mailboxes: 0, bytes: 0 });
   });
 
+  test('G10: where all are busy and there is no room for them, the node does nothing but wait for them', async () => {
+    const rig = new MailboxRig({ cacheLimits: { budgetBytes: 1_000, recentMs: 0 }, storeDelay: () => 5 });
+    const many = Array.from({ length: 200 }, (_, n) => `many${n}`);
+    await rig.users(...many);
+    const sends = many.map((userId, n) => rig.send(userId, many[(n + 1) % many.length]!, 'text'));
+    await rig.time.drive(Promise.all(sends));
+    await rig.time.run(60_000);
+    expect(rig.node.registry.stats).toMatchObject({ mailboxes: 0, bytes: 0 });
+  });
+
+  test('G10: a store that refuses commits is not asked more often because there is no room in memory', async () => {
+    const cacheLimits = { budgetBytes: 20_000, recentMs: 0 };
+    const rig = new MailboxRig({ cacheLimits, actorLimits: { commitDeadlineMs: 100 } });
+    const many = Array.from({ length: 80 }, (_, n) => `many${n}`);
+    await rig.users(...many);
+    let commits = 0;
+    rig.faultOf = ({ kind }) => {
+      if (kind !== 'compareAndPut') return undefined;
+      commits++;
+      return { kind: 'unavailable' };
+    };
+    const sends = many.map((userId, n) => rig.send(userId, many[(n + 1) % many.length]!, 'text'));
+    await rig.time.drive(Promise.allSettled(sends));
+    await rig.time.run(30_000);
+    // Each asks some times until its deadline, and then after pauses that double.
+    expect(commits).toBeGreaterThan(80);
+    expect(commits).toBeLessThan(80 * 50);
+    rig.faultOf = () => undefined;
+    await rig.time.run(1_800_000);
+    expect(rig.node.registry.stats.bytes).toBeLessThanOrEqual(20_000);
+  });
+
   test('G10: who waits for one mailbox to leave does not look at all that stay again and again', async () => {
     const rig = new MailboxRig({ storeDelay: () => 5_000 });
     const { registry } = rig.node;
