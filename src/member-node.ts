@@ -118,6 +118,8 @@ export class MemberNode {
   readonly #gate: ArrivalGate;
   #membership: Membership | undefined;
   #peerAddress = '';
+  /** Another node has been in the ring, and may still have something on its way. */
+  #hasHadCompany = false;
   readonly #answer: HandoffParts['onChange'];
 
   constructor(parts: MemberNodeParts) {
@@ -164,9 +166,9 @@ export class MemberNode {
     this.#sweeper = this.#newSweeper();
     const deadlineMs = parts.mailboxes.actorLimits.commitDeadlineMs;
     this.#claims = new MailboxClaims({ registry, time, random, deadlineMs, alarm: events.alarm });
-    // Alone, and with reads that ask the store anyway, there is nothing to be gained by a claim.
+    // Always alone, and with reads that ask the store anyway, there is nothing to be gained by a claim.
     registry.onAudience((userId, isHeard) => {
-      const isOfUse = parts.readRule === 'held' || (this.view?.members.length ?? 0) > 1;
+      const isOfUse = parts.readRule === 'held' || this.#hasHadCompany;
       if (isHeard && isOfUse) this.#claims.heard(userId);
     });
     this.#seat.onView((change) => {
@@ -254,6 +256,7 @@ export class MemberNode {
   }
 
   #adopted(change: ViewChange): void {
+    this.#hasHadCompany ||= change.after.members.length > 1 || this.#membership?.hasRemoved === true;
     this.links.adopt(change.after.members.map(peerMember), drainMs);
     // Before the others hear of the adoption: on each link the last words come first.
     this.handoff.adopted(change);
@@ -266,9 +269,9 @@ export class MemberNode {
   }
 
   /** Did another node own the user before that view, for all that this node knows? */
-  #isNewHere(userId: string, { before, after, isInOrder }: ViewChange): boolean {
+  #isNewHere(userId: string, { before, isInOrder }: ViewChange): boolean {
     if (!this.router.isOwn(userId)) return false;
-    if (before === undefined) return after.members.length > 1;
+    if (before === undefined) return this.#hasHadCompany;
     return !isInOrder || before.ownerOf(userId).incarnation !== this.#parts.incarnation;
   }
 

@@ -128,6 +128,11 @@ export class Membership {
     return this.#phase.kind === 'active' && this.#isIn(this.#views.view);
   }
 
+  /** Were others taken for dead that have not started again since? They may live, and be in no view. */
+  get hasRemoved(): boolean {
+    return (this.#views.document?.removals.removed.length ?? 0) > 0;
+  }
+
   /** Other members that serve users and, as far as can be seen here, live. */
   get livingServers(): readonly Member[] {
     const { document } = this.#views;

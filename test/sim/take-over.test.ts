@@ -4,7 +4,7 @@ import { defaultRemovalTerms } from '../../src/membership/removals.ts';
 import { profileCell } from '../../src/mailbox/mailbox-cells.ts';
 import { dmIdOf } from '../../src/protocol/conversation-id.ts';
 import { ProtocolError } from '../../src/protocol/protocol-error.ts';
-import { RowVersionSource } from '../../src/row/row-version.ts';
+import { RowVersionSource, type RowVersion } from '../../src/row/row-version.ts';
 import { ordinaryGroupLimits } from '../support/group-parts.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { SimCluster, type SimNode } from './sim-cluster.ts';
@@ -125,23 +125,58 @@ describe.each(['held', 'verified'] as const)('reads are %s, and a node', (readRu
     expect(log.violations).toEqual([]);
   });
 
-  it('G8: is killed with a commit on its way: that comes too late for who listens since long after', async () => {
-    const nodes = await threeNodes(readRule);
-    const [, , c] = nodes;
-    const userId = users.find((user) => ownerOf(user, nodes) === c) ?? '';
-    const epoch = c.member.view?.epoch ?? 0;
-    const [base] = await cluster.table.versions([userId], Infinity);
-    cluster.kill(c);
-    await cluster.world.run(longMs);
-    const { member, process } = ownerOf(userId, [...cluster.alive]);
-    const mailbox = member.router.mailbox(userId);
-    mailbox.subscribe(() => undefined);
-    await cluster.world.drive(mailbox.call('getChanges', { limit: 1 }, process.time.monotonicMs() + longMs));
-    await cluster.world.run(longMs);
-    const late = new RowVersionSource(Buffer.from(c.incarnation, 'hex')).next(base, epoch);
-    const cells = [profileCell({ ...account, name: 'late' })];
-    expect(await cluster.table.compareAndPut(userId, base, late, cells, Infinity)).toBe(false);
-    expect(log.violations).toEqual([]);
+  describe('G8: is killed with a commit on its way: that comes too late for who listens since long after', () => {
+    let userId: string;
+    let late: RowVersion;
+    let base: RowVersion | undefined;
+
+    async function killWriting(node: SimNode, nodes: readonly SimNode[]): Promise<void> {
+      userId = users.find((user) => ownerOf(user, nodes) === node) ?? '';
+      [base] = await cluster.table.versions([userId], Infinity);
+      late = new RowVersionSource(Buffer.from(node.incarnation, 'hex')).next(
+        base,
+        node.member.view?.epoch ?? 0,
+      );
+      cluster.kill(node);
+      await cluster.world.run(longMs);
+    }
+
+    async function expectTooLate(): Promise<void> {
+      const { member, process } = ownerOf(userId, [...cluster.alive]);
+      const mailbox = member.router.mailbox(userId);
+      mailbox.subscribe(() => undefined);
+      const deadline = process.time.monotonicMs() + longMs;
+      await cluster.world.drive(mailbox.call('getChanges', { limit: 1 }, deadline));
+      await cluster.world.run(longMs);
+      const cells = [profileCell({ ...account, name: 'late' })];
+      expect(await cluster.table.compareAndPut(userId, base, late, cells, Infinity)).toBe(false);
+      expect(log.violations).toEqual([]);
+    }
+
+    it('where others are left', async () => {
+      const nodes = await threeNodes(readRule);
+      await killWriting(nodes[2], nodes);
+      await expectTooLate();
+    });
+
+    it('where one other is left', async () => {
+      const nodes = await threeNodes(readRule);
+      const [a, b, c] = nodes;
+      await killWriting(c, nodes);
+      await killWriting(b, [a, b]);
+      await expectTooLate();
+    });
+
+    it('where one other is left, which has started since', async () => {
+      const nodes = await threeNodes(readRule);
+      const [a, b, c] = nodes;
+      await killWriting(b, nodes);
+      await killWriting(c, [a, c]);
+      cluster.kill(a);
+      cluster.start(1);
+      await cluster.world.run(longMs);
+      await expectTooLate();
+    });
   });
 
   it('falls silent with its machine: it is out after one and a half leases, not sooner', async () => {
@@ -289,6 +324,21 @@ describe.each(['held', 'verified'] as const)(
     });
   },
 );
+
+test('a node that has always been alone, and whose reads ask the store, writes nothing for who listens', async () => {
+  const random = new SeededRandom(7);
+  cluster = new SimCluster(new DefaultClimate('verified', random), random, log);
+  const first = cluster.start(1);
+  await cluster.world.run(1_000);
+  await write(first, 'user1');
+  cluster.kill(first);
+  const { member } = cluster.start(1);
+  await cluster.world.run(1_000);
+  const before = await cluster.table.versions(['user1'], Infinity);
+  member.router.mailbox('user1').subscribe(() => undefined);
+  await cluster.world.run(longMs);
+  expect(await cluster.table.versions(['user1'], Infinity)).toEqual(before);
+});
 
 test('three nodes of an old ring that start again at once, and a new one with them, all come into service', async () => {
   const nodes = await threeNodes('held');
