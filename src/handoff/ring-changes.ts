@@ -132,8 +132,8 @@ export class RingChanges {
 
   /** Comes into service, where that is wanted: state is sent ahead by those who have it. Never rejects. */
   arrive(): Promise<void> {
-    const own = this.#membership?.view?.member(this.#parts.self.nodeId);
-    if (this.#isStopping || own === undefined || own.weight > 0) return this.#arriving ?? Promise.resolve();
+    if (this.#isStopping || this.#weight === undefined || this.#weight > 0)
+      return this.#arriving ?? Promise.resolve();
     this.#arriving ??= this.#arrive()
       .catch((error: unknown) => {
         this.#parts.alarm(error, 'coming into service');
@@ -175,6 +175,11 @@ export class RingChanges {
     this.#isLeaving = true;
   }
 
+  /** Of this node in the view that it has adopted. */
+  get #weight(): number | undefined {
+    return this.#membership?.view?.member(this.#parts.self.nodeId)?.weight;
+  }
+
   readonly #isEnding = (): boolean => this.#isStopping || this.#membership?.isMember !== true;
 
   async #arrive(): Promise<void> {
@@ -188,7 +193,9 @@ export class RingChanges {
           return;
         const { service, weight } = assignmentOf(ring, self.nodeId);
         if (service !== 'in' || weight === 0) return;
-        const waitedMs = await gate.wait(() => this.#membership?.livingServers ?? [], this.#isEnding);
+        // An operator may weigh it in meanwhile.
+        const isOver = (): boolean => this.#isEnding() || (this.#weight ?? 0) > 0;
+        const waitedMs = await gate.wait(() => this.#membership?.livingServers ?? [], isOver);
         if (waitedMs > 0) {
           lateMs += waitedMs;
           continue;

@@ -36,6 +36,11 @@ class ChangesRig {
   living: readonly Member[] = [];
   reaching: readonly Member[] = [];
   readonly phases: string[] = [];
+  readonly gate = new ArrivalGate({
+    isReachedBy: (member) => this.reaching.includes(member),
+    onUnreached: () => undefined,
+    time: this.time,
+  });
 
   constructor() {
     const none = { totalUsers: 0, movedUsers: 0, totalBytes: 0, movedBytes: 0 };
@@ -48,11 +53,7 @@ class ChangesRig {
     this.changes = new RingChanges({
       ...{ self: memberOf(1), limits: defaultHandoffLimits, time: this.time },
       onProgress: ({ phase }) => this.phases.push(phase),
-      gate: new ArrivalGate({
-        isReachedBy: (member) => this.reaching.includes(member),
-        onUnreached: () => undefined,
-        time: this.time,
-      }),
+      gate: this.gate,
       handoff: {
         ...{ statusOf, tally: newHandoffTally(), cancel: () => undefined },
         ask: () => Promise.resolve(undefined),
@@ -211,4 +212,18 @@ test('a node that nobody reaches stops when it is told to', async () => {
   await rig.time.drive(arrival);
   expect(rig.time.monotonicMs()).toBeLessThan(4_000);
   expect(rig.document.pending).toBeUndefined();
+});
+
+test('a node that nobody reaches, and that an operator weighs in meanwhile, serves and waits no longer', async () => {
+  const rig = new ChangesRig();
+  rig.document = { ...rig.document, view: viewOf(1, [memberOf(1, { weight: 0 }), memberOf(2)]) };
+  rig.living = [memberOf(2)];
+  const arrival = rig.changes.arrive();
+  await rig.time.run(3_000);
+  expect(rig.gate.unreachedBy).toEqual(['n2']);
+  rig.document = { ...rig.document, view: viewOf(2, [memberOf(1, { weight: 50 }), memberOf(2)]) };
+  await rig.time.run(100);
+  expect(rig.gate.unreachedBy).toEqual([]);
+  await rig.time.drive(arrival);
+  expect(rig.document.view.member('n1')?.weight).toBe(50);
 });
