@@ -4,12 +4,12 @@ import type { Cancel, Time } from '../std/time.ts';
 import type { PresenceState } from './presence-port.ts';
 
 export interface AttendanceParts {
-  readonly registry: Pick<EntityRegistry, 'isWatched' | 'onAudience'>;
+  readonly registry: Pick<EntityRegistry, 'isWatched' | 'onAudience' | 'onUnheard'>;
   /** Has this node owned the user without a break since that epoch? */
   readonly keeps: (userId: string, sinceEpoch: number) => boolean;
   readonly epoch: () => number;
   readonly time: Time;
-  /** Somebody has come (back), or has been gone for `lingerMs`. */
+  /** Somebody has come (back), or has been gone for `lingerMs`; or is back, and was written to meanwhile. */
   readonly changed: (userId: string) => void;
 }
 
@@ -25,6 +25,8 @@ interface Departure {
   readonly atMs: number;
   readonly dueMs: number;
   readonly epoch: number;
+  /** Something was committed since. */
+  readonly isWrittenTo: boolean;
 }
 
 /** Which users of this node are there: those on whose feed some device listens, here or at another node. In memory only. */
@@ -40,6 +42,10 @@ export class Attendance {
     parts.registry.onAudience((userId, isHeard) => {
       if (isHeard) this.#came(userId);
       else this.#left(userId);
+    });
+    parts.registry.onUnheard((userId) => {
+      const departure = this.#leaving.get(userId);
+      if (departure !== undefined) this.#leaving.set(userId, { ...departure, isWrittenTo: true });
     });
   }
 
@@ -59,10 +65,11 @@ export class Attendance {
   }
 
   #came(userId: string): void {
+    const departure = this.#leaving.get(userId);
     this.#away.delete(userId);
     this.#leaving.delete(userId);
     // Also where it counts as not away: a conversation may have begun while nobody listened.
-    this.#parts.changed(userId);
+    if (departure === undefined || departure.isWrittenTo) this.#parts.changed(userId);
   }
 
   #left(userId: string): void {
@@ -70,7 +77,7 @@ export class Attendance {
     const [first] = this.#leaving;
     if (this.#leaving.size >= leavingMax && first !== undefined) this.#isGone(...first);
     const dueMs = time.monotonicMs() + lingerMs;
-    this.#leaving.set(userId, { atMs: time.wallMs(), dueMs, epoch: epoch() });
+    this.#leaving.set(userId, { atMs: time.wallMs(), dueMs, epoch: epoch(), isWrittenTo: false });
     this.#sweepLater();
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { lingerMs } from '../../../src/presence/attendance.ts';
 import { PresenceBoard, watchersMax } from '../../../src/presence/presence-board.ts';
 import type { Sighting } from '../../../src/presence/presence-wire.ts';
@@ -132,6 +132,26 @@ describe('who is there, at the owner', () => {
     await stand.rig.sent('eve', 'bob', 'hello');
     stand.come();
     expect(await stand.told()).toEqual(['n2 bob on 2']);
+  });
+
+  test('nobody is looked at for a device that is back at once, where nothing was committed meanwhile', async () => {
+    const stand = await Stand.open();
+    await stand.attend();
+    stand.come();
+    expect(await stand.told()).toEqual(['n2 bob on 1']);
+    const query = vi.spyOn(stand.rig.node.registry.mailbox('bob'), 'query');
+    for (let polls = 0; polls < 10; polls++) {
+      await stand.rig.sent('ann', 'bob', 'hello');
+      stand.go();
+      stand.come();
+    }
+    expect(await stand.told()).toEqual([]);
+    expect(query).not.toHaveBeenCalled();
+    stand.go();
+    await stand.rig.sent('ann', 'bob', 'hello');
+    stand.come();
+    expect(await stand.told()).toEqual([]);
+    expect(query).toHaveBeenCalledOnce();
   });
 
   test('a block counts also in a commit that has changes for clients', async () => {
