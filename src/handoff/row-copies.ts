@@ -41,6 +41,8 @@ const overheadBytes = 600;
 const cellOverheadBytes = 370;
 /** Of a row whose state is made again, ahead, for each commit that follows: a few ms. */
 const remadeCellsMax = 2_000;
+/** Of the time in which a request has to be answered, for unpacking what it has brought. */
+const unpackShare = 1 / 4;
 /** Between two looks for copies whose last word has come. */
 const revivePauseMs = 8;
 
@@ -95,15 +97,19 @@ export class RowCopies {
   }
 
   /**
-   * Makes of these, which were just accepted, what they will be in memory, as far as there is room: so little is left to be
-   * done when they are this node's. Resolves when that is done; who sends waits for it, and so sends no faster.
+   * Makes of these, which were just accepted, what they will be in memory, as far as there is room and time: so little is left
+   * to be done when they are this node's. Resolves when that is done; who sends waits for it, and so sends no faster.
    */
   async unpack(copies: readonly SentCopy[]): Promise<void> {
+    const { limits, time } = this.#parts;
+    const untilMs = time.monotonicMs() + limits.requestMs * unpackShare;
     for (const { entityId, base, isLast } of copies) {
       const kept = this.#kept.get(entityId);
       if (kept === undefined || kept.state !== undefined) continue;
       // After its last word a row comes into memory in its turn; and large ones are not made anew after each commit.
       if (isLast || (base !== undefined && kept.cells.size > remadeCellsMax)) continue;
+      // Few bytes may name many rows: a sender without an answer would send all of them again.
+      if (time.monotonicMs() >= untilMs) break;
       await this.#slices.run(() => this.#unpack(entityId));
     }
   }

@@ -23,7 +23,7 @@ function sent(version: RowVersion, base: RowVersion | undefined, cells: Cell[], 
   return { entityId: 'ann', base, version, marks: base ? undefined : [7], cells, isLast };
 }
 
-const limits = { ...defaultHandoffLimits, lastWordMs: 100, keepMs: 1_000 };
+const limits = { ...defaultHandoffLimits, lastWordMs: 100, keepMs: 1_000, requestMs: 40 };
 
 function rig(roomBytes = 10_000, isOwn: (userId: string) => boolean = () => true) {
   const time = new VirtualTime();
@@ -191,6 +191,22 @@ describe('rows that were sent ahead', () => {
     expect(unpacked.length).toBeLessThan(20);
     await time.drive(isOver);
     expect(unpacked.toSorted()).toEqual(ids.toSorted());
+  });
+
+  test('G10: are unpacked only while who has sent them waits; the others come as they are, and are made when they are taken', async () => {
+    const { copies, time, unpacked } = rig(1_000_000);
+    const ids = Array.from({ length: 256 }, (_, n) => `u${n}`);
+    copies.accept(
+      'c',
+      ids.map((entityId) => ({ ...sent(v1, undefined, [cell('a', '1')]), entityId })),
+    );
+    const deltas = ids.map((entityId) => ({ ...sent(v2, v1, [cell('a', '2')]), entityId }));
+    expect(copies.accept('c', deltas)).toEqual([]);
+    await time.drive(copies.unpack(deltas));
+    expect(time.monotonicMs()).toBeLessThan(limits.requestMs / 2);
+    expect(unpacked.length).toBeGreaterThan(40);
+    expect(unpacked.length).toBeLessThan(ids.length);
+    expect(copies.take('u255')).toMatchObject({ version: v2, content: ['a=2'] });
   });
 
   test('come into memory also where a view gives them to this node while others do', async () => {
