@@ -27,7 +27,8 @@ const wokenAtOnce = 4;
 const wokenPauseMs = 10;
 /** After a start or take-over: what was sent ahead, and those whom somebody waits for, come into memory before. */
 const firstMs = 1_000;
-const retryMaxMs = 30_000;
+/** A page that failed is asked for again before long: until then nobody here knows what the former owner owed. */
+const retryMaxMs = 10_000;
 /**
  * From the first turn after a take-over to the second: what a former owner had under way has come to its row by then,
  * maybe after the first turn passed there. Also where a row could not be activated; twice as long each time.
