@@ -29,6 +29,7 @@ import type { Cancel } from '../std/time.ts';
 import type { Actor } from './actor.ts';
 import type { GroupTypes } from './group-entity.ts';
 import type { GroupHost } from './group-host.ts';
+import type { LostCommits } from './lost-commits.ts';
 
 /** The members whose mailboxes are on one node: one round under way at a time, what comes meanwhile is in the next. */
 interface Lane {
@@ -61,6 +62,7 @@ export class GroupFanOut {
   readonly #groupId: string;
   readonly #actor: Actor<GroupTypes>;
   readonly #host: GroupHost;
+  readonly #lost: LostCommits;
   #lanes = new Map<string, Lane>();
   /** For which view and which event of the group the lanes are. */
   #lanesEpoch = -1;
@@ -73,38 +75,29 @@ export class GroupFanOut {
   #isClearing = false;
   /** Was something owed when the row was last in memory? */
   #isOpen = false;
-  #losses = 0;
   #underWay = 0;
 
-  constructor(groupId: string, actor: Actor<GroupTypes>, host: GroupHost) {
+  constructor(groupId: string, actor: Actor<GroupTypes>, host: GroupHost, lost: LostCommits) {
     this.#groupId = groupId;
     this.#actor = actor;
     this.#host = host;
+    this.#lost = lost;
   }
 
   get isIdle(): boolean {
-    return !this.#isOpen && this.#underWay === 0 && this.#losses === 0 && this.#waiting.size === 0;
+    return !this.#isOpen && this.#underWay === 0 && this.#waiting.size === 0;
   }
 
   /** After a load or a commit. */
   changed(state: GroupState): void {
-    this.#losses = 0;
     this.#isOpen = state.mark !== undefined || state.owed.size > 0;
     if (isNewsDue(state)) this.#pumpSoon();
     else if (isFanOutDue(state)) this.#pumpReceipts();
     if (this.#isOpen) this.#scheduleSettle(this.#clearAfterMs);
   }
 
-  /** A commit failed and may have been applied: the row is loaded again after a pause, also if nobody asks for it. */
-  lost(): void {
-    this.#losses++;
-    const { retryFirstMs, retryMaxMs } = this.#host.fanOutTiming;
-    this.#scheduleSettle(Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(this.#losses, 16)));
-  }
-
   /** Stops what it does on its own; the next load or commit begins anew. */
   leave(): void {
-    this.#losses = 0;
     this.#isOpen = false;
     this.#forgetLanes();
     this.#settleTimer?.();
@@ -355,16 +348,14 @@ export class GroupFanOut {
     });
   }
 
-  /** Clears what the row says is owed, when it is quiet and nothing is; loads the row again where that is due. */
+  /** Clears what the row says is owed, when it is quiet and nothing is. */
   async #settle(): Promise<void> {
     const { time } = this.#host;
     const deadline = time.monotonicMs() + this.#host.actorLimits.commitDeadlineMs;
     try {
       const { state } = this.#actor;
       if (state === undefined) {
-        // Also where no commit has failed: a read may have found the row changed, and could not load it again.
-        if (!this.#isOpen && this.#losses === 0) return;
-        await this.#actor.query({ kind: 'bulletin', above: everything }, deadline);
+        this.#reload();
         return;
       }
       if (state.mark === undefined && state.owed.size === 0) return;
@@ -378,8 +369,13 @@ export class GroupFanOut {
       this.#scheduleSettle(this.#clearAfterMs);
     } catch (error) {
       this.#failed(error);
-      if (this.#losses > 0 || this.#isOpen) this.lost();
+      this.#reload();
     }
+  }
+
+  /** Also where no commit has failed: a read may have found the row changed, and could not load it again. */
+  #reload(): void {
+    if (this.#isOpen && this.#lost.isNone) this.#lost.add();
   }
 
   /** What could not be done is owed still, and tried again. */

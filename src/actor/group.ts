@@ -38,6 +38,7 @@ import { GroupBroadcast } from './group-broadcast.ts';
 import { checkNamed, checkNewcomers, checkSize } from './newcomers.ts';
 import { GroupFanOut } from './group-fan-out.ts';
 import type { GroupHost } from './group-host.ts';
+import { LostCommits } from './lost-commits.ts';
 
 type ResultOf<Kind extends GroupResult['kind']> = Exclude<Extract<GroupResult, { kind: Kind }>, Refusal>;
 type AnswerOf<Kind extends GroupAnswer['kind']> = Exclude<Extract<GroupAnswer, { kind: Kind }>, Refusal>;
@@ -80,6 +81,7 @@ export class Group implements Entity {
   readonly entityId: string;
   readonly #host: GroupHost;
   readonly #actor: Actor<GroupTypes>;
+  readonly #lost: LostCommits;
   readonly #fanOut: GroupFanOut;
   readonly #broadcast: GroupBroadcast;
   /** Calls under way, which may wait for others between two uses of the actor: it must not leave memory meanwhile. */
@@ -96,20 +98,26 @@ export class Group implements Entity {
       tally: host.tally,
       handoff: host.handoff,
       loads: host.loads,
-      changed: (state) => {
+      changed: (state, commit) => {
+        if (commit !== undefined) this.#lost.clear();
         this.#account();
         this.#fanOut.changed(state);
         this.#broadcast.changed();
       },
       lost: () => {
         this.#account();
-        this.#fanOut.lost();
+        this.#lost.add();
       },
       alarm: (error, what) => {
         host.alarm(error, what);
       },
     });
-    this.#fanOut = new GroupFanOut(groupId, this.#actor, host);
+    const { time, random, fanOutTiming, actorLimits } = host;
+    this.#lost = new LostCommits({
+      ...{ time, random, ...fanOutTiming },
+      claim: () => this.#actor.submit({ kind: 'claim' }, time.monotonicMs() + actorLimits.commitDeadlineMs),
+    });
+    this.#fanOut = new GroupFanOut(groupId, this.#actor, host, this.#lost);
     this.#broadcast = new GroupBroadcast(groupId, this.#actor, host);
   }
 
@@ -122,7 +130,8 @@ export class Group implements Entity {
   }
 
   get isIdle(): boolean {
-    return this.#calls === 0 && this.#actor.isIdle && this.#fanOut.isIdle && this.#broadcast.isIdle;
+    const isSettled = this.#lost.isNone && this.#fanOut.isIdle && this.#broadcast.isIdle;
+    return this.#calls === 0 && this.#actor.isIdle && isSettled;
   }
 
   evict(step: number, recentSince: number): boolean {
@@ -130,10 +139,15 @@ export class Group implements Entity {
   }
 
   settleSoon(): void {
-    this.#fanOut.settleSoon();
+    // What was lost is tried again in its own time, as each try costs a load. After long the sweep may find what is owed.
+    if (this.#lost.isLong && this.state === undefined && this.#actor.isIdle) {
+      this.#lost.clear();
+      this.#fanOut.leave();
+    } else this.#fanOut.settleSoon();
   }
 
   leave(): void {
+    this.#lost.clear();
     this.#fanOut.leave();
     this.#broadcast.leave();
     this.#actor.forget();
