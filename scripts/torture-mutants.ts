@@ -24,8 +24,11 @@ process.exitCode = await runMutantHunt({
     const result = /^\{"faults":.*"violations":(\d+)\}$/.exec(lines.at(-1) ?? '');
     // Nodes are processes: what breaks the torture itself is its own fault, and no bug found.
     if (result === null) throw new MutantError(`the run broke off: ${lines.slice(-8).join('\n')}`);
-    const isFound = result[1] !== '0';
-    const violation = isFound ? (lines.find((line) => line.startsWith('VIOLATION')) ?? '') : undefined;
+    const violations = lines.filter((line) => line.startsWith('VIOLATION'));
+    // A machine that is too busy makes a cluster ill as well.
+    const violation = violations.find((line) => !line.startsWith('VIOLATION recovery'));
+    if (violation === undefined && result[1] !== '0')
+      throw new MutantError(`the run ended with nothing but: ${violations.join('\n')}`);
     return { effort: `${Math.round((performance.now() - startMs) / 1_000)} s`, violation };
   },
 });

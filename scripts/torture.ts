@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { FaultKind } from './torture/faults/fault.ts';
 import { startHBaseStand } from './torture/stand/hbase-stand.ts';
 import { startLmdbStand } from './torture/stand/lmdb-stand.ts';
 import { TortureRun, type TortureReport } from './torture/torture-run.ts';
@@ -74,6 +75,16 @@ function parse(args: readonly string[]): Options {
   };
 }
 
+/** @param parts of names; none: all of them, or `none` alone @throws UsageError where one is in no name */
+function chosenFrom(kinds: readonly FaultKind[], parts: readonly string[]): readonly FaultKind[] {
+  if (parts.length === 0) return kinds;
+  if (parts.length === 1 && parts[0] === 'none') return [];
+  const wrong = parts.find((part) => !kinds.some(({ name }) => name.includes(part)));
+  if (wrong !== undefined)
+    throw new UsageError(`--faults: ${wrong} is none of ${kinds.map(({ name }) => name).join(', ')}`);
+  return kinds.filter(({ name }) => parts.some((part) => name.includes(part)));
+}
+
 async function torture(options: Options, stopped: AbortSignal): Promise<TortureReport> {
   const { seed, faults, minutes, nodes, users, smallMembersMax, episodeMs, first } = options;
   const folder = mkdtempSync(join(tmpdir(), 'mailring-torture-'));
@@ -86,11 +97,8 @@ async function torture(options: Options, stopped: AbortSignal): Promise<TortureR
     ...{ nodes, folder, seed, smallMembersMax, onProgress },
   });
   try {
-    const chosen = kinds.filter(
-      ({ name }) => faults.length === 0 || faults.some((part) => name.includes(part)),
-    );
     const run = new TortureRun({
-      ...{ cluster, kinds: chosen, heal, seed, users, smallMembersMax },
+      ...{ cluster, kinds: chosenFrom(kinds, faults), heal, seed, users, smallMembersMax },
       ...{ durationMs: minutes * 60_000, episodeMs },
       ...{ stopsAtViolation: first, stopped, onProgress },
     });
@@ -109,7 +117,11 @@ async function torture(options: Options, stopped: AbortSignal): Promise<TortureR
 try {
   const options = parse(process.argv.slice(2));
   const interruption = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
+  const interrupt = (): void => {
+    if (interruption.signal.aborted) process.exit(1);
+    interruption.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
   const report = await torture(options, interruption.signal);
   console.log(JSON.stringify(report));
   process.exitCode = report.violations === 0 ? 0 : 1;

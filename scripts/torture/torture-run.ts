@@ -82,6 +82,7 @@ export class TortureRun {
     return Object.fromEntries(this.#faultCounts);
   }
 
+  /** @throws Error also where there was nothing to judge */
   async run(): Promise<void> {
     const { durationMs, episodeMs, stopped, stopsAtViolation, seed } = this.#options;
     let leftMs = durationMs;
@@ -93,6 +94,8 @@ export class TortureRun {
       if (this.#isIll) return; // Nothing that follows would tell more.
       if (stopsAtViolation && this.#counts.violations > 0) return;
     }
+    if (this.#counts.acked === 0 && this.#counts.violations === 0)
+      throw new Error('no message was acknowledged, so nothing was judged');
   }
 
   async #episode(episode: number, seed: number, durationMs: number): Promise<void> {

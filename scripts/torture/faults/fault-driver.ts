@@ -89,7 +89,10 @@ export class FaultDriver {
     const durationMs = min * (max / min) ** random.next();
     onProgress(`${fault.what}, for ${(durationMs / 1_000).toFixed(1)} s`);
     try {
-      await fault.begin();
+      if ((await fault.begin()) === false) {
+        onProgress(`${fault.what}: could not be done`);
+        this.spans.splice(this.spans.indexOf(span), 1);
+      }
       await this.#wait(durationMs);
       await fault.end();
     } finally {

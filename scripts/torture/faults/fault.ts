@@ -17,7 +17,8 @@ export interface Fault {
   readonly what: string;
   /** What it takes hold of. No two faults at once have any of these in common. */
   readonly holds: readonly string[];
-  readonly begin: () => Promise<void>;
+  /** Resolves with false where nothing could be done: then it does not count. */
+  readonly begin: () => Promise<unknown>;
   /** Undoes it. Called once, after `begin`. */
   readonly end: () => Promise<void>;
 }

@@ -13,7 +13,7 @@ export function nodeFaults(cluster: TortureCluster): FaultKind[] {
         const node = random.pick(nodes);
         return {
           ...{ what: `kill -9 of ${node.id}`, holds: [node.id] },
-          begin: () => kill(node),
+          begin: () => ifItRuns(node, () => node.process.process.kill('SIGKILL')),
           end: () => cluster.revive(node),
         };
       },
@@ -24,7 +24,7 @@ export function nodeFaults(cluster: TortureCluster): FaultKind[] {
         const node = random.pick(nodes);
         return {
           ...{ what: `SIGTERM to ${node.id}`, holds: [node.id] },
-          begin: () => node.process.process.stop(),
+          begin: () => ifItRuns(node, () => node.process.process.stop()),
           end: () => cluster.revive(node),
         };
       },
@@ -37,7 +37,9 @@ export function nodeFaults(cluster: TortureCluster): FaultKind[] {
         return {
           ...{ what: `SIGSTOP of ${node.id}`, holds: [node.id] },
           begin: async () => cluster.signal(node, 'SIGSTOP'),
-          end: async () => cluster.signal(node, 'SIGCONT'),
+          end: async () => {
+            cluster.signal(node, 'SIGCONT');
+          },
         };
       },
     },
@@ -56,6 +58,9 @@ export function nodeFaults(cluster: TortureCluster): FaultKind[] {
   ];
 }
 
-async function kill({ process }: TortureNode): Promise<void> {
-  if (process.process.pid !== undefined) await process.process.kill('SIGKILL');
+/** @returns false where it does not run */
+async function ifItRuns({ process }: TortureNode, work: () => Promise<void>): Promise<boolean> {
+  if (process.process.pid === undefined) return false;
+  await work();
+  return true;
 }

@@ -29,9 +29,10 @@ function processFault(
       return {
         ...{ what: `${how === 'kill' ? 'kill -9' : 'SIGSTOP'} of ${name}`, holds: [of.hold] },
         begin: async () => {
-          if (group.pid(name) === undefined) return; // It has ended by itself, and is started again when this ends.
+          if (group.pid(name) === undefined) return false; // It has ended by itself, and is started again when this ends.
           if (how === 'kill') await group.kill(name);
           else group.pause(name);
+          return true;
         },
         end: async () => {
           if (how === 'pause' && group.pid(name) !== undefined) group.resume(name);

@@ -30,8 +30,11 @@ export async function startHBaseStand(options: StandOptions): Promise<Stand> {
   const redis = new LocalRedis({ dataDir: join(folder, 'redis'), onProgress });
   const disk = await SlowDisk.prepare(folder, basename(folder), onProgress);
   const stopServices = async (): Promise<void> => {
-    await Promise.all([hbase.stop(), redis.stop()]);
-    await disk?.remove();
+    try {
+      await Promise.all([hbase.stop(), redis.stop()]);
+    } finally {
+      await disk?.remove();
+    }
   };
   try {
     await Promise.all([hbase.start(), redis.start()]);
@@ -60,8 +63,11 @@ export async function startHBaseStand(options: StandOptions): Promise<Stand> {
         await operator.heal(ringHealTimeoutMs);
       },
       stop: async () => {
-        await cluster.stop();
-        await stopServices();
+        try {
+          await cluster.stop();
+        } finally {
+          await stopServices();
+        }
       },
     };
   } catch (error) {

@@ -42,8 +42,11 @@ export async function startLmdbStand(options: StandOptions): Promise<Stand> {
         await operator.heal(ringHealTimeoutMs);
       },
       stop: async () => {
-        await cluster.stop();
-        await removeDisks();
+        try {
+          await cluster.stop();
+        } finally {
+          await removeDisks();
+        }
       },
     };
   } catch (error) {

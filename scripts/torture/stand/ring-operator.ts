@@ -21,10 +21,10 @@ export class RingOperator {
     this.#cluster = cluster;
   }
 
-  /** Takes a node out, or weighs it. It may fail or be refused while other faults are on. */
-  async change(nodeId: string, verb: string, flags: readonly string[]): Promise<void> {
+  /** Takes a node out, or weighs it. It may fail or be refused while other faults are on. @returns whether it was done */
+  change(nodeId: string, verb: string, flags: readonly string[]): Promise<boolean> {
     this.#owed.add(nodeId);
-    await this.#run([verb, nodeId, ...flags]);
+    return this.#run([verb, nodeId, ...flags]);
   }
 
   /** Puts one node right, if nothing forbids it now. @returns whether it is */

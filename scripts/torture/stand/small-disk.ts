@@ -1,13 +1,12 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { cp, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const size = '1g';
-const chunk = Buffer.alloc(1024 * 1024, 1);
-/** The last free bytes are taken in small pieces. */
-const crumb = Buffer.alloc(4096, 1);
+/** Few large pieces, as each waits for its turn among all that people do; the last free bytes in small ones. */
+const pieceBytes = [64 * 1024 * 1024, 1024 * 1024, 4096];
 
 /** A disk in memory, mounted on a folder, small enough to be filled. */
 export class SmallDisk {
@@ -21,7 +20,9 @@ export class SmallDisk {
   static async mount(folder: string, onProgress: (line: string) => void): Promise<SmallDisk | undefined> {
     try {
       await run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'mailring-torture', folder]);
-      return new SmallDisk(folder);
+      const disk = new SmallDisk(folder);
+      process.once('exit', disk.#drop);
+      return disk;
     } catch (error) {
       onProgress(`no disk that could be filled: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
@@ -32,7 +33,8 @@ export class SmallDisk {
   async fill(): Promise<void> {
     const file = await open(this.#filler, 'w');
     try {
-      for (const piece of [chunk, crumb]) {
+      for (const bytes of pieceBytes) {
+        const piece = Buffer.alloc(bytes, 1);
         while (await hadRoom(file.write(piece)));
       }
     } finally {
@@ -51,9 +53,15 @@ export class SmallDisk {
     await mkdir(copy);
     await cp(this.#folder, copy, { recursive: true });
     await run('umount', [this.#folder]);
+    process.off('exit', this.#drop);
     await rm(this.#folder, { recursive: true });
     await rename(copy, this.#folder);
   }
+
+  /** Whoever ends before all else is over leaves no mount behind; it is gone when the last who uses it is. */
+  readonly #drop = (): void => {
+    spawnSync('umount', ['--lazy', this.#folder]);
+  };
 
   get #filler(): string {
     return join(this.#folder, 'filler');

@@ -119,9 +119,11 @@ export class TortureCluster {
     to.links.get(from.id)?.hold('back');
   }
 
-  /** Signals a node, where it runs. */
-  signal({ process }: TortureNode, signal: NodeJS.Signals): void {
-    if (process.process.pid !== undefined) process.process.signal(signal);
+  /** Signals a node, where it runs. @returns whether it does */
+  signal({ process }: TortureNode, signal: NodeJS.Signals): boolean {
+    if (process.process.pid === undefined) return false;
+    process.process.signal(signal);
+    return true;
   }
 
   /** Starts a node that does not run. It may be unable to for as long as other faults are on: `heal` tries again. */
