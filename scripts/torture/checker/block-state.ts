@@ -1,10 +1,7 @@
 import type { CallOf, History } from '../history.ts';
-import { mayHaveHappened } from './outcome.ts';
+import { latestMs, mayHaveHappened } from './outcome.ts';
 
 type BlockCall = CallOf<'blockUser'> | CallOf<'unblockUser'>;
-
-/** A call that nobody answered may have waited in a paused node, or on a silent link, for so long. */
-const unknownMs = 60_000;
 
 /** Who had blocked whom, and when: as far as that can be known from outside. */
 export class BlockStates {
@@ -51,10 +48,6 @@ export class BlockStates {
       this.during(by, whom, Number.MAX_VALUE, Infinity) === 'off';
     return isOff(one, other) && isOff(other, one);
   }
-}
-
-function latestMs({ outcome, startMs, endMs }: BlockCall): number {
-  return outcome.kind === 'ok' ? endMs : startMs + unknownMs;
 }
 
 function keyOf(by: string, whom: string): string {

@@ -6,6 +6,7 @@ import { checkCounters } from './rules/counters.ts';
 import { checkDurableAck } from './rules/durable-ack.ts';
 import { checkEqualCopies } from './rules/equal-copies.ts';
 import { checkFeed } from './rules/feed.ts';
+import { checkFreshChanges } from './rules/fresh-changes.ts';
 import { checkFreshReads } from './rules/fresh-reads.ts';
 import { checkIdempotence } from './rules/idempotence.ts';
 import { checkLargeFeed } from './rules/large-feed.ts';
@@ -15,6 +16,8 @@ import { checkOrder } from './rules/order.ts';
 import { checkPresence } from './rules/presence.ts';
 import { checkProvenance } from './rules/provenance.ts';
 import { checkReceipts } from './rules/receipts.ts';
+import { checkRefusals } from './rules/refusals.ts';
+import { checkResets } from './rules/resets.ts';
 import { checkSafeRetry } from './rules/safe-retry.ts';
 import { checkTyping } from './rules/typing.ts';
 import type { Violation } from './violation.ts';
@@ -27,8 +30,10 @@ const rules = [
   checkEqualCopies,
   checkOneHistory,
   checkFreshReads,
+  checkFreshChanges,
   checkFeed,
   checkLargeFeed,
+  checkResets,
   checkCounters,
   checkProvenance,
   checkChanges,
@@ -37,6 +42,7 @@ const rules = [
   checkReceipts,
   checkPresence,
   checkTyping,
+  checkRefusals,
 ];
 
 /** Holds a history, and what can be read at its end, against the promises. Knows nothing of the server. */

@@ -72,8 +72,7 @@ export class Evidence {
     for (const call of history.callsOf('deleteMessage')) addTo(this.deletions, call);
     this.sightings = [...this.#allSightings()];
     this.#findLeft();
-    for (const { params } of history.callsOf('addMembers'))
-      for (const member of params.members) this.#late.add(keyOf(params.conversationId, member));
+    this.#findLate();
   }
 
   /** Whether this user was ever out of this group, or might have been. */
@@ -130,6 +129,24 @@ export class Evidence {
     for (const { userId, messages } of this.views.values()) {
       for (const message of [...messages.values()].flat())
         yield { message, userId, atMs: undefined, record: undefined };
+    }
+  }
+
+  /** Adding who is in from the beginning, and never went, changes nothing. */
+  #findLate(): void {
+    const { history } = this;
+    const founders = new Set<string>();
+    for (const { userId, params, outcome } of history.callsOf('createGroup')) {
+      if (outcome.kind !== 'ok') continue;
+      for (const member of [userId, ...params.members])
+        founders.add(keyOf(outcome.result.conversationId, member));
+    }
+    for (const { params, outcome } of history.callsOf('addMembers')) {
+      if (!mayHaveHappened(outcome)) continue;
+      for (const member of params.members) {
+        const key = keyOf(params.conversationId, member);
+        if (!founders.has(key) || this.#left.has(key)) this.#late.add(key);
+      }
     }
   }
 

@@ -10,6 +10,7 @@ export type RuleName =
   | 'receipts'
   | 'presence'
   | 'typing'
+  | 'refusals'
   | 'recovery';
 
 export interface Violation {

@@ -130,6 +130,7 @@ export class HttpLine implements Line {
       log.answered(record, { kind: 'result', result: { cursor: since } });
       for await (const { name, id, data } of readEvents(response.body, silenceMs)) {
         if (name === 'reset') {
+          log.noted(actor, { method: 'reset', since: this.#cursor ?? '' });
           this.#cursor = id;
           return;
         }
@@ -164,6 +165,7 @@ export class HttpLine implements Line {
         if (record.endMs === Infinity)
           log.answered(record, { kind: 'result', result: { cursor: this.#cursor ?? '' } });
         for (const change of page.changes ?? []) this.#heard(actor, change);
+        if (page.reset === true) log.noted(actor, { method: 'reset', since: this.#cursor ?? '' });
         this.#cursor = page.cursor;
         if (page.reset === true) return;
       }

@@ -96,8 +96,8 @@ export class Person {
   }
 
   /** Ends some of its blocks, so that the marks of both are shown again. */
-  async forgive(): Promise<void> {
-    await this.#social.forgive();
+  async forgive(mayGoOn: () => boolean): Promise<void> {
+    await this.#social.forgive(mayGoOn);
   }
 
   /** Looks who is there, and types to all friends. */

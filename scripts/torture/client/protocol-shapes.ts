@@ -61,7 +61,9 @@ export type Note =
       readonly userId: string;
       readonly on: boolean;
     }
-  | ({ readonly method: 'presence' } & Presence);
+  | ({ readonly method: 'presence' } & Presence)
+  /** On a stream or a poll: the cursor was too old, the feed goes on elsewhere. */
+  | { readonly method: 'reset'; readonly since: string };
 
 export interface Presence {
   readonly userId: string;

@@ -27,9 +27,10 @@ export class Social {
     else await this.#unblock(userId);
   }
 
-  /** Ends what is blocked, or not. */
-  async forgive(): Promise<void> {
-    for (const userId of this.#blocked) if (this.#options.random.chance(0.5)) await this.#unblock(userId);
+  /** Ends what is blocked, or not; also when nothing else is insisted on any more. */
+  async forgive(mayGoOn: () => boolean): Promise<void> {
+    for (const userId of this.#blocked)
+      if (this.#options.random.chance(0.5)) await this.#unblock(userId, mayGoOn);
   }
 
   /** Watches some on one of the lines. */
@@ -59,9 +60,9 @@ export class Social {
   }
 
   /** One after the other: only then is it known which of the two counts. */
-  async #unblock(userId: string): Promise<void> {
-    const { devices, random, mayInsist } = this.#options;
-    const outcome = await random.pick(devices).insist('unblockUser', { userId }, mayInsist);
+  async #unblock(userId: string, mayGoOn = this.#options.mayInsist): Promise<void> {
+    const { devices, random } = this.#options;
+    const outcome = await random.pick(devices).insist('unblockUser', { userId }, mayGoOn);
     if (outcome?.kind === 'ok') this.#blocked.delete(userId);
   }
 }

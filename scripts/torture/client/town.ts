@@ -1,7 +1,7 @@
 import { SeededRandom } from '../../replay/seeded-random.ts';
 import type { FinalView, History } from '../history.ts';
 import { register } from './account-door.ts';
-import { Auditor } from './auditor.ts';
+import { AuditError, Auditor } from './auditor.ts';
 import { CallLog } from './call-log.ts';
 import { Device } from './device.ts';
 import { HttpLine } from './http-line.ts';
@@ -45,6 +45,7 @@ const absentOneOf = 3;
 const registrationsAtOnce = 4;
 const auditsAtOnce = 6;
 const connectMaxMs = 60_000;
+const forgiveMaxMs = 20_000;
 const reconnectMs = 1_000;
 
 /** The people of one episode. */
@@ -96,7 +97,9 @@ export class Town {
 
   /** Some end their blocks, and some go away with all their devices. @returns who stays */
   async scatter(): Promise<ReadonlySet<string>> {
-    await Promise.all(this.#persons.map((person) => person.forgive()));
+    const deadline = this.#options.now() + forgiveMaxMs;
+    const mayGoOn = (): boolean => this.#options.now() < deadline;
+    await Promise.all(this.#persons.map((person) => person.forgive(mayGoOn)));
     this.#absent = this.#persons.filter((_, number) => number % absentOneOf === 0);
     await Promise.all(this.#absent.map((person) => person.rest()));
     return new Set(this.#present.map(({ userId }) => userId));
@@ -124,7 +127,7 @@ export class Town {
     const written = this.#written();
     return inTurns(this.#persons, auditsAtOnce, async (person) => {
       const { userId } = person;
-      await person.readFeed(mayGoOn);
+      if (!(await person.readFeed(mayGoOn))) throw new AuditError(`${userId}: the feed cannot be read`);
       const device = this.#device(userId, 'audit', 'socket', () => undefined);
       device.start();
       try {

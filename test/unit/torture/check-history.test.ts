@@ -3,8 +3,11 @@ import { checkHistory } from '../../../scripts/torture/checker/check-history.ts'
 import { describeViolation } from '../../../scripts/torture/checker/describe-violation.ts';
 import type { RuleName } from '../../../scripts/torture/checker/violation.ts';
 import type { FinalView } from '../../../scripts/torture/history.ts';
+import { plantedLosses } from '../../support/planted-losses.ts';
+import { plantedRefusals } from '../../support/planted-refusals.ts';
 import { plantedSocial, watchBlocked } from '../../support/planted-social.ts';
 import { planted } from '../../support/planted-violations.ts';
+import { edit, page, viewsWithFirst } from '../../support/planting-steps.ts';
 import { chat, SmallHistory } from '../../support/small-history.ts';
 
 /** Two messages, one read: nothing wrong with it. */
@@ -39,24 +42,13 @@ describe('the checker of the torture', () => {
 
   it('accepts edits and deletions that are there', () => {
     const small = quiet();
-    small.call(
-      'editMessage',
-      'ann',
-      { conversationId: chat, seq: 1, text: 'better', messageId: 'e1' },
-      { kind: 'ok', result: { seq: 1, editedAt: 11 } },
-    );
-    const views = small.views().map((view) => ({
-      ...view,
-      messages: new Map(
-        [...view.messages].map(([id, messages]) => [
-          id,
-          messages.map((message) =>
-            message.seq === 1 ? { ...message, text: 'better', editedAt: 11 } : message,
-          ),
-        ]),
-      ),
-    }));
-    expect(rulesBroken(small, views)).toEqual([]);
+    edit(small, 'better');
+    page(small, 'ann', {}); // Her own copy may come a moment later.
+    const [first] = small.views()[0]?.messages.get(chat) ?? [];
+    const message = { ...first!, text: 'better', editedAt: 11 };
+    for (const userId of ['ann', 'bob'])
+      small.tell(userId, { kind: 'edited', message, cursor: small.nextCursor() });
+    expect(rulesBroken(small, viewsWithFirst(small, { text: 'better', editedAt: 11 }))).toEqual([]);
   });
 
   it('accepts what is taken while a block is on its way, and what is refused under one', () => {
@@ -88,11 +80,14 @@ describe('the checker of the torture', () => {
     expect(rulesBroken(small)).toEqual([]);
   });
 
-  it.each([...planted, ...plantedSocial])('$rule: finds that $what', ({ rule, plant, views }) => {
-    const small = quiet();
-    plant?.(small);
-    expect(rulesBroken(small, views?.(small))).toContain(rule);
-  });
+  it.each([...planted, ...plantedSocial, ...plantedLosses, ...plantedRefusals])(
+    '$rule: finds that $what',
+    ({ rule, plant, views }) => {
+      const small = quiet();
+      plant?.(small);
+      expect(rulesBroken(small, views?.(small))).toContain(rule);
+    },
+  );
 
   it('shows the part of the history that a violation is made of', () => {
     const small = quiet();

@@ -6,6 +6,7 @@ import { Findings, type Violation } from '../violation.ts';
 export function checkBlocks(evidence: Evidence): readonly Violation[] {
   const found = new Findings('blocks');
   checkAccepted(evidence, found);
+  checkEdited(evidence, found);
   checkRefused(evidence, found);
   const endMs = Number.MAX_VALUE;
   for (const { userId, blocked } of evidence.views.values()) {
@@ -28,6 +29,21 @@ function checkAccepted(evidence: Evidence, found: Findings): void {
     if (evidence.blocks.during(peer, from, startMs, ack.endMs) !== 'on') continue;
     const cause = evidence.blocks.causeOf(peer, from, startMs);
     found.add(`${peer} had blocked ${from}, and ${messageId} was taken`, [cause, ...attempts]);
+  }
+}
+
+/** Edits are refused as messages are; what is deleted goes, whoever it comes from. */
+function checkEdited(evidence: Evidence, found: Findings): void {
+  for (const attempts of evidence.edits.values()) {
+    for (const calls of Map.groupBy(attempts, ({ params }) => params.messageId).values()) {
+      const ack = calls.find(({ outcome }) => outcome.kind === 'ok');
+      if (ack === undefined || !isDm(ack.params.conversationId)) continue;
+      const peer = otherOf(ack.params.conversationId, ack.userId);
+      const startMs = Math.min(...calls.map((call) => call.startMs));
+      if (evidence.blocks.during(peer, ack.userId, startMs, ack.endMs) !== 'on') continue;
+      const cause = evidence.blocks.causeOf(peer, ack.userId, startMs);
+      found.add(`${peer} had blocked ${ack.userId}, and an edit was taken`, [cause, ...calls]);
+    }
   }
 }
 

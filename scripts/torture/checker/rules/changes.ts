@@ -1,6 +1,6 @@
 import type { CallOf } from '../../history.ts';
 import { type Evidence, keyOf } from '../evidence.ts';
-import { mayHaveHappened } from '../outcome.ts';
+import { latestMs, mayHaveHappened } from '../outcome.ts';
 import { Findings, type Violation } from '../violation.ts';
 
 /** Acknowledged edits and deletions stay; those that were refused did not happen; the last edit wins. */
@@ -23,6 +23,12 @@ export function checkChanges(evidence: Evidence): readonly Violation[] {
   return found.violations;
 }
 
+/** When an edit had happened, by all attempts at it: a repeat of what was acknowledged changes nothing more. */
+export function doneMs(attempts: readonly CallOf<'editMessage'>[]): number {
+  const acked = attempts.filter(({ outcome }) => outcome.kind === 'ok').map(({ endMs }) => endMs);
+  return acked.length > 0 ? Math.min(...acked) : Math.max(-Infinity, ...attempts.map(latestMs));
+}
+
 function checkEdits(
   edits: readonly CallOf<'editMessage'>[],
   text: string,
@@ -30,7 +36,7 @@ function checkEdits(
   found: Findings,
 ): void {
   const shown = edits.filter(({ params }) => params.text === text);
-  const shownEndMs = Math.max(-Infinity, ...shown.map(({ endMs }) => endMs));
+  const shownEndMs = doneMs(shown);
   const later = edits.find(({ params, outcome, startMs, endMs }) => {
     if (outcome.kind !== 'ok' || params.text === text) return false;
     const first = Math.min(

@@ -12,12 +12,16 @@ export function checkCounters(evidence: Evidence): readonly Violation[] {
     for (const { conversationId, readSeq, unread } of call.outcome.result.conversations)
       checkCount(evidence, call, conversationId, readSeq, unread, found);
   }
-  for (const call of evidence.history.callsOf('markRead')) {
+  for (const call of [
+    ...evidence.history.callsOf('markRead'),
+    ...evidence.history.callsOf('markDelivered'),
+  ]) {
     if (call.outcome.kind !== 'ok') continue;
     const { seq, unread } = call.outcome.result;
     if (seq < call.params.seq)
       found.add(`${call.userId} marked ${call.params.seq}, the mark is ${seq}`, [call]);
-    checkCount(evidence, call, call.params.conversationId, seq, unread, found);
+    if (call.method === 'markRead')
+      checkCount(evidence, call, call.params.conversationId, seq, unread, found);
   }
   return found.violations;
 }

@@ -6,16 +6,33 @@ import { Findings, type Violation } from '../violation.ts';
 /** G5: in the end all copies of a conversation are the same, and each side knows the other's marks. */
 export function checkEqualCopies(evidence: Evidence): readonly Violation[] {
   const found = new Findings('G5');
-  const first = new Map<string, FinalView>();
-  for (const view of evidence.views.values()) {
-    for (const conversationId of view.messages.keys()) {
-      const other = first.get(conversationId);
-      if (other === undefined) first.set(conversationId, view);
-      else checkPair(evidence, conversationId, other, view, found);
-    }
+  const views = [...evidence.views.values()];
+  for (const conversationId of new Set(views.flatMap(({ messages }) => [...messages.keys()]))) {
+    // In a dm each of the two has a copy, also who is told that there is no such conversation.
+    const [first, ...others] = isDm(conversationId)
+      ? dmUsers(conversationId).flatMap((userId) => evidence.views.get(userId) ?? [])
+      : views.filter(({ messages }) => messages.has(conversationId));
+    if (first === undefined) continue;
+    for (const other of others) checkPair(evidence, conversationId, first, other, found);
   }
+  checkListed(evidence, found);
   checkMarks(evidence, found);
   return found.violations;
+}
+
+/** Who has a copy of a dm has it in the list. */
+function checkListed(evidence: Evidence, found: Findings): void {
+  for (const { userId, conversations, messages } of evidence.views.values()) {
+    const listed = new Set(conversations.map(({ conversationId }) => conversationId));
+    for (const [conversationId, list] of messages) {
+      const last = list.at(-1);
+      if (last === undefined || !isDm(conversationId) || listed.has(conversationId)) continue;
+      found.addUnlessHealed(
+        `${userId} has messages of ${conversationId}, which is not in the list`,
+        evidence.sends.get(keyOf(conversationId, last.messageId))?.attempts ?? [],
+      );
+    }
+  }
 }
 
 function checkPair(

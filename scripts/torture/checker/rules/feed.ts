@@ -1,6 +1,6 @@
-import type { Change } from '../../client/protocol-shapes.ts';
-import type { Feed, PushRecord } from '../../history.ts';
-import type { Evidence } from '../evidence.ts';
+import type { Change, Message } from '../../client/protocol-shapes.ts';
+import type { Feed, FinalView, PushRecord } from '../../history.ts';
+import { type Evidence, keyOf } from '../evidence.ts';
 import { type Opening, openingsOf } from '../openings.ts';
 import { Findings, type Violation } from '../violation.ts';
 
@@ -167,8 +167,33 @@ function checkAgainstView(evidence: Evidence, userId: string, found: Findings): 
     }
   }
   for (const { conversationId, readSeq } of view.conversations) {
-    const told = marks.get(conversationId);
-    if (told !== undefined && told !== readSeq && !evidence.hasLeft(userId, conversationId))
+    // Where counting begins for who came later is not told.
+    const told = marks.get(conversationId) ?? (evidence.isLate(userId, conversationId) ? readSeq : 0);
+    if (told !== readSeq && !evidence.hasLeft(userId, conversationId))
       found.addUnlessHealed(`${userId} has read ${conversationId} to ${readSeq}, the feed says ${told}`, []);
+  }
+  checkLast(evidence, view, feed, found);
+}
+
+/** What the feed told last of a message is how it is: edited, deleted, and there. */
+function checkLast(evidence: Evidence, { userId, messages }: FinalView, feed: Feed, found: Findings): void {
+  const last = new Map<string, Message>();
+  for (const change of feed.changes)
+    if (change.kind === 'message' || change.kind === 'edited' || change.kind === 'deleted')
+      last.set(keyOf(change.message.conversationId, change.message.seq), change.message);
+  const copies = new Map(
+    [...messages].flatMap(([id, list]) => list.map((message) => [keyOf(id, message.seq), message] as const)),
+  );
+  for (const [key, told] of last) {
+    const { conversationId, seq } = told;
+    if (evidence.hasLeft(userId, conversationId)) continue;
+    const copy = copies.get(key);
+    const fields = ({ text, editedAt, deletedAt }: Message): string =>
+      JSON.stringify([text, editedAt ?? null, deletedAt ?? null]);
+    if (copy !== undefined && fields(copy) === fields(told)) continue;
+    found.addUnlessHealed(
+      `${userId} has seq ${seq} of ${conversationId} as ${copy === undefined ? 'nothing' : fields(copy)}, the feed said last ${fields(told)}`,
+      [...(evidence.edits.get(key) ?? []), ...(evidence.deletions.get(key) ?? [])],
+    );
   }
 }

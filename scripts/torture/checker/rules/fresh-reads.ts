@@ -1,4 +1,4 @@
-import { type CallShapes, isDm } from '../../client/protocol-shapes.ts';
+import { type CallShapes, dmUsers, isDm } from '../../client/protocol-shapes.ts';
 import type { CallOf, HistoryRecord } from '../../history.ts';
 import { type Acked, type Evidence, HighWater, keyOf } from '../evidence.ts';
 import { Findings, type Violation } from '../violation.ts';
@@ -14,8 +14,19 @@ export function checkFreshReads(evidence: Evidence): readonly Violation[] {
   for (const call of evidence.history.callsOf('getMessages')) {
     if (isOk(call)) checkPage(evidence, acked, call, found);
   }
+  const dms = Map.groupBy(
+    [...evidence.acked.keys()].filter(isDm).flatMap((id) => dmUsers(id).map((user) => ({ id, user }))),
+    ({ user }) => user,
+  );
   for (const call of evidence.history.callsOf('getConversations')) {
-    if (isOk(call)) checkList(evidence, acked, call, found);
+    if (!isOk(call)) continue;
+    checkList(evidence, acked, call, found);
+    checkListed(
+      acked,
+      call,
+      (dms.get(call.userId) ?? []).map(({ id }) => id),
+      found,
+    );
   }
   checkChanges(evidence, found);
   checkNeverBack(evidence, found);
@@ -97,6 +108,26 @@ function checkList(
     const known = acked.before(userId, conversationId, startMs);
     if (known === undefined || known.value <= lastSeq) continue;
     found.add(`${userId}'s list had ${conversationId} at ${lastSeq} after ${known.value} was acknowledged`, [
+      known.cause,
+      call,
+    ]);
+  }
+}
+
+/** Nothing that was written to somebody is missing in the whole list. */
+function checkListed(
+  acked: AckedWater,
+  call: OkRead<'getConversations'>,
+  dms: readonly string[],
+  found: Findings,
+): void {
+  const { userId, startMs, params, outcome } = call;
+  if (params.offset > 0 || outcome.result.hasMore) return;
+  const listed = new Set(outcome.result.conversations.map(({ conversationId }) => conversationId));
+  for (const conversationId of dms) {
+    const known = acked.before(userId, conversationId, startMs);
+    if (known === undefined || listed.has(conversationId)) continue;
+    found.add(`${userId}'s list lacked ${conversationId} after ${known.value} was acknowledged`, [
       known.cause,
       call,
     ]);
@@ -200,6 +231,23 @@ function* readingsOf(evidence: Evidence): Iterable<Reading> {
         yield { ...at, series: `the peer's read mark ${of}`, value: peerReadSeq };
       if (peerDeliveredSeq !== undefined)
         yield { ...at, series: `the peer's delivered mark ${of}`, value: peerDeliveredSeq };
+    }
+  }
+  yield* markReadings(evidence);
+}
+
+/** An answer to a mark says where it is then. */
+function* markReadings(evidence: Evidence): Iterable<Reading> {
+  for (const [method, name] of [
+    ['markRead', 'read'],
+    ['markDelivered', 'delivered'],
+  ] as const) {
+    for (const record of evidence.history.callsOf(method)) {
+      const { userId, startMs, endMs, outcome } = record;
+      const { conversationId } = record.params;
+      if (outcome.kind !== 'ok' || evidence.hasLeft(userId, conversationId)) continue;
+      const series = `${name} mark of ${userId} in ${conversationId}`;
+      yield { series, startMs, endMs, value: outcome.result.seq, record };
     }
   }
 }

@@ -14,6 +14,14 @@ export function checkIdempotence(evidence: Evidence): readonly Violation[] {
     if (other !== undefined) found.add(`${messageId} was answered in two ways`, [first, other]);
     const fresh = acks.filter(({ outcome }) => !outcome.result.duplicate);
     if (fresh.length > 1) found.add(`${messageId} was new more than once`, fresh);
+    const late = fresh.find(({ startMs }) => acks.some(({ endMs }) => endMs < startMs));
+    if (late !== undefined && fresh.length === 1)
+      found.add(`${messageId} was new when it was repeated`, acks);
+    for (const ack of acks) {
+      const { params, outcome } = ack;
+      if (outcome.result.messageId !== messageId || outcome.result.conversationId !== params.conversationId)
+        found.add(`${messageId} was answered as another message`, [ack]);
+    }
   }
   for (const { userId, messages } of evidence.views.values()) {
     for (const [conversationId, list] of messages) {

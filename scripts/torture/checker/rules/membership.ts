@@ -1,5 +1,6 @@
+import { isDm } from '../../client/protocol-shapes.ts';
 import { type Evidence, keyOf } from '../evidence.ts';
-import { mayHaveHappened } from '../outcome.ts';
+import { latestMs, mayHaveHappened } from '../outcome.ts';
 import type { CallRecord } from '../../history.ts';
 import { Findings, type Violation } from '../violation.ts';
 
@@ -26,15 +27,68 @@ export function checkMembership(evidence: Evidence): readonly Violation[] {
         [last.call],
       );
     }
-    if (last.isIn) continue;
-    for (const call of evidence.history.callsOf('getMessages')) {
-      if (call.userId !== userId || call.params.conversationId !== conversationId) continue;
-      if (call.startMs > last.call.endMs && call.outcome.kind === 'ok')
-        found.add(`${userId} read ${conversationId} after having gone`, [last.call, call]);
-    }
+    if (!last.isIn) checkGone(evidence, userId, conversationId, last.call, found);
   }
   checkLists(evidence, found);
+  checkNames(evidence, found);
   return found.violations;
+}
+
+/** Who has gone reads nothing, writes nothing, is shown nothing that was written since, and is on nobody's list. */
+function checkGone(
+  evidence: Evidence,
+  userId: string,
+  conversationId: string,
+  gone: CallRecord,
+  found: Findings,
+): void {
+  for (const call of evidence.history.callsOf('getMessages')) {
+    if (call.userId !== userId || call.params.conversationId !== conversationId) continue;
+    if (call.startMs > gone.endMs && call.outcome.kind === 'ok')
+      found.add(`${userId} read ${conversationId} after having gone`, [gone, call]);
+  }
+  for (const call of evidence.acked.get(conversationId) ?? []) {
+    const sent = evidence.sends.get(keyOf(conversationId, call.params.messageId));
+    if (call.userId === userId && (sent?.startMs ?? 0) > gone.endMs)
+      found.add(`${userId} wrote to ${conversationId} after having gone`, [gone, call]);
+  }
+  for (const { message, userId: reader, record } of evidence.sightings) {
+    if (reader !== userId || message.conversationId !== conversationId) continue;
+    const sent = evidence.sends.get(keyOf(conversationId, message.messageId));
+    if ((sent?.startMs ?? 0) > gone.endMs)
+      found.add(`${userId} saw ${message.messageId} of ${conversationId} after having gone`, [gone, record]);
+  }
+  for (const view of evidence.views.values()) {
+    if (view.members.get(conversationId)?.some((member) => member.userId === userId) === true)
+      found.addUnlessHealed(
+        `${userId} is out of ${conversationId}, and on ${view.userId}'s list of members`,
+        [gone],
+      );
+  }
+}
+
+/** A group has one name for all, which somebody gave it. */
+function checkNames(evidence: Evidence, found: Findings): void {
+  const { history } = evidence;
+  const given = new Map<string, Set<string>>();
+  const give = (conversationId: string, name: string): unknown =>
+    given.set(conversationId, (given.get(conversationId) ?? new Set()).add(name));
+  for (const { params, outcome } of history.callsOf('createGroup'))
+    if (outcome.kind === 'ok') give(outcome.result.conversationId, params.name);
+  for (const { params, outcome } of history.callsOf('renameGroup'))
+    if (mayHaveHappened(outcome)) give(params.conversationId, params.name);
+  const first = new Map<string, string>();
+  for (const { userId, conversations } of evidence.views.values()) {
+    for (const { conversationId, name } of conversations) {
+      if (isDm(conversationId)) continue;
+      const other = first.get(conversationId) ?? name;
+      first.set(conversationId, other);
+      if (name !== other)
+        found.addUnlessHealed(`${userId} knows ${conversationId} as ${name}, another one as ${other}`, []);
+      if (given.get(conversationId)?.has(name) === false)
+        found.addUnlessHealed(`${userId} knows ${conversationId} as ${name}, which nobody called it`, []);
+    }
+  }
 }
 
 /** All who are in have the same list of members, themselves in it, with one owner. */
@@ -96,6 +150,6 @@ function lastSureStep(steps: readonly Step[]): Step | undefined {
     .toSorted((a, b) => a.startMs - b.startMs)
     .at(-1);
   if (last === undefined) return undefined;
-  const isOpen = steps.some(({ isIn, call }) => isIn !== last.isIn && call.endMs > last.startMs);
+  const isOpen = steps.some(({ isIn, call }) => isIn !== last.isIn && latestMs(call) > last.startMs);
   return isOpen ? undefined : last;
 }

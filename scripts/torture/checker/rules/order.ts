@@ -1,3 +1,4 @@
+import { isDm } from '../../client/protocol-shapes.ts';
 import { type Acked, type Evidence, HighWater, keyOf } from '../evidence.ts';
 import type { HistoryRecord } from '../../history.ts';
 import { Findings, type Violation } from '../violation.ts';
@@ -9,6 +10,11 @@ export function checkOrder(evidence: Evidence): readonly Violation[] {
     for (const [conversationId, list] of messages) {
       const wrong = list.find(({ seq }, place) => seq <= (list[place - 1]?.seq ?? 0));
       if (wrong !== undefined) found.add(`${userId}: ${conversationId} is not sorted at ${wrong.seq}`, []);
+      const gap = isDm(conversationId) ? undefined : list.find(({ seq }, place) => seq !== place + 1);
+      if (gap !== undefined)
+        found.add(`${userId}: ${conversationId} has no message just below ${gap.seq}`, [
+          ...(evidence.sends.get(keyOf(conversationId, gap.messageId))?.attempts ?? []),
+        ]);
     }
   }
   for (const acked of evidence.acked.values()) {
@@ -45,7 +51,8 @@ function checkConnections(evidence: Evidence, acked: readonly Acked[], found: Fi
   const last = new Map<number, Acked>();
   for (const call of acked.toSorted((a, b) => a.startMs - b.startMs)) {
     const sent = evidence.sends.get(keyOf(call.params.conversationId, call.params.messageId));
-    if (sent?.attempts.length !== 1) continue; // Another attempt may have given it another place.
+    // Another attempt may have given it another place; a repeat of what was acknowledged does not.
+    if (sent?.attempts.some((other) => other !== call && other.startMs < call.endMs) !== false) continue;
     const before = last.get(call.connection);
     if (before !== undefined && seqOf(before) > seqOf(call)) {
       found.add(

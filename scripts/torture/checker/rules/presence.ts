@@ -39,6 +39,7 @@ export function checkPresence(evidence: Evidence): readonly Violation[] {
     }
   }
   if (attendance === undefined) return found.violations;
+  checkWatched(evidence, attendance, found);
   for (const { watcher, presence, record } of lastTold(evidence, attendance)) {
     const { userId, online } = presence;
     const expected = expectedOf(evidence, watcher, userId, attendance);
@@ -48,6 +49,21 @@ export function checkPresence(evidence: Evidence): readonly Violation[] {
       ]);
   }
   return found.violations;
+}
+
+/** Who was there all the time could watch. */
+function checkWatched({ history }: Evidence, attendance: Attendance, found: Findings): void {
+  const { sinceMs, atMs, connections } = attendance;
+  const asked = history.callsOf('watchPresence').filter(({ startMs }) => startMs >= sinceMs);
+  const answered = asked.filter(({ outcome, endMs }) => outcome.kind === 'ok' && endMs <= atMs);
+  const watching = new Set(answered.map(({ connection }) => connection));
+  for (const { userId, connection, endMs } of history.callsOf('session.open')) {
+    if (!connections.has(connection) || endMs >= sinceMs || watching.has(connection)) continue;
+    found.add(
+      `${userId} asked who is there, and was not told`,
+      asked.filter((call) => call.connection === connection).slice(-3),
+    );
+  }
 }
 
 /** How many states had to be right, for who wants to know whether anything was looked at. */

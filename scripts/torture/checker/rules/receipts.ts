@@ -95,7 +95,13 @@ function checkEnd(
       // What was marked in a group under a block comes with the next mark.
       if (!isDm(conversationId) && !evidence.blocks.neverBlocked(listener, userId)) continue;
       const theirs = view.conversations.find((one) => one.conversationId === conversationId);
-      const last = told.get(keyOf(conversationId, userId))?.readSeq ?? 0;
+      const { readSeq: last = 0, deliveredSeq = 0 } = told.get(keyOf(conversationId, userId)) ?? {};
+      const delivered = deliveredTo(evidence, conversationId, userId);
+      if (deliveredSeq < delivered)
+        found.addUnlessHealed(
+          `${delivered} of ${conversationId} is delivered to ${userId}, the last that ${listener} was told is ${deliveredSeq}`,
+          marksOf(evidence, conversationId, userId),
+        );
       if (theirs !== undefined && theirs.readSeq !== last)
         found.addUnlessHealed(
           `${userId} has read ${conversationId} to ${theirs.readSeq}, the last that ${listener} was told is ${last}`,
@@ -121,18 +127,7 @@ function checkMembers(evidence: Evidence, { userId: asker, members }: FinalView,
           marksOf(evidence, conversationId, userId),
         );
       if (isUnsteady(evidence, conversationId, userId)) continue;
-      const delivered = Math.max(
-        0,
-        ...evidence.history
-          .callsOf('markDelivered')
-          .map((call) =>
-            call.userId === userId &&
-            call.params.conversationId === conversationId &&
-            call.outcome.kind === 'ok'
-              ? call.outcome.result.seq
-              : 0,
-          ),
-      );
+      const delivered = deliveredTo(evidence, conversationId, userId);
       if (deliveredSeq < delivered)
         found.addUnlessHealed(
           `${delivered} of ${conversationId} is delivered to ${userId}, ${asker}'s list of members says ${deliveredSeq}`,
@@ -140,6 +135,18 @@ function checkMembers(evidence: Evidence, { userId: asker, members }: FinalView,
         );
     }
   }
+}
+
+/** The greatest delivered mark that was acknowledged. */
+function deliveredTo({ history }: Evidence, conversationId: string, userId: string): number {
+  const marks = history
+    .callsOf('markDelivered')
+    .map((call) =>
+      call.userId === userId && call.params.conversationId === conversationId && call.outcome.kind === 'ok'
+        ? call.outcome.result.seq
+        : 0,
+    );
+  return Math.max(0, ...marks);
 }
 
 function marksText({ deliveredSeq, readSeq }: Marks): string {

@@ -17,11 +17,19 @@ export function checkSafeRetry(evidence: Evidence): readonly Violation[] {
     if (sighting === undefined) continue;
     found.add(`${messageId} was refused for good, and is there`, [...attempts, sighting.record]);
   }
+  const waiting = new Set(evidence.history.stuck);
   for (const { attempts, messageId, acks } of evidence.sends.values()) {
     const last = attempts.at(-1);
     if (last === undefined || acks.length > 0 || !mayHaveHappened(last.outcome)) continue;
     if (!evidence.history.stuck.includes(last.userId)) continue;
     found.add(`${messageId} could not be sent after all was well again`, attempts.slice(-3));
+    waiting.delete(last.userId);
+  }
+  for (const userId of waiting) {
+    const failed = [...evidence.history.allCalls()]
+      .filter((call) => call.userId === userId && call.outcome.kind !== 'ok' && mayHaveHappened(call.outcome))
+      .toSorted((a, b) => a.startMs - b.startMs);
+    found.add(`${userId} had calls that failed when all had been well for long`, failed.slice(-3));
   }
   return found.violations;
 }

@@ -47,7 +47,7 @@ function checkHeard(evidence: Evidence, found: Findings): void {
   );
   const typed = new Map<string, CallOf<'typing'>[]>();
   for (const call of evidence.history.callsOf('typing')) {
-    if (call.startMs < sinceMs || call.endMs > atMs || call.outcome.kind !== 'ok') continue;
+    if (call.startMs < sinceMs || call.startMs > atMs) continue;
     const key = `${call.params.conversationId} ${call.userId}`;
     typed.set(key, [...(typed.get(key) ?? []), call]);
   }
