@@ -190,23 +190,35 @@ async function run(options: Options): Promise<Report> {
   }
 }
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '14' },
-    'quiet-seconds': { type: 'string', default: '6' },
-    only: { type: 'string' },
-    profile: { type: 'string' },
-  },
-});
-const [seconds, quietSeconds] = [Number(values.seconds), Number(values['quiet-seconds'])];
-const names = values.only?.split(',') ?? Object.keys(attacks);
-const areTimes = [seconds, quietSeconds].every((time) => time >= 1 && time <= 120);
-if (!areTimes || names.some((name) => attacks[name] === undefined)) {
+/** Undefined where the command is not called as `usage` says. */
+function optionsOf(args: string[]): Options | undefined {
+  const { values } = parseArgs({
+    args,
+    options: {
+      seconds: { type: 'string', default: '14' },
+      'quiet-seconds': { type: 'string', default: '6' },
+      only: { type: 'string' },
+      profile: { type: 'string' },
+    },
+  });
+  const [seconds, quietSeconds] = [Number(values.seconds), Number(values['quiet-seconds'])];
+  const names = values.only?.split(',') ?? Object.keys(attacks);
+  const areTimes = [seconds, quietSeconds].every((time) => time >= 1 && time <= 120);
+  if (!areTimes || names.some((name) => attacks[name] === undefined)) return undefined;
+  return { forMs: seconds * 1_000, quietMs: quietSeconds * 1_000, names, profileFolder: values.profile };
+}
+
+let options: Options | undefined;
+try {
+  options = optionsOf(process.argv.slice(2));
+} catch (error) {
+  console.error(`${(error as Error).message}\n`);
+}
+if (options === undefined) {
   console.error(usage);
   process.exitCode = 2;
 } else {
-  const [forMs, quietMs] = [seconds * 1_000, quietSeconds * 1_000];
-  const report = await run({ forMs, quietMs, names, profileFolder: values.profile });
+  const report = await run(options);
   console.log(JSON.stringify(report));
   process.exitCode = report.ok ? 0 : 1;
 }

@@ -24,7 +24,12 @@ function optionsOf(args: string[]): { hbaseServers: string[]; awayMs: number } |
   return { hbaseServers: values.hbase.split(','), awayMs: seconds * 1_000 };
 }
 
-const options = optionsOf(process.argv.slice(2));
+let options: ReturnType<typeof optionsOf>;
+try {
+  options = optionsOf(process.argv.slice(2));
+} catch (error) {
+  console.error(`${(error as Error).message}\n`);
+}
 if (options === undefined) {
   console.error(usage);
   process.exitCode = 2;

@@ -84,7 +84,10 @@ async function bench(command: Command, flags: BenchFlags): Promise<void> {
     command.error('error: --online is at most --members', { exitCode: usageExitCode });
   }
   if (flags.url === undefined && scenario !== 'group') {
-    command.error('error: --url is needed but for the group scenario', { exitCode: usageExitCode });
+    command.error(
+      'error: --url is needed, as in --url ws://127.0.0.1:7400; without it only --scenario group runs',
+      { exitCode: usageExitCode },
+    );
   }
   if (scenario === 'connect' && flags.rate !== undefined) {
     command.error('error: --rate does not go with the connect scenario', { exitCode: usageExitCode });

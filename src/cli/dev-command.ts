@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { DevCluster } from './dev-cluster.ts';
+import { claimDevFolder } from './dev-folder.ts';
 import { devOpsOffset, devPlans, type DevPlace } from './dev-plans.ts';
+import { startFailure } from './start-failure.ts';
 
 const nodesMax = 16;
 const portMax = 65_535 - devOpsOffset - nodesMax;
@@ -28,6 +30,7 @@ export function devCommand(): Command {
     )
     .option('--data <dir>', 'where messages and keys are kept', '.data')
     .action(async (flags: DevPlace) => {
+      await keepFolder(flags.data);
       const cluster = new DevCluster();
       const isStopping = stopAtSignal(cluster);
       const started = cluster.start(devPlans(flags)).then(() => 'started' as const);
@@ -37,6 +40,17 @@ export function devCommand(): Command {
       await cluster.stop();
       process.exit(exitCode);
     });
+}
+
+/** Ends this process where the folder can't be this cluster's. */
+async function keepFolder(folder: string): Promise<void> {
+  const obstacle = await claimDevFolder(folder).then(
+    (isOurs) => (isOurs ? undefined : `a cluster runs in ${folder} already; --data names another folder`),
+    startFailure,
+  );
+  if (obstacle === undefined) return;
+  process.stderr.write(`mailring could not start: ${obstacle}\n`);
+  process.exit(1);
 }
 
 /** @returns whether a signal has come */

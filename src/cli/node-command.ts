@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { startNode } from '../node.ts';
 import { runUntilSignal } from './run-until-signal.ts';
+import { checkSettingFiles } from './setting-files.ts';
 import { addSettingOptions, settingsOf } from './setting-options.ts';
 
 /** `mailring node`: one node, until SIGTERM or Ctrl-C. */
@@ -8,6 +9,9 @@ export function nodeCommand(): Command {
   const command = new Command('node').description('run one node of a cluster');
   return addSettingOptions(command).action(async () => {
     const settings = settingsOf(command);
-    await runUntilSignal(async () => [await startNode(settings)]);
+    await runUntilSignal(async () => {
+      checkSettingFiles(settings);
+      return [await startNode(settings)];
+    });
   });
 }

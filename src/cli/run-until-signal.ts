@@ -1,5 +1,6 @@
 import { ConfigError } from '../config/config-error.ts';
 import { usageExitCode } from './setting-options.ts';
+import { startFailure } from './start-failure.ts';
 
 /** What was started: where it serves, and how to end it. */
 export interface Running {
@@ -31,9 +32,7 @@ export async function runUntilSignal(start: () => Promise<readonly Running[]>): 
   try {
     nodes = await start();
   } catch (error) {
-    process.stderr.write(
-      `mailring could not start: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
+    process.stderr.write(`mailring could not start: ${startFailure(error)}\n`);
     process.exit(error instanceof ConfigError ? usageExitCode : 1);
   }
   let firstSignalMs: number | undefined;

@@ -162,6 +162,8 @@ function parsed(text: string): object | undefined {
 function errorOf(answer: object | undefined, otherwise: string): RingApiError {
   if (answer === undefined || !('error' in answer)) return new RingApiError('unreachable', otherwise);
   const { code, message, risk } = (answer as ControlErrorBody).error;
+  // The port for clients has numbers for codes.
+  if (typeof code !== 'string') return new RingApiError('unreachable', otherwise);
   return new RingApiError(code, message, risk);
 }
 

@@ -288,4 +288,12 @@ describe('wrong usage', () => {
     expect(process.exitCode).toBe(1);
     expect(err).toContain('no answer from http://127.0.0.1:1');
   });
+
+  it("a node's port for clients is told from that for operations", async () => {
+    const error = { code: -32003, message: 'there is nothing here', data: { kind: 'not_found' } };
+    const answer = Response.json({ error }, { status: 404 });
+    vi.spyOn(globalThis, 'fetch').mockResolvedValueOnce(answer);
+    expect(await ring('show')).toBe(1);
+    expect(err).toContain("answered 404: is it a node's operations address?");
+  });
 });
