@@ -7,8 +7,8 @@ import { createServer } from 'node:net';
  * does it, as for single nodes (`node-claim.ts`); on other systems nobody is refused.
  */
 export async function claimDevFolder(folder: string): Promise<boolean> {
-  if (process.platform !== 'linux') return true;
   await mkdir(folder, { recursive: true });
+  if (process.platform !== 'linux') return true;
   const { dev, ino } = await stat(folder);
   const lock = createServer((socket) => socket.destroy()).unref();
   return new Promise((resolve) => {
