@@ -87,6 +87,8 @@ export class History {
   readonly closed = new Set<number>();
   /** Users with calls that still failed when all had been well for a while. */
   readonly stuck: string[] = [];
+  /** Cursors that a poll ended with, by user and cursor: nothing came between them and the one that stands here. */
+  readonly sameCursors = new Map<string, string>();
   attendance: Attendance | undefined;
   /** A group that ever had more members than this may be a large one. */
   readonly smallMembersMax: number;

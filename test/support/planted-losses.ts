@@ -91,6 +91,30 @@ const copies: readonly Planted[] = [
       })),
   },
   {
+    what: 'a first change is not pushed to who began at a cursor of no change',
+    rule: 'G8',
+    plant: (small) => {
+      const listening = { connection: 3, startMs: -2, endMs: -1 };
+      const begun = { kind: 'ok', result: { cursor: 'c00', nodeId: 'n1' } } as const;
+      small.call('session.open', 'bob', { token: '', deviceId: 'd2' }, begun, listening);
+      small.history.closed.add(3);
+      const heard = small.history.pushes.findLast(({ userId }) => userId === 'bob');
+      small.history.pushes.push({ ...heard!, connection: 3 });
+    },
+  },
+  {
+    what: 'a change is not pushed to who goes on from the end of a poll',
+    rule: 'G8',
+    plant: (small) => {
+      small.history.sameCursors.set('bob p1', 'c0');
+      const begun = { kind: 'ok', result: { cursor: 'p1' } } as const;
+      small.call('GET /v1/changes', 'bob', { since: 'p1' }, begun, { connection: 3 });
+      small.history.closed.add(3);
+      const heard = small.history.pushes.findLast(({ userId }) => userId === 'bob');
+      small.history.pushes.push({ ...heard!, connection: 3 });
+    },
+  },
+  {
     what: 'the feed begins anew without need',
     rule: 'G8',
     plant: (small) =>

@@ -36,6 +36,12 @@ export class CallLog {
     this.#history.notes.push({ kind: 'note', ...actor, atMs: this.#now(), note });
   }
 
+  /** A page ended with `cursor` after all that came up to `before`. */
+  pageEnded({ userId }: Actor, before: string, cursor: string): void {
+    const key = `${userId} ${cursor}`;
+    if (cursor !== before && !this.#history.sameCursors.has(key)) this.#history.sameCursors.set(key, before);
+  }
+
   closed({ connection }: Actor): void {
     this.#history.closed.add(connection);
   }

@@ -166,6 +166,7 @@ export class HttpLine implements Line {
           log.answered(record, { kind: 'result', result: { cursor: this.#cursor ?? '' } });
         for (const change of page.changes ?? []) this.#heard(actor, change);
         if (page.reset === true) log.noted(actor, { method: 'reset', since: this.#cursor ?? '' });
+        else log.pageEnded(actor, this.#cursor ?? '', page.cursor);
         this.#cursor = page.cursor;
         if (page.reset === true) return;
       }

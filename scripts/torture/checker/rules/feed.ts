@@ -1,4 +1,4 @@
-import type { Change, Message } from '../../client/protocol-shapes.ts';
+import type { Change, Message, Method } from '../../client/protocol-shapes.ts';
 import type { Feed, FinalView, PushRecord } from '../../history.ts';
 import { type Evidence, keyOf } from '../evidence.ts';
 import { type Opening, openingsOf } from '../openings.ts';
@@ -9,13 +9,14 @@ export function checkFeed(evidence: Evidence): readonly Violation[] {
   const found = new Findings('G8');
   const pushes = Map.groupBy(evidence.history.pushes, ({ connection }) => connection);
   const places = new Map<string, Places>();
+  const firstMs = firstActMs(evidence);
   for (const open of openingsOf(evidence.history)) {
-    const { userId, connection, cursor } = open;
+    const { userId, connection } = open;
     const feed = evidence.history.feedOf(userId);
     if (feed.wasReset) continue;
     const known = places.get(userId) ?? placesOf(feed);
     places.set(userId, known);
-    const state = { feed, places: known, open, start: known.get(cursor) };
+    const state = { feed, places: known, open, start: startOf(evidence, known, open, firstMs) };
     checkConnection(evidence, state, pushes.get(connection) ?? [], found);
   }
   for (const userId of evidence.views.keys()) checkAgainstView(evidence, userId, found);
@@ -82,6 +83,34 @@ function checkConnection(
   const gap = missed(place + 1, feed.changes.length);
   if (gap !== undefined)
     found.addUnlessHealed(`${userId} is connected and was not pushed ${JSON.stringify(gap)}`, [open, last]);
+}
+
+/** When anybody first did something that feeds could tell of. */
+function firstActMs({ history }: Evidence): number {
+  const isListening = (method: Method): boolean =>
+    method === 'session.open' || method === 'getChanges' || method.startsWith('GET ');
+  let firstMs = Infinity;
+  for (const { method, startMs } of history.allCalls())
+    if (!isListening(method)) firstMs = Math.min(firstMs, startMs);
+  return firstMs;
+}
+
+/**
+ * Not each cursor is that of a change. Before anybody did anything all are the same place, and of one that a poll ended with
+ * it is known which other one was before it.
+ */
+function startOf({ history }: Evidence, places: Places, open: Opening, firstMs: number): number | undefined {
+  const { userId, startMs, endMs, outcome } = open;
+  const isNew = open.method === 'session.open' && open.params.since === undefined;
+  const knownMs = isNew ? endMs : startMs;
+  let cursor = outcome.kind === 'ok' ? outcome.result.cursor : undefined;
+  for (const tried = new Set<string>(); cursor !== undefined && !tried.has(cursor);) {
+    const place = places.get(cursor);
+    if (place !== undefined) return place;
+    tried.add(cursor);
+    cursor = history.sameCursors.get(`${userId} ${cursor}`);
+  }
+  return knownMs < firstMs ? -1 : undefined;
 }
 
 /** Cursors also say how far one's large groups were by then: in the feed the same change has another one. */
