@@ -24,10 +24,13 @@ const sameSignalMs = 500;
 
 /**
  * Starts nodes, prints `ready <url>` for each, and stops them at SIGTERM or Ctrl-C; a second one, more than half
- * a second later, ends at once. Exit code 1 where the start or the stop fails, or is cut short; 2 where the start shows
+ * a second later, ends at once, as kill -9 does. Exit code 1 where the start or the stop fails; 2 where the start shows
  * that settings are wrong.
  */
 export async function runUntilSignal(start: () => Promise<readonly Running[]>): Promise<void> {
+  // Whoever has started this as part of something greater is gone, maybe by kill -9: this is to end as it did.
+  process.once('disconnect', endNow);
+  if ('connected' in process && !process.connected) endNow();
   let nodes: readonly Running[];
   try {
     nodes = await start();
@@ -39,7 +42,7 @@ export async function runUntilSignal(start: () => Promise<readonly Running[]>): 
   const stop = (): void => {
     const nowMs = performance.now();
     if (firstSignalMs !== undefined) {
-      if (nowMs - firstSignalMs > sameSignalMs) process.exit(1);
+      if (nowMs - firstSignalMs > sameSignalMs) endNow();
       return;
     }
     firstSignalMs = nowMs;
@@ -50,8 +53,6 @@ export async function runUntilSignal(start: () => Promise<readonly Running[]>): 
   // Only now: who reads this may send a signal at once.
   for (const { url } of nodes) process.stdout.write(`ready ${url}\n`);
   process.send?.('ready');
-  // Whoever has started this as part of something greater is gone, maybe by kill -9: this is to end as it did.
-  process.once('disconnect', () => process.exit(1));
   for (const { failed } of nodes) {
     void failed?.then((reason) => {
       process.stderr.write(`mailring ends: ${reason}\n`);
@@ -60,12 +61,20 @@ export async function runUntilSignal(start: () => Promise<readonly Running[]>): 
   }
 }
 
+/**
+ * Ends the process with work under way. `process.exit` waits for libuv's threads: one may be in the middle of a
+ * transaction of LMDB and wait for this thread in turn, for ever, with the lock without which no other node can write.
+ */
+function endNow(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
 /** Ends the process with the nodes, or without them when they take too long. */
 function stopAll(nodes: readonly Running[], exitCode = 0): void {
   const stopMaxMs = Math.max(...nodes.map((node) => node.stopMaxMs ?? defaultStopMaxMs));
   setTimeout(() => {
     process.stderr.write(`mailring did not stop within ${stopMaxMs / 1000} s\n`);
-    process.exit(1);
+    endNow();
   }, stopMaxMs).unref();
   Promise.all(nodes.map((node) => node.stop())).then(
     () => process.exit(exitCode),

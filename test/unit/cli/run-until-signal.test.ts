@@ -1,6 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 
@@ -59,7 +62,8 @@ test(
     expect(await stopping).toBe('stopping\n');
     // How long a while is, is not this test's business; it is well before the stop would be given up.
     const impatience = setInterval(() => process.kill('SIGINT'), 100);
-    expect(await ended).toBe(1);
+    await ended;
+    expect(process.signalCode).toBe('SIGKILL');
     clearInterval(impatience);
   },
   testTimeoutMs,
@@ -72,6 +76,40 @@ test(
     const ended = exitCode(process);
     process.kill('SIGTERM');
     expect(await ended).toBe(1);
+  },
+  testTimeoutMs,
+);
+
+test.each([
+  { when: 'serves', start: "[{ url: 'http://somewhere', stop: async () => undefined }]" },
+  { when: 'starts', start: 'new Promise(() => undefined)' },
+])(
+  'ends with what has started it, while it $when, whatever a thread of libuv waits for',
+  async ({ start }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'mailring-run-'));
+    const pipe = join(folder, 'pipe');
+    execFileSync('/usr/bin/mkfifo', [pipe]);
+    // A thread waits in open() for a writer, as one of LMDB's waits for the main thread: `process.exit` never returns.
+    const program = `
+      const { open } = await import('node:fs');
+      const { runUntilSignal } = await import(${JSON.stringify(runUntilSignal)});
+      setInterval(() => undefined, 1_000);
+      open(${JSON.stringify(pipe)}, 'r', () => undefined);
+      setTimeout(() => console.log('under way'), 200);
+      await runUntilSignal(async () => ${start});`;
+    child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    let output = '';
+    for await (const chunk of child.stdout ?? []) {
+      output += String(chunk);
+      if (output.includes('under way')) break;
+    }
+    const ended = exitCode(child);
+    child.disconnect();
+    await ended;
+    expect(child.signalCode).toBe('SIGKILL');
+    rmSync(folder, { recursive: true });
   },
   testTimeoutMs,
 );
