@@ -21,7 +21,7 @@ export const systemTime: Time = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
+    const timer = setTimeout(run, Math.max(0, delayMs)); // a time that has passed is not worth a warning
     timer.unref();
     return () => {
       clearTimeout(timer);
