@@ -69,10 +69,10 @@ export class NodeCluster {
   }
 
   /**
-   * Sends SIGSTOP at a moment when that node does not hold the writer lock of an embedded store: until it goes on nobody
+   * Sends SIGSTOP at a moment when that node does not hold the writer lock of the embedded store: until it goes on nobody
    * could write, so nobody could remove it. Needs leases of 3 s at most. Rejects where no such moment comes.
    */
-  async suspend(node: NodeProcess): Promise<void> {
+  async suspendUnlocked(node: NodeProcess): Promise<void> {
     const others = this.nodes.filter(({ id }) => id !== node.id);
     for (let tries = 1; tries <= suspendTriesMax; tries++) {
       node.process.signal('SIGSTOP');

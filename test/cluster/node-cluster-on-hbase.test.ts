@@ -40,6 +40,10 @@ describeNodeCluster('HBase and Redis', async () => {
   return {
     cluster,
     operatorToken,
+    suspend: ({ process }) => {
+      process.signal('SIGSTOP');
+      return Promise.resolve();
+    },
     stop: async () => {
       await cluster.stop();
       await rm(folder, { recursive: true, force: true });

@@ -14,6 +14,8 @@ import type { Json } from '../support/wire-client.ts';
 export interface ContractCluster {
   readonly cluster: NodeCluster;
   readonly operatorToken: string;
+  /** Sends SIGSTOP to a node, at a moment when the others can do without it. */
+  suspend(node: NodeProcess): Promise<void>;
   /** Ends everything. */
   stop(): Promise<void>;
 }
@@ -242,7 +244,7 @@ export function describeNodeCluster(name: string, start: () => Promise<ContractC
         replay(14, 2_000, async (untilAcked) => {
           const [n1, n2, n3] = cluster.nodes as [NodeProcess, NodeProcess, NodeProcess];
           await untilAcked(100);
-          await cluster.suspend(n3);
+          await contract.suspend(n3);
           await cluster.untilAgreed([n1, n2], removedMaxMs);
           n3.process.signal('SIGCONT');
           await cluster.untilAgreed(cluster.nodes, removedMaxMs);

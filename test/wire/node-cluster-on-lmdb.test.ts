@@ -27,6 +27,7 @@ describeNodeCluster('LMDB', async () => {
   return {
     cluster,
     operatorToken,
+    suspend: (node) => cluster.suspendUnlocked(node),
     stop: async () => {
       await cluster.stop();
       await rm(folder, { recursive: true, force: true });
