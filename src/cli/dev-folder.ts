@@ -1,19 +1,18 @@
-import { mkdir, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdir } from 'node:fs/promises';
+import { processLock } from '../std/process-lock.ts';
 
 /**
  * Keeps the folder to this process until it ends, however it ends; false where another one has it. Two clusters in one
- * folder have nodes of the same names, which would end each other in turns. A socket in Linux's abstract name space
- * does it, as for single nodes (`node-claim.ts`); on other systems nobody is refused.
+ * folder have nodes of the same names, which would end each other in turns. On other systems than Linux nobody is refused.
  */
 export async function claimDevFolder(folder: string): Promise<boolean> {
   await mkdir(folder, { recursive: true });
   if (process.platform !== 'linux') return true;
-  const { dev, ino } = await stat(folder);
-  const lock = createServer((socket) => socket.destroy()).unref();
-  return new Promise((resolve) => {
+  try {
+    await processLock(folder, 'cluster of npm start');
+    return true;
+  } catch (error) {
     // Where there is no such lock, nothing is known, and nobody is refused.
-    lock.once('error', (error) => resolve(!('code' in error && error.code === 'EADDRINUSE')));
-    lock.listen(`\0mailring-dev/${dev}/${ino}`, () => resolve(true));
-  });
+    return !(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE');
+  }
 }

@@ -1,7 +1,7 @@
-import { mkdir, open, readFile, readlink, rename, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdir, open, readFile, readlink, rename } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
+import { processLock } from '../std/process-lock.ts';
 
 export interface NodeClaimParts {
   /** Kept over restarts of the process; made where it is missing. */
@@ -42,7 +42,7 @@ export async function claimNode(parts: NodeClaimParts): Promise<NodeClaim> {
   try {
     await mkdir(folder, { recursive: true });
     const place = await thisPlace();
-    lock = await locked(await lockName(folder, nodeId));
+    lock = await processLock(folder, nodeId);
     const path = join(folder, `claims-${nodeId}.json`);
     const before = await readClaims(path);
     const ended = before?.place === place ? before.incarnations : [];
@@ -56,23 +56,6 @@ export async function claimNode(parts: NodeClaimParts): Promise<NodeClaim> {
 async function thisPlace(): Promise<string> {
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
   return `${boot.trim()} ${await readlink('/proc/self/ns/net')}`;
-}
-
-async function lockName(folder: string, nodeId: string): Promise<string> {
-  const { dev, ino } = await stat(folder);
-  return `\0mailring/${dev}/${ino}/${nodeId}`;
-}
-
-/** Rejects where another process has it. */
-function locked(name: string): Promise<Server> {
-  const server = createServer((socket) => socket.destroy());
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(name, () => {
-      server.unref();
-      resolve(server);
-    });
-  });
 }
 
 async function readClaims(path: string): Promise<Claims | undefined> {
